@@ -1,0 +1,41 @@
+"""Every error that EndoScribe raises on purpose.
+
+A message is one sentence for the person at the page or the command line: what happened and what to do. It never holds
+dictated words, a model's answer or a key.
+"""
+
+
+class EndoscribeError(Exception):
+    """The root; `except EndoscribeError` at the page and the command line catches all that was foreseen."""
+
+
+class SettingsError(EndoscribeError):
+    """The environment or `.env` holds something unusable."""
+
+
+class AudioError(EndoscribeError):
+    """A recording cannot be decoded, is empty, silent or too long."""
+
+
+class WeightsError(EndoscribeError):
+    """Model weights cannot be found, fetched or trusted."""
+
+
+class EngineError(EndoscribeError):
+    """Speech recognition failed or is not ready."""
+
+
+class BusyError(EngineError):
+    """The machine hears as many speakers as it can; try again later."""
+
+
+class SchemaError(EndoscribeError):
+    """A procedure's YAML file is wrong, or there is no such procedure."""
+
+
+class ExtractionError(EndoscribeError):
+    """The reader of a transcript (Claude or the offline reader) failed."""
+
+
+class StorageError(EndoscribeError):
+    """A session cannot be found, read or written."""

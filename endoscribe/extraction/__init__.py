@@ -1,0 +1,1 @@
+"""Transcript to record: claims with quotes, then verification."""

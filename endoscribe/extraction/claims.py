@@ -1,0 +1,41 @@
+"""What a reader of a transcript says it heard, before anybody has verified it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.transcript import Transcript
+
+#: A typed value: text, enum value, number, yes/no; a tuple for multi fields; dates and times as ISO 8601 text.
+Value = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One cell: the target (`bbps_right`, `polyps.size_mm`), its row, the value as given, and the words it rests on.
+
+    `value` may still be the text that a model wrote ("6", "true"): verification types it. `start` is the character
+    offset of the quote where the reader knows it; a model does not.
+    """
+
+    target: str
+    value: Value
+    quote: str
+    row: int | None = None  # 0-based; None outside tables
+    start: int | None = None
+
+
+#: Called with all claims so far, each time that there are more.
+OnClaims = Callable[[tuple[Claim, ...]], None]
+
+
+class Extractor(Protocol):
+    """Reads a transcript against a schema. Raises ExtractionError with a sentence for the user."""
+
+    @property
+    def name(self) -> str: ...
+
+    def extract(
+        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
+    ) -> tuple[Claim, ...]: ...

@@ -1,0 +1,113 @@
+"""The verified report: typed values with their evidence, the checks' verdicts, and what is still missing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from endoscribe.extraction.claims import Value
+from endoscribe.procedures.schema import Severity
+
+Grounding = Literal["exact", "fuzzy", "absent"]
+Status = Literal["ok", "unsupported", "invalid", "edited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The quote and its place: half-open character offsets in the transcript; seconds are None without audio."""
+
+    quote: str
+    start: int
+    end: int
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of the report and what it rests on.
+
+    `value` is None when what was claimed is not valid for the field; `as_dictated` then still shows it.
+    """
+
+    value: Value | None
+    unit: str | None
+    as_dictated: str
+    evidence: Evidence | None
+    grounding: Grounding
+    status: Status
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A check that fired."""
+
+    id: str
+    severity: Severity
+    message: str
+    fields: tuple[str, ...]
+    source: str
+
+
+Row = Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A report after verification. A field that was not stated is absent from `fields`."""
+
+    procedure: str
+    schema_version: str
+    extractor: str
+    fields: Mapping[str, Cell]
+    tables: Mapping[str, tuple[Row, ...]]
+    checks: tuple[Verdict, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+    def to_json(self, file: str | None = None) -> dict[str, Any]:
+        """The record as the command line prints it."""
+        return {
+            "file": file,
+            "procedure": self.procedure,
+            "schema_version": self.schema_version,
+            "extractor": self.extractor,
+            "fields": {name: cell_json(cell) for name, cell in self.fields.items()},
+            "tables": {name: [_row_json(row) for row in rows] for name, rows in self.tables.items()},
+            "checks": [_verdict_json(verdict) for verdict in self.checks],
+            "gaps": list(self.gaps),
+        }
+
+
+def cell_json(cell: Cell) -> dict[str, Any]:
+    evidence = cell.evidence
+    return {
+        "value": list(cell.value) if isinstance(cell.value, tuple) else cell.value,
+        "unit": cell.unit,
+        "as_dictated": cell.as_dictated,
+        "evidence": None
+        if evidence is None
+        else {
+            "quote": evidence.quote,
+            "start": evidence.start,
+            "end": evidence.end,
+            "start_s": evidence.start_s,
+            "end_s": evidence.end_s,
+        },
+        "grounding": cell.grounding,
+        "status": cell.status,
+        "problem": cell.problem,
+    }
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {column: cell_json(cell) for column, cell in row.items()}
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "severity": verdict.severity,
+        "message": verdict.message,
+        "fields": list(verdict.fields),
+        "source": verdict.source,
+    }

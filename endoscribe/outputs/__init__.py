@@ -1,0 +1,1 @@
+"""A record in the forms that people and systems use."""

@@ -1,0 +1,1 @@
+"""YAML files to procedure schemas, their vocabulary and their checks."""

@@ -1,0 +1,291 @@
+"""The format of a procedure's YAML file, and the library that loads a folder of them.
+
+A schema is data: everything that tells a colonoscopy from an ERCP stands in `procedure_schemas/`, nothing in code.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from endoscribe.errors import SchemaError
+from endoscribe.procedures.yaml_source import Location, YamlSource
+
+FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
+Severity = Literal["error", "warning", "info"]
+#: M must be in a complete report, C when its condition holds, O may be left out.
+Level = Literal["M", "C", "O"]
+
+#: Files whose names begin so are shared parts, not procedures.
+PART_PREFIX = "_"
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+#: One phrase or a list of them.
+Phrases = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Code(_Part):
+    """A concept in a terminology; only codes seen in a named public source are allowed here."""
+
+    system: Literal["snomed", "loinc"]
+    code: str
+    display: str
+    source: str
+
+
+class Term(_Part):
+    """One allowed value of an enum or multi field, and how it is said."""
+
+    label: str | None = None
+    spoken: Phrases = ()
+    misheard: Phrases = ()
+    codes: tuple[Code, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        """`cecum: [caecum]` is short for `cecum: {spoken: [caecum]}`; `cecum:` alone has no other words."""
+        if value is None:
+            return {}
+        return {"spoken": value} if isinstance(value, str | list) else value
+
+
+class Cues(_Part):
+    """What the offline reader listens for; Claude reads `guide` instead."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class FieldSchema(_Part):
+    """One field of a report, or one column of a table (then without section)."""
+
+    id: Id
+    label: str
+    type: FieldType
+    section: Id | None = None
+    unit: str | None = None  # UCUM, for example mm, cm, min, {score}
+    range: tuple[float, float] | None = None
+    values: dict[str, Term] = {}
+    level: Level = "O"
+    when: str | None = None  # an expression: when a C field is needed
+    guide: str | None = None
+    cues: Cues | None = None
+    codes: tuple[Code, ...] = ()
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.type in ("enum", "multi")) != bool(self.values):
+            raise ValueError("enum and multi fields need `values`, others have none")
+        if self.range and self.type not in ("integer", "number"):
+            raise ValueError("only integer and number fields have a `range`")
+        if self.range and self.range[0] > self.range[1]:
+            raise ValueError("`range` is [lowest, highest]")
+        return self
+
+    def value_label(self, value: object) -> str:
+        """The words in which a value of this field is shown."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        term = self.values.get(str(value))
+        return (term.label if term else None) or str(value).replace("_", " ")
+
+
+class TableSchema(_Part):
+    """Findings of one kind, a row each."""
+
+    id: Id
+    label: str
+    row: str  # the singular noun: polyp, stent
+    section: Id
+    columns: dict[Id, FieldSchema]
+    level: Level = "O"
+    when: str | None = None
+    guide: str | None = None
+    cues: Cues | None = None
+
+
+class Derived(_Part):
+    """A value computed from others and, where `compare` names a field, held against what was dictated."""
+
+    label: str
+    expression: str
+    unit: str | None = None
+    compare: Id | None = None
+    tolerance: float = 0
+
+
+class Check(_Part):
+    """A rule: it fires when `when` is true; it is silent while a value that it compares is not stated."""
+
+    severity: Severity
+    when: str
+    message: str
+    source: str
+    jurisdiction: Literal["us", "uk", "eu"] | None = None
+
+
+class Reference(_Part):
+    """A source that checks and fields name by its tag."""
+
+    title: str
+    verified: bool  # False: the fact is from general knowledge and was not re-read in the source
+
+
+class ProcedureSchema(_Part):
+    """One procedure, complete: its own file with the included parts merged in."""
+
+    id: Id
+    title: str
+    version: str
+    synonyms: Phrases = ()
+    sections: dict[Id, str]
+    fields: dict[Id, FieldSchema]
+    tables: dict[Id, TableSchema] = {}
+    derived: dict[Id, Derived] = {}
+    checks: dict[str, Check] = {}
+    vocabulary: Phrases = ()
+    repairs: dict[str, Phrases] = {}  # meant: [misheard, ...]
+    codes: tuple[Code, ...] = ()
+    note: str
+    references: dict[str, Reference] = {}
+    examples: tuple[dict[str, Any], ...] = ()
+
+    @model_validator(mode="after")
+    def _sections_exist(self) -> Self:
+        for part in (*self.fields.values(), *self.tables.values()):
+            if part.section not in self.sections:
+                raise ValueError(f"{part.id}: there is no section {part.section!r}; sections: {', '.join(self.sections)}")
+        return self
+
+    def targets(self) -> Iterator[tuple[str, FieldSchema]]:
+        """Every place that a claim can fill: `bbps_right`, `polyps.size_mm`, in reading order."""
+        yield from self.fields.items()
+        for table in self.tables.values():
+            for column in table.columns.values():
+                yield f"{table.id}.{column.id}", column
+
+    @cached_property
+    def target_index(self) -> Mapping[str, FieldSchema]:
+        return dict(self.targets())
+
+
+class SchemaLibrary:
+    """The procedures of one or more folders; a later folder overrides an earlier one's file of the same name."""
+
+    def __init__(self, *folders: Path) -> None:
+        """Raises SchemaError when a folder is missing or any file in it is wrong."""
+        self._schemas: dict[str, ProcedureSchema] = {}
+        for folder in folders:
+            if not folder.is_dir():
+                raise SchemaError(f"The schema folder {folder} does not exist.")
+            for path in sorted(folder.glob("*.yaml")):
+                if not path.name.startswith(PART_PREFIX):
+                    self._schemas[path.stem] = load_schema(path)
+
+    def __iter__(self) -> Iterator[ProcedureSchema]:
+        return iter(self._schemas.values())
+
+    def get(self, procedure: str) -> ProcedureSchema:
+        """The schema with this id; raises SchemaError with the nearest known one."""
+        if procedure in self._schemas:
+            return self._schemas[procedure]
+        known = ", ".join(self._schemas)
+        near = get_close_matches(procedure, self._schemas, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise SchemaError(f"There is no procedure {procedure!r}.{hint} Known: {known}.")
+
+
+def load_schema(path: Path) -> ProcedureSchema:
+    """Read one procedure's file with the parts that it includes; raises SchemaError naming file, line and key."""
+    source = YamlSource(path)
+    merged = _with_ids({"id": path.stem, **_merge_includes(source)})
+    try:
+        return ProcedureSchema.model_validate(merged)
+    except ValidationError as error:
+        raise SchemaError(_explain(source, error)) from error
+
+
+def _merge_includes(source: YamlSource) -> dict[str, Any]:
+    """The file's data over that of its included parts: mappings merge key by key, lists are joined."""
+    merged: dict[str, Any] = {}
+    data = dict(source.data)
+    for name in data.pop("include", []):
+        part_path = source.path.parent / f"{name}.yaml"
+        if not part_path.is_file():
+            line = source.line(("include",))
+            raise SchemaError(f"{source.path.name}, line {line}: there is no file {part_path.name} to include.")
+        merged = _merge(merged, _merge_includes(YamlSource(part_path)))
+    return _merge(merged, data)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merge(old, value)
+        elif isinstance(old, list) and isinstance(value, list):
+            merged[key] = [*old, *value]
+        else:
+            merged[key] = value
+    return merged
+
+
+def _with_ids(data: dict[str, Any]) -> dict[str, Any]:
+    """Each field, table and column knows its own id, which the file gives as the key; enum values become text."""
+    data = dict(data)
+    for kind in ("fields", "tables"):
+        if isinstance(data.get(kind), dict):
+            data[kind] = {str(key): _identified(str(key), part) for key, part in data[kind].items()}
+    return data
+
+
+def _identified(key: str, part: Any) -> Any:
+    if not isinstance(part, dict):
+        return part
+    part = {**part, "id": key}
+    if isinstance(part.get("columns"), dict):
+        part["columns"] = {str(name): _identified(str(name), column) for name, column in part["columns"].items()}
+    if isinstance(part.get("values"), dict):
+        part["values"] = {str(value): term for value, term in part["values"].items()}
+    elif isinstance(part.get("values"), list):
+        part["values"] = {str(value): None for value in part["values"]}
+    return part
+
+
+def _explain(source: YamlSource, error: ValidationError) -> str:
+    """One sentence for the first fault: file, line, key, what was expected, and the nearest valid word."""
+    fault = error.errors(include_url=False)[0]
+    location: Location = tuple(part for part in fault["loc"] if part != "[key]")
+    key = ".".join(map(str, location)) or "the file"
+    where = f"{source.path.name}, line {source.line(location)}, {key}"
+    if fault["type"] == "extra_forbidden":
+        allowed = _allowed_keys(location)
+        near = get_close_matches(str(location[-1]), allowed, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}."
+        return f"{where}: this key is not known; {hint}"
+    return f"{where}: {fault['msg']}."
+
+
+def _allowed_keys(location: Location) -> list[str]:
+    model: type[BaseModel] = ProcedureSchema
+    kinds: dict[str, type[BaseModel]] = {
+        "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived,
+        "checks": Check, "references": Reference, "values": Term, "codes": Code,
+    }  # fmt: skip
+    for part in location[:-1]:
+        model = kinds.get(str(part), model)
+    return [name for name in model.model_fields if name != "id"]

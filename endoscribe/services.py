@@ -1,0 +1,127 @@
+"""The resident parts of a running EndoScribe: models, schemas, sessions, extractors, and how they are."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from endoscribe.errors import EndoscribeError, EngineError, ExtractionError
+from endoscribe.extraction.claims import Extractor, OnClaims
+from endoscribe.extraction.grounding import verify
+from endoscribe.extraction.offline import OfflineExtractor
+from endoscribe.extraction.record import Record
+from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
+from endoscribe.speech.scheduler import Scheduler
+from endoscribe.storage import SessionStore
+from endoscribe.transcript import Transcript
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `/health` answers; `problem` is a sentence when something failed to start."""
+
+    status: Literal["starting", "healthy", "unhealthy"]
+    whisper_loaded: bool
+    llm_initialized: bool
+    supported_procedures: tuple[str, ...]
+    whisper_model: str | None = None
+    extractor: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A record, and a sentence where it came about otherwise than configured."""
+
+    record: Record
+    notice: str | None = None
+
+
+class Services:
+    """Built once by `app.py`; `start` returns at once and the models warm up in the background."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises SchemaError when a procedure's file is wrong, StorageError when the data folder cannot be written."""
+        self.settings = settings
+        folders = [SHIPPED_SCHEMA_DIR] + ([settings.schema_dir] if settings.schema_dir else [])
+        self.schemas = SchemaLibrary(*folders)
+        self.sessions = SessionStore(settings.uploads_dir, settings.results_dir)
+        self._offline = OfflineExtractor()
+        self._extractor: Extractor | None = None
+        self._scheduler: Scheduler | None = None
+        self._health = Health("starting", False, False, tuple(schema.id for schema in self.schemas))
+
+    def start(self, load: "Callable[[Settings], Scheduler] | None" = None) -> None:
+        """Load the models on a thread of their own; `load` takes the place of the real loading in tests."""
+        threading.Thread(target=self._warm_up, args=(load or load_scheduler,), name="warm-up", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the engine's thread; speakers that are still open lose nothing, their audio is on disk."""
+        if self._scheduler:
+            self._scheduler.close()
+
+    @property
+    def health(self) -> Health:
+        return self._health
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The owner of the speech engine; raises EngineError while it loads or when it failed to."""
+        if self._scheduler is None:
+            raise EngineError(self._health.problem or "The speech model is still loading; it will be ready shortly.")
+        return self._scheduler
+
+    def report(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Report:
+        """Read and verify a transcript with the configured extractor.
+
+        When Claude cannot answer, the offline reader takes its place and the notice says so. Takes seconds with Claude.
+        """
+        extractor = self._extractor or self._offline
+        notice = None
+        try:
+            claims = extractor.extract(transcript, schema, on_claims)
+        except ExtractionError as error:
+            if extractor is self._offline:
+                raise
+            notice = f"{error} The offline reader filled the table instead; press Submit to try again."
+            extractor = self._offline
+            claims = extractor.extract(transcript, schema, on_claims)
+        return Report(verify(claims, transcript, schema, extractor.name), notice)
+
+    def preview(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
+        """What the offline reader makes of the text so far: the table and the gaps while somebody speaks."""
+        return verify(self._offline.extract(transcript, schema), transcript, schema, self._offline.name)
+
+    def _warm_up(self, load: Callable[[Settings], Scheduler]) -> None:
+        try:
+            self._extractor = build_extractor(self.settings)
+            log.info("LLM handler initialized successfully")
+            self._health = replace(self._health, llm_initialized=True, extractor=self._extractor.name)
+            self._scheduler = load(self.settings)
+            self._health = replace(
+                self._health, status="healthy", whisper_loaded=True, whisper_model=self._scheduler.engine.name
+            )
+            log.info("All processors initialized successfully")
+        except EndoscribeError as error:
+            log.error("Start-up failed: %s", error)
+            self._health = replace(self._health, status="unhealthy", problem=str(error))
+
+
+def build_extractor(settings: Settings) -> Extractor:
+    """The configured reader of transcripts; raises ExtractionError when Claude is wanted and there is no key."""
+    if settings.extractor_name == "offline":
+        return OfflineExtractor()
+    from endoscribe.extraction.claude import ClaudeExtractor  # noqa: PLC0415  (heavy: only where it is used)
+
+    return ClaudeExtractor.from_settings(settings)
+
+
+def load_scheduler(settings: Settings) -> Scheduler:
+    """Find the weights, load WhisperX and start the thread that owns it; raises WeightsError or EngineError."""
+    from endoscribe.speech.engine import load_engine  # noqa: PLC0415  (heavy: torch and whisperx)
+
+    return Scheduler(load_engine(settings))

@@ -1,0 +1,96 @@
+"""The environment and `.env`, read once at the start into one frozen object."""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from endoscribe.errors import SettingsError
+
+PREFIX = "ENDOSCRIBE_"
+LOCAL_DATA_DIR = Path("web_app")
+#: Where Fly.io mounts the volume (`fly.toml`).
+PRODUCTION_DATA_DIR = Path("/data")
+SHIPPED_SCHEMA_DIR = Path(__file__).resolve().parent.parent / "procedure_schemas"
+
+EmptyAsNone = BeforeValidator(lambda text: text or None)
+
+
+class Settings(BaseModel):
+    """What can be set from outside; each name's meaning stands in `.env.example`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    anthropic_api_key: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: Annotated[str | None, EmptyAsNone] = Field(None, alias="ANTHROPIC_BASE_URL")
+    hf_token: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="HF_TOKEN")
+    openai_api_key: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="OPENAI_API_KEY")
+    port: int = Field(7860, alias="PORT", ge=1, le=65535)
+    fly_app_name: Annotated[str | None, EmptyAsNone] = Field(None, alias="FLY_APP_NAME")
+    host: str = Field("127.0.0.1", alias="ENDOSCRIBE_HOST")
+    whisper_model: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_WHISPER_MODEL")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="ENDOSCRIBE_DEVICE")
+    compute_type: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_COMPUTE_TYPE")
+    language: str = Field("en", alias="ENDOSCRIBE_LANGUAGE")
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, alias="ENDOSCRIBE_THREADS", ge=1)
+    extractor: Literal["auto", "claude", "offline"] = Field("auto", alias="ENDOSCRIBE_EXTRACTOR")
+    claude_model: str = Field("claude-sonnet-5-5", alias="ENDOSCRIBE_CLAUDE_MODEL")
+    schema_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_SCHEMA_DIR")
+    configured_data_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATA_DIR")
+    retention_days: int | None = Field(None, alias="ENDOSCRIBE_RETENTION_DAYS", ge=1)
+    max_audio_minutes: float = Field(120, alias="ENDOSCRIBE_MAX_AUDIO_MINUTES", gt=0)
+    max_upload_mb: int = Field(500, alias="ENDOSCRIBE_MAX_UPLOAD_MB", ge=1)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
+        """Read `env_file`, then the environment over it.
+
+        Raises SettingsError for an unknown ENDOSCRIBE_ name or an unusable value; the message names the setting and
+        never shows its value, which may be a key.
+        """
+        from_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+        merged = {**from_file, **(os.environ if environ is None else environ)}
+        known = {field.alias for field in cls.model_fields.values() if field.alias}
+        for name in merged:
+            if name.startswith(PREFIX) and name not in known:
+                raise SettingsError(_unknown_name(name, known))
+        try:
+            return cls.model_validate({name: merged[name] for name in known if merged.get(name) is not None})
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise SettingsError(f"{first['loc'][0]} cannot be used: {first['msg']}.") from None
+
+    @property
+    def data_dir(self) -> Path:
+        if self.configured_data_dir:
+            return self.configured_data_dir
+        return PRODUCTION_DATA_DIR if self.fly_app_name else LOCAL_DATA_DIR
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / "uploads"
+
+    @property
+    def results_dir(self) -> Path:
+        return self.data_dir / "results"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.data_dir / "models"
+
+    @property
+    def extractor_name(self) -> Literal["claude", "offline"]:
+        """The extractor that Submit uses: `auto` is Claude where a key is set."""
+        if self.extractor == "auto":
+            return "claude" if self.anthropic_api_key else "offline"
+        return self.extractor
+
+
+def _unknown_name(name: str, known: set[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else " The known names are in .env.example."
+    return f"There is no setting {name}.{hint}"

@@ -1,0 +1,1 @@
+"""The page, its microphone and its routes."""
