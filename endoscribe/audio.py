@@ -1,0 +1,176 @@
+"""Any recording or microphone chunk becomes float32, mono, 16 kHz, in the range -1 to 1.
+
+PyAV (FFmpeg's libraries inside a wheel) decodes files; no ffmpeg program is needed. Samples are the clock everywhere
+else: sample `i` was heard `i / SAMPLE_RATE` seconds after the start.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import av.container
+import numpy as np
+import soxr
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from endoscribe.errors import AudioError
+
+log = logging.getLogger(__name__)
+
+#: What Whisper was trained on, in Hz.
+SAMPLE_RATE = 16_000
+#: A recording whose loudest sample stays below one step of 16-bit audio holds nothing but zeros and dither.
+SILENT_PEAK = 1 / 32_768
+#: Rates of microphones and recorders; outside of it a header is wrong.
+LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
+#: FFmpeg's readers of single files. Its play list readers are left out on purpose: such an upload could name other
+#: files of this machine, or addresses, and have them read.
+CONTAINERS = "wav,w64,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,aiff,caf,amr"
+#: The part of the stated length below which a recording counts as cut off.
+NEARLY_WHOLE = 0.95
+
+Samples = NDArray[np.float32]
+
+
+def load_audio(path: Path, max_minutes: float = 120) -> Samples:
+    """Decode a recording to shape (samples,), float32, mono, 16 kHz.
+
+    Reads wav, mp3, m4a, flac, ogg and webm of any rate, channel count and bit depth. What can be heard of a damaged or
+    cut-off recording is kept, with a warning in the log. Raises AudioError when the file is missing, empty, not audio,
+    silent, or longer than `max_minutes` (found before all of it is decoded).
+    """
+    _require_content(path)
+    with _opened(path) as container:
+        stated_s = container.duration / av.time_base if container.duration else 0.0
+        if stated_s > max_minutes * 60:
+            raise _too_long(max_minutes)
+        samples = _decode(container, most_samples=int(max_minutes * 60 * SAMPLE_RATE), max_minutes=max_minutes)
+    if not len(samples):
+        raise AudioError("The recording holds no sound that can be decoded; record it again or choose another file.")
+    np.nan_to_num(samples, copy=False, posinf=0.0, neginf=0.0)
+    if max(samples.max(), -samples.min()) < SILENT_PEAK:
+        raise AudioError("The recording is silent from start to end; check that the microphone was not muted.")
+    if len(samples) / SAMPLE_RATE < NEARLY_WHOLE * stated_s:
+        log.warning("A recording of %.1f s is cut off: only %.1f s are there.", stated_s, len(samples) / SAMPLE_RATE)
+    return samples
+
+
+def pcm16_to_float(data: bytes) -> Samples:
+    """Little-endian 16-bit samples as float32 in -1 to 1; raises AudioError for half a sample."""
+    if len(data) % 2:
+        raise AudioError("A piece of the recording ends in the middle of a sample.")
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) * np.float32(1 / 32_768)
+
+
+class Resampler:
+    """Frames of one source, in order, to 16 kHz mono; several channels become their mean.
+
+    Keeps the filter's state between frames, so that cutting the same sound differently gives the same samples.
+    """
+
+    def __init__(self, source_rate: int, channels: int = 1) -> None:
+        """`source_rate` in Hz; raises AudioError for a rate or channel count that no recorder has."""
+        if not LOWEST_RATE <= source_rate <= HIGHEST_RATE or channels < 1:
+            raise AudioError(f"Sound cannot have {source_rate} Hz and {channels} channels.")
+        self._stream = None if source_rate == SAMPLE_RATE else soxr.ResampleStream(source_rate, SAMPLE_RATE, 1)
+        self._ended = False
+
+    def insert(self, samples: Samples) -> Samples:
+        """Take (frames,) or (frames, channels) at the source rate; give the (samples,) that are ready at 16 kHz."""
+        mono = np.asarray(samples, dtype=np.float32)
+        mono = mono.mean(axis=1, dtype=np.float32) if mono.ndim == 2 else mono
+        return self._resample(mono, last=False)
+
+    def flush(self) -> Samples:
+        """The samples still inside the filter; afterwards the source has ended and a second flush gives nothing."""
+        if self._ended:
+            return np.zeros(0, dtype=np.float32)
+        self._ended = True
+        return self._resample(np.zeros(0, dtype=np.float32), last=True)
+
+    def _resample(self, mono: Samples, *, last: bool) -> Samples:
+        return mono if self._stream is None else self._stream.resample_chunk(mono, last=last)
+
+
+def _require_content(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise AudioError(f"There is no recording at {path}.") from error
+    if not path.is_file():
+        raise AudioError(f"{path} is a folder; choose a recording inside it.")
+    if size == 0:
+        raise AudioError("The recording is empty (0 bytes); record it again or choose another file.")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[av.container.InputContainer]:
+    options = {"format_whitelist": CONTAINERS}
+    try:
+        with (
+            path.open("rb") as file,
+            av.open(file, "r", options=options, metadata_errors="ignore") as container,
+        ):
+            yield container
+    except (FFmpegError, OSError) as error:
+        raise AudioError(
+            "The file is not a recording that can be read, or it was cut off; use wav, mp3, m4a, flac, ogg or webm."
+        ) from error
+
+
+def _too_long(max_minutes: float) -> AudioError:
+    return AudioError(f"The recording is longer than {max_minutes:g} minutes; cut it into shorter ones.")
+
+
+def _decode(container: av.container.InputContainer, most_samples: int, max_minutes: float) -> Samples:
+    """All samples at 16 kHz; one buffer grows in place, so that a long recording is in memory only once."""
+    samples = bytearray()
+    for block in _blocks(container):
+        samples += block.tobytes()
+        if len(samples) > most_samples * np.dtype(np.float32).itemsize:
+            raise _too_long(max_minutes)
+    return np.frombuffer(samples, dtype=np.float32)
+
+
+def _blocks(container: av.container.InputContainer) -> Iterator[Samples]:
+    to_float = av.AudioResampler(format="flt")
+    resampler, source = None, None
+    for frame in _frames(container):
+        channels = frame.layout.nb_channels
+        seen = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or seen != source:  # some encoders change their format after the first frames
+            if resampler is not None:
+                yield resampler.flush()
+            to_float, resampler, source = av.AudioResampler(format="flt"), Resampler(frame.sample_rate, channels), seen
+        for converted in to_float.resample(frame):
+            yield resampler.insert(np.asarray(converted.to_ndarray(), dtype=np.float32).reshape(-1, channels))
+    if resampler is not None:
+        yield resampler.flush()
+
+
+def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    """Frames of the first sound track; damaged packets are left out and counted in the log."""
+    if not container.streams.audio:
+        raise AudioError("The file holds no sound, only pictures or text; choose an audio recording.")
+    damaged = 0
+    for packet in _packets(container, container.streams.audio[0]):
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            damaged += 1
+            continue
+        for frame in frames:
+            frame.pts = None  # gaps in a container's time stamps must not become gaps in the sound
+            yield frame
+    if damaged:
+        log.warning("%d damaged pieces of a recording were left out.", damaged)
+
+
+def _packets(container: av.container.InputContainer, track: av.AudioStream) -> Iterator["av.Packet[av.AudioStream]"]:
+    try:
+        yield from container.demux(track)
+    except FFmpegError:
+        log.warning("A recording cannot be read to its end.")
