@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from endoscribe.procedures.expressions import Value as Value  # noqa: PLC0414  (also known by this name here)
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
-
-#: A typed value: text, enum value, number, yes/no; a tuple for multi fields; dates and times as ISO 8601 text.
-Value = str | int | float | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

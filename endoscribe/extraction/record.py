@@ -1,11 +1,11 @@
 """The verified report: typed values with their evidence, the checks' verdicts, and what is still missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from endoscribe.extraction.claims import Value
-from endoscribe.procedures.schema import Severity
+from endoscribe.procedures.checks import Verdict as Verdict  # noqa: PLC0414  (also known by this name here)
 
 Grounding = Literal["exact", "fuzzy", "absent"]
 Status = Literal["ok", "unsupported", "invalid", "edited"]
@@ -38,17 +38,6 @@ class Cell:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A check that fired."""
-
-    id: str
-    severity: Severity
-    message: str
-    fields: tuple[str, ...]
-    source: str
-
-
 Row = Mapping[str, Cell]
 
 
@@ -63,6 +52,7 @@ class Record:
     tables: Mapping[str, tuple[Row, ...]]
     checks: tuple[Verdict, ...] = ()
     gaps: tuple[str, ...] = ()
+    derived: Mapping[str, Value] = field(default_factory=dict)  # computed, not dictated
 
     def to_json(self, file: str | None = None) -> dict[str, Any]:
         """The record as the command line prints it."""
@@ -75,6 +65,7 @@ class Record:
             "tables": {name: [_row_json(row) for row in rows] for name, rows in self.tables.items()},
             "checks": [_verdict_json(verdict) for verdict in self.checks],
             "gaps": list(self.gaps),
+            "derived": dict(self.derived),
         }
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from endoscribe.errors import SchemaError
+from endoscribe.procedures.checks import schema_faults
 from endoscribe.procedures.yaml_source import Location, YamlSource
 
 FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
@@ -25,6 +26,12 @@ PART_PREFIX = "_"
 
 def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
 
 
 #: One phrase or a list of them.
@@ -99,8 +106,9 @@ class FieldSchema(_Part):
         """The words in which a value of this field is shown."""
         if isinstance(value, bool):
             return "yes" if value else "no"
-        term = self.values.get(str(value))
-        return (term.label if term else None) or str(value).replace("_", " ")
+        if str(value) not in self.values:
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        return self.values[str(value)].label or str(value).replace("_", " ")
 
 
 class TableSchema(_Part):
@@ -125,6 +133,7 @@ class Derived(_Part):
     unit: str | None = None
     compare: Id | None = None
     tolerance: float = 0
+    severity: Severity = "warning"  # of a disagreement with `compare`
 
 
 class Check(_Part):
@@ -144,6 +153,29 @@ class Reference(_Part):
     verified: bool  # False: the fact is from general knowledge and was not re-read in the source
 
 
+class ExampleCell(_Part):
+    """A cell as Claude should write it; `value` is text whatever the field's type ("6", "true", "2024-09-16")."""
+
+    field: str
+    row: int | None = Field(None, ge=0)
+    value: Annotated[str, BeforeValidator(_as_text)]
+    quote: str
+
+
+class Example(_Part):
+    """A piece of dictation and all the cells that it states: the worked examples in Claude's instructions."""
+
+    text: str
+    cells: tuple[ExampleCell, ...]
+
+    @model_validator(mode="after")
+    def _quotes_are_verbatim(self) -> Self:
+        for cell in self.cells:
+            if cell.quote not in self.text:
+                raise ValueError(f"{cell.field}: the quote {cell.quote!r} does not stand in the example's text")
+        return self
+
+
 class ProcedureSchema(_Part):
     """One procedure, complete: its own file with the included parts merged in."""
 
@@ -161,13 +193,28 @@ class ProcedureSchema(_Part):
     codes: tuple[Code, ...] = ()
     note: str
     references: dict[str, Reference] = {}
-    examples: tuple[dict[str, Any], ...] = ()
+    examples: tuple[Example, ...] = ()
 
     @model_validator(mode="after")
     def _sections_exist(self) -> Self:
-        for part in (*self.fields.values(), *self.tables.values()):
+        parts: tuple[FieldSchema | TableSchema, ...] = (*self.fields.values(), *self.tables.values())
+        for part in parts:
             if part.section not in self.sections:
-                raise ValueError(f"{part.id}: there is no section {part.section!r}; sections: {', '.join(self.sections)}")
+                raise ValueError(
+                    f"{part.id}: there is no section {part.section!r}; sections: {', '.join(self.sections)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _examples_fit(self) -> Self:
+        for cell in (cell for example in self.examples for cell in example.cells):
+            if cell.field not in self.target_index:
+                near = get_close_matches(cell.field, self.target_index, n=1)
+                raise ValueError(
+                    f"examples: no field {cell.field!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+                )
+            if (cell.row is None) is ("." in cell.field):
+                raise ValueError(f"examples: {cell.field}: columns have a row, other fields have none")
         return self
 
     def targets(self) -> Iterator[tuple[str, FieldSchema]]:
@@ -213,9 +260,13 @@ def load_schema(path: Path) -> ProcedureSchema:
     source = YamlSource(path)
     merged = _with_ids({"id": path.stem, **_merge_includes(source)})
     try:
-        return ProcedureSchema.model_validate(merged)
+        schema = ProcedureSchema.model_validate(merged)
     except ValidationError as error:
         raise SchemaError(_explain(source, error)) from error
+    for fault in schema_faults(schema):
+        where = f"{source.path.name}, line {source.line(fault.location)}, {'.'.join(fault.location)}"
+        raise SchemaError(f"{where}: {fault.problem}.")
+    return schema
 
 
 def _merge_includes(source: YamlSource) -> dict[str, Any]:

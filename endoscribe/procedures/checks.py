@@ -1,0 +1,204 @@
+"""What a schema's rules say about a report: derived values, checks that fire, and what is still missing."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from endoscribe.procedures.expressions import (
+    Expression,
+    ExpressionError,
+    Names,
+    Outcome,
+    Stated,
+    Value,
+    Words,
+    expression,
+    validate_expression,
+)
+
+if TYPE_CHECKING:
+    from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, Severity, TableSchema
+
+#: `{bbps_total}` in a message stands for a value, `{rows}` for the rows in which an `any_row` was true.
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+ROWS_PLACEHOLDER = "rows"
+NOT_STATED = "not stated"
+#: Digits that a computed number keeps: enough for minutes and millimetres, none of the noise of binary fractions.
+DERIVED_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A check that fired."""
+
+    id: str
+    severity: "Severity"
+    message: str
+    fields: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An expression or message in a schema that cannot work, and where in the YAML it stands."""
+
+    location: tuple[str, ...]
+    problem: str
+
+
+def derive(schema: "ProcedureSchema", stated: Stated) -> dict[str, Value]:
+    """The schema's derived values that can be computed; a later one may use an earlier one."""
+    known = dict(stated.fields)
+    derived: dict[str, Value] = {}
+    for name, rule in schema.derived.items():
+        value = expression(rule.expression).evaluate(Stated(known, stated.tables)).value
+        if value is not None:
+            derived[name] = known[name] = round(value, DERIVED_DIGITS) if isinstance(value, float) else value
+    return derived
+
+
+def run_checks(schema: "ProcedureSchema", stated: Stated) -> tuple[Verdict, ...]:
+    """The schema's checks that fire, and derived values that contradict what was dictated, in the schema's order."""
+    derived = derive(schema, stated)
+    known = Stated({**stated.fields, **derived}, stated.tables)
+    verdicts = [_disagreement(schema, name, rule, known) for name, rule in schema.derived.items()]
+    verdicts += [_verdict(schema, check_id, known) for check_id in schema.checks]
+    return tuple(verdict for verdict in verdicts if verdict)
+
+
+def find_gaps(schema: "ProcedureSchema", stated: Stated) -> tuple[str, ...]:
+    """What a complete report needs and was not stated: fields, `polyps.size_mm` for columns, tables without rows."""
+    known = Stated({**stated.fields, **derive(schema, stated)}, stated.tables)
+    gaps = [name for name, part in schema.fields.items() if known.fields.get(name) is None and _needed(part, known)]
+    for name, table in schema.tables.items():
+        rows = known.tables.get(name, ())
+        if not rows and _needed(table, known):
+            gaps.append(name)
+        gaps += [f"{name}.{column.id}" for column in table.columns.values() if _lacking(column, known, rows)]
+    return tuple(gaps)
+
+
+def schema_faults(schema: "ProcedureSchema") -> Iterator[Fault]:
+    """Every expression and message of a schema that names something it does not have or cannot be parsed."""
+    names = schema_names(schema)
+    for location, text, table in _expressions(schema):
+        try:
+            validate_expression(text, names.within(table) if table else names)
+        except ExpressionError as error:
+            yield Fault(location, str(error))
+    for check_id, check in schema.checks.items():
+        columns = {column for table in schema.tables.values() for column in table.columns}
+        unknown = set(PLACEHOLDER.findall(check.message)) - names.fields.keys() - columns - {ROWS_PLACEHOLDER}
+        if unknown:
+            yield Fault(("checks", check_id, "message"), f"there is no field {min(unknown)!r} to put in the message")
+
+
+def schema_names(schema: "ProcedureSchema") -> Names:
+    """What this schema's expressions may name."""
+    fields: dict[str, Words] = {name: _words(part) for name, part in schema.fields.items()}
+    fields |= dict.fromkeys(schema.derived)
+    tables = {
+        name: {column: _words(part) for column, part in table.columns.items()} for name, table in schema.tables.items()
+    }
+    return Names(fields, tables)
+
+
+def _words(part: "FieldSchema") -> Words:
+    return frozenset(part.values) if part.values else None
+
+
+def _expressions(schema: "ProcedureSchema") -> Iterator[tuple[tuple[str, ...], str, str | None]]:
+    """(place in the YAML, expression, table whose columns it may name)."""
+    for check_id, check in schema.checks.items():
+        yield ("checks", check_id, "when"), check.when, None
+    for name, rule in schema.derived.items():
+        yield ("derived", name, "expression"), rule.expression, None
+    for name, part in schema.fields.items():
+        if part.when:
+            yield ("fields", name, "when"), part.when, None
+    for name, table in schema.tables.items():
+        if table.when:
+            yield ("tables", name, "when"), table.when, None
+        for column in table.columns.values():
+            if column.when:
+                yield ("tables", name, "columns", column.id, "when"), column.when, name
+
+
+def _needed(part: "FieldSchema | TableSchema", stated: Stated, row: Mapping[str, Value | None] | None = None) -> bool:
+    level: Level = part.level
+    if level == "C" and part.when:
+        return expression(part.when).evaluate(stated, row).value is True
+    return level == "M"
+
+
+def _lacking(column: "FieldSchema", stated: Stated, rows: Sequence[Mapping[str, Value | None]]) -> bool:
+    return any(row.get(column.id) is None and _needed(column, stated, row) for row in rows)
+
+
+def _verdict(schema: "ProcedureSchema", check_id: str, stated: Stated) -> Verdict | None:
+    check = schema.checks[check_id]
+    rule = expression(check.when)
+    outcome = rule.evaluate(stated)
+    if outcome.value is not True:
+        return None
+    source = f"{check.source} ({check.jurisdiction.upper()})" if check.jurisdiction else check.source
+    message = _message(schema, check.message, stated, outcome)
+    return Verdict(check_id, check.severity, message, _targets(schema, rule), source)
+
+
+def _disagreement(schema: "ProcedureSchema", name: str, rule: "Derived", stated: Stated) -> Verdict | None:
+    """Where what was computed and what was dictated differ by more than the tolerance."""
+    computed, dictated = stated.fields.get(name), stated.fields.get(rule.compare or "")
+    if rule.compare is None or computed is None or dictated is None:
+        return None
+    if isinstance(computed, int | float) and isinstance(dictated, int | float):
+        if abs(computed - dictated) <= rule.tolerance:
+            return None
+    elif computed == dictated:
+        return None
+    said = schema.fields[rule.compare].value_label(dictated) if rule.compare in schema.fields else str(dictated)
+    message = f"{rule.label}: {_number(computed)} by calculation, {said} as dictated."
+    return Verdict(name, rule.severity, message, (*_targets(schema, expression(rule.expression)), rule.compare), "ours")
+
+
+def _targets(schema: "ProcedureSchema", rule: Expression) -> tuple[str, ...]:
+    """The fields and columns that the rule looks at; `polyps.bbps_left` in a row condition is the field bbps_left."""
+    found: list[str] = []
+    for name in rule.names:
+        own = name.rpartition(".")[2]
+        known = name in schema.target_index or name in schema.tables
+        found.append(name if known else own)
+    return tuple(dict.fromkeys(name for name in found if name not in schema.derived))
+
+
+def _message(schema: "ProcedureSchema", template: str, stated: Stated, outcome: Outcome) -> str:
+    """The message with its placeholders filled; a column's value is that of the first row that fired."""
+
+    def fill(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name == ROWS_PLACEHOLDER:
+            return _row_names(schema, outcome)
+        for table, index in outcome.rows[:1]:
+            column = schema.tables[table].columns.get(name)
+            if column:
+                return _shown(column, stated.tables[table][index].get(name))
+        return _shown(schema.fields.get(name), stated.fields.get(name))
+
+    return PLACEHOLDER.sub(fill, template)
+
+
+def _row_names(schema: "ProcedureSchema", outcome: Outcome) -> str:
+    return ", ".join(f"{schema.tables[table].row} {index + 1}" for table, index in outcome.rows)
+
+
+def _shown(part: "FieldSchema | None", value: Value | None) -> str:
+    if value is None:
+        return NOT_STATED
+    if part is None:
+        return _number(value)
+    return ", ".join(map(part.value_label, value)) if isinstance(value, tuple) else part.value_label(value)
+
+
+def _number(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
