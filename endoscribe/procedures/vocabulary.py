@@ -1,0 +1,34 @@
+"""The words of a procedure that speech recognition should expect."""
+
+from collections.abc import Iterator
+
+from endoscribe.procedures.schema import ProcedureSchema
+
+SEPARATOR = ", "
+
+
+def prompt_terms(schema: ProcedureSchema, limit_chars: int) -> str:
+    """A glossary to bias recognition, of at most `limit_chars` characters; terms are never cut.
+
+    The schema's own vocabulary stands first, in its order, then what it repairs, then its enum values: a recogniser
+    heeds only the first few hundred characters, so the words that it mishears most belong at the head of the list.
+    """
+    chosen: list[str] = []
+    known: set[str] = set()
+    left = limit_chars
+    for term in _terms(schema):
+        length = len(term) + (len(SEPARATOR) if chosen else 0)
+        if term.casefold() not in known and length <= left:
+            chosen.append(term)
+            known.add(term.casefold())
+            left -= length
+    return SEPARATOR.join(chosen)
+
+
+def _terms(schema: ProcedureSchema) -> Iterator[str]:
+    yield schema.title
+    yield from schema.vocabulary
+    yield from schema.repairs
+    for _, field in schema.targets():
+        for word, term in field.values.items():
+            yield term.label or word.replace("_", " ")
