@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from endoscribe.errors import SchemaError
 from endoscribe.procedures.checks import schema_faults
+from endoscribe.procedures.phrases import compile_phrase
+from endoscribe.procedures.repairs import Repairs
 from endoscribe.procedures.yaml_source import Location, YamlSource
 
 FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
@@ -58,6 +60,7 @@ class Term(_Part):
     label: str | None = None
     spoken: Phrases = ()
     misheard: Phrases = ()
+    short: Phrases = ()  # forms that mean this value only beside the field's name: "2" after "NICE"
     codes: tuple[Code, ...] = ()
 
     @model_validator(mode="before")
@@ -69,10 +72,94 @@ class Term(_Part):
         return {"spoken": value} if isinstance(value, str | list) else value
 
 
-class Cues(_Part):
-    """What the offline reader listens for; Claude reads `guide` instead."""
+#: `before` the examination began; `past`; what is `former` ("the previously placed stent"); `today`; a `plan`.
+Occasion = Literal["before", "past", "former", "today", "plan"]
+#: Which of several mentions is the value; `any`: a yes beats a no; `worst`: a no beats a yes; `farthest`: the last in
+#: the order of `values`.
+Pick = Literal["first", "last", "largest", "smallest", "farthest", "any", "worst"]
+#: Which number of "3 to 5 mm" or "2 by 3 cm": `high` is a range's upper end only, `other` the second of dimensions.
+Part = Literal["low", "high", "first", "second", "largest", "other"]
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+
+def _occasions(value: Any) -> Any:
+    return ("before", "past", "former", "today", "plan") if value == "any" else _as_tuple(value)
+
+
+class _Listening(_Part):
+    """A part whose phrases are checked when the file is read."""
+
+    @model_validator(mode="after")
+    def _phrases_compile(self) -> Self:
+        for phrase in self.phrases():
+            compile_phrase(phrase)
+        return self
+
+    def phrases(self) -> Iterator[str]:
+        """Every phrase of this part, in the language of `procedures/phrases.py`."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name in self.phrase_keys:
+                yield from value
+
+    phrase_keys: ClassVar[frozenset[str]] = frozenset()
+
+
+class Cues(_Listening):
+    """What the offline reader listens for to fill one field; Claude reads `guide` instead.
+
+    `said` depends on the field's type. boolean: words that state the thing; a negation around them makes it "no".
+    integer and number: words with `<number>` or `<measure>` where it stands. enum and multi: the field's name; beside
+    it a value's `short` forms count, elsewhere only its `spoken` and `misheard` ones. text: the value is what follows,
+    to the end of the clause.
+    """
+
+    said: Phrases = ()
+    denied: Phrases = ()  # boolean: words that mean "no" by themselves
+    ignoring: Phrases = ()  # words inside these do not count: "stone retrieval balloon" is no stone
+    needs: Phrases = ()  # a clause without one of these says nothing about the field
+    unless: Phrases = ()  # nor does a clause with one of these
+    about: Phrases = ()  # topics: counts only while the speaker is on one of them
+    normal: Phrases = ()  # boolean: is what is said of these topics normal?
+    abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
+    zero: Phrases = ()  # with `count_of`: words that mean that there is no row
+    count_of: Id | None = None  # integer: the sum of the `count` column of this table
+    time: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions)] = ("today",)
+    pick: Pick | None = None  # boolean: any (worst with `normal`), others: last, columns: first
+    part: Part = "low"
+    group: Id | None = None  # numbers belong to one field of a group only
+    suspected: bool = False  # boolean: a suspicion counts as a yes
+    within: int = 4  # words between an enum's name and a short form
+    carried: bool = False  # column: said once, it holds for the following rows too
+
+    phrase_keys: ClassVar[frozenset[str]] = frozenset(
+        {"said", "denied", "ignoring", "needs", "unless", "abnormal", "zero"}
+    )
+
+
+class RowCues(_Listening):
+    """How the offline reader finds the rows of a table."""
+
+    anchors: Phrases  # the things that make a row: polyp, lesion
+    needs: Phrases = ()  # a clause without one of these opens no row
+    unless: Phrases = ()  # nor does a clause with one of these
+    continues: Phrases = ()  # a later clause with one of these still speaks of the row
+    count: Id | None = None  # the column that takes "two" of "two polyps"
+    merge: Phrases = ()  # rows equal in these columns are one
+    apart: Phrases = ()  # "the cyst in the tail" is a new row when these columns differ from the open row's
+    known: bool = False  # rows may be things that were there before: "the stent" opens a row
+    time: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions)] = ("today",)
+
+    phrase_keys: ClassVar[frozenset[str]] = frozenset({"anchors", "needs", "unless", "continues"})
+
+
+class Course(_Listening):
+    """How a dictation runs: where the examination begins, what is said of the past, what is a plan."""
+
+    begins: Phrases = ()  # said before these: patient, indication and history
+    past: Phrases = ()
+    plan: Phrases = ()
+
+    phrase_keys: ClassVar[frozenset[str]] = frozenset({"begins", "past", "plan"})
 
 
 class FieldSchema(_Part):
@@ -122,7 +209,7 @@ class TableSchema(_Part):
     level: Level = "O"
     when: str | None = None
     guide: str | None = None
-    cues: Cues | None = None
+    cues: RowCues | None = None
 
 
 class Derived(_Part):
@@ -190,6 +277,9 @@ class ProcedureSchema(_Part):
     checks: dict[str, Check] = {}
     vocabulary: Phrases = ()
     repairs: dict[str, Phrases] = {}  # meant: [misheard, ...]
+    real_words: Phrases = ()  # words like a term that are never repaired into it
+    topics: dict[Id, Phrases] = {}  # what a speaker can be on; a topic lasts until another is named
+    course: Course = Course()
     codes: tuple[Code, ...] = ()
     note: str
     references: dict[str, Reference] = {}
@@ -223,6 +313,22 @@ class ProcedureSchema(_Part):
         for table in self.tables.values():
             for column in table.columns.values():
                 yield f"{table.id}.{column.id}", column
+
+    @cached_property
+    def spoken_repairs(self) -> Repairs:
+        """What recognisers make of this procedure's terms, put right."""
+        return Repairs(self.repairs, self._phrases(), (*self.vocabulary, *self.real_words))
+
+    def _phrases(self) -> Iterator[str]:
+        listening: list[_Listening | None] = [self.course, *(table.cues for table in self.tables.values())]
+        for _, field in self.targets():
+            listening.append(field.cues)
+            for value, term in field.values.items():
+                yield from (value, *term.spoken, *term.short)
+        for topic in self.topics.values():
+            yield from topic
+        for part in listening:
+            yield from part.phrases() if part else ()
 
     @cached_property
     def target_index(self) -> Mapping[str, FieldSchema]:

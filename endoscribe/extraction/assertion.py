@@ -1,0 +1,121 @@
+"""Is a thing stated, denied, only suspected; seen today, long ago, or planned? By English rules alone."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from endoscribe.extraction.reading import Match, Reading, Token
+
+NEGATORS = frozenset({
+    "no", "not", "without", "denies", "never", "nor", "neither", "nothing", "none", "free", "absent", "negative",
+    "nil",
+})  # fmt: skip
+#: Between a negator and what it denies these may stand: "not able to see any", "no evidence or signs of".
+_PASSED = frozenset({
+    "is", "be", "see", "seen", "able", "to", "identify", "visualize", "appreciate", "find", "note", "any", "have",
+    "been", "evidence", "of", "sign", "signs", "appear", "show", "demonstrate", "reveal", "for", "from", "further",
+    "really", "has",
+})  # fmt: skip
+_ENDS_SCOPE = frozenset({
+    "but", "however", "except", "although", "though", "which", "than", "because", "due", "apart", "aside", "until",
+    "who", "i", "we", "it", "there", "with", "in", "on", "during", "at", "after",
+})  # fmt: skip
+_FINITE = frozenset({
+    "is", "has", "had", "have", "shows", "showed", "measures", "measured", "extends", "reveals", "revealed",
+    "remains", "contains", "am", "see", "saw",
+})  # fmt: skip
+#: "the polyp was not seen" denies the polyp; "the polyp was not removed" does not.
+_EXISTENCE = frozenset({
+    "seen", "found", "noted", "identified", "visualized", "visualised", "present", "appreciated", "observed",
+    "evident", "visible", "detected", "demonstrated", "performed", "done", "obtained", "given", "placed", "taken",
+    "attempted", "needed", "required", "reached", "intubated", "entered", "possible", "used", "administered",
+    "made", "undertaken", "carried", "achieved", "successful", "noticed", "encountered", "indicated", "necessary",
+    "deployed",
+})  # fmt: skip
+#: "no other polyps" leaves the polyps already named as they are.
+_MORE = frozenset({
+    "other", "further", "additional", "residual", "remaining", "more", "new", "recurrent", "recurrence",
+    "additionally",
+})  # fmt: skip
+_SUSPECTED = frozenset({
+    "possible", "possibly", "probable", "suspected", "suspicious", "suspicion", "questionable", "concern",
+    "concerning", "rule", "exclude", "query", "potential", "evaluate", "assess", "if", "whether", "versus", "risk",
+})  # fmt: skip
+SCOPE_WORDS = 14
+
+
+class Assertion(Enum):
+    STATED = "stated"
+    DENIED = "denied"
+    UNSURE = "unsure"
+    NOTHING_MORE = "nothing more"
+
+
+def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
+    """How the matched words are meant, and the token of the word that says so (the match's first when stated)."""
+    tokens = reading.tokens
+    first, after = reading.clause_span(match.first)
+    negator = _negator_before(tokens, first, match.first)
+    if negator is not None:
+        more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
+        return (Assertion.NOTHING_MORE if more else Assertion.DENIED), negator
+    negator = _negator_after(tokens, match.after, after)
+    if negator is not None:
+        return Assertion.DENIED, negator
+    if any(token.text in _SUSPECTED for token in tokens[max(first, match.first - 5) : match.first]):
+        return Assertion.UNSURE, match.first
+    return Assertion.STATED, match.first
+
+
+def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | None:
+    verb_passed = False
+    for i in range(start - 1, max(first, start - SCOPE_WORDS) - 1, -1):
+        said = tokens[i].text
+        if said in NEGATORS:
+            free = said not in ("free", "absent", "negative") or _word(tokens, i + 1) in ("of", "for")
+            if not free or (verb_passed and not _passes(tokens, i + 1, start)):
+                continue
+            return i
+        if said in _ENDS_SCOPE and not _passes(tokens, i, start):
+            return None
+        verb_passed = verb_passed or said in _FINITE
+    return None
+
+
+def _passes(tokens: Sequence[Token], first: int, start: int) -> bool:
+    """Whether the verb after the negator belongs to it: "not seen any masses or cysts"."""
+    i = first
+    while i < start and tokens[i].text in _PASSED:
+        i += 1
+    return i > first and not any(token.text in _FINITE or token.text in _ENDS_SCOPE for token in tokens[i:start])
+
+
+def _negator_after(tokens: Sequence[Token], after: int, end: int) -> int | None:
+    """ "... was not seen", "... is absent", "... are negative": within the clause, before another verb."""
+    verbs = 0
+    for i in range(after, min(end, after + 9)):
+        said = tokens[i].text
+        verbs += said in ("is", "has")
+        if verbs > 1 or (said in _ENDS_SCOPE and said != "with"):
+            return None
+        if said in (",", "and") and verbs == 0 and i > after + 2:
+            return None
+        if _denies_behind(tokens, i, end):
+            return i
+    return None
+
+
+def _denies_behind(tokens: Sequence[Token], i: int, end: int) -> bool:
+    said, before = tokens[i].text, _word(tokens, i - 1)
+    if said in ("absent", "negative", "declined", "deferred", "nil"):
+        return before in ("is", ":", ",")
+    if said == "no":
+        return before == "is" and _word(tokens, i + 1) in ("longer", "more")
+    return said == "none" or (said in ("not", "never") and _denies(tokens, i + 1, end))
+
+
+def _denies(tokens: Sequence[Token], i: int, end: int) -> bool:
+    return any(token.text in _EXISTENCE for token in tokens[i : min(i + 4, end)])
+
+
+def _word(tokens: Sequence[Token], i: int) -> str:
+    return tokens[i].text if 0 <= i < len(tokens) else ""

@@ -1,0 +1,401 @@
+"""Where a transcript speaks of one field, and what it says there. Knows field types and English, no procedure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from endoscribe.extraction.assertion import Assertion, assertion
+from endoscribe.extraction.claims import Value
+from endoscribe.extraction.occasion import occasions
+from endoscribe.extraction.quantities import SCHEMA_UNITS
+from endoscribe.extraction.reading import Match, Reading
+from endoscribe.procedures.schema import Cues, FieldSchema, Part, ProcedureSchema
+
+GOOD = (
+    "normal", "normally", "unremarkable", "within normal limits", "no abnormalit*", "not ... abnormalit*",
+    "no [significant|gross|obvious|focal|mucosal] lesions|findings|pathology", "no suspicious lesion*", "healthy",
+    "no evidence of abnormalit*", "grossly intact", "entirely clear",
+)  # fmt: skip
+_NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
+_NOT_OVERALL = frozenset(
+    {"otherwise", "remaining", "remainder", "rest", "other", "surrounding", "upstream", "elsewhere"}
+)
+_CORRECTIONS = (
+    "sorry", "correction", "i mean", "i meant", "make that", "no wait", "let me correct", "rather", "should say",
+    "actually|no it is", "i misspoke",
+)  # fmt: skip
+#: A correction concerns what was said at most so many words before it.
+CORRECTION_REACH = 14
+TOPIC_REACH = 60
+#: Values so short mean something only beside their field's name.
+SHORT_VALUE = 3
+MOST_TEXT_WORDS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A value said for a field: the tokens [first, after) are its quote, `at` is where the value itself stands."""
+
+    value: Value
+    first: int
+    after: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A topic named at a token."""
+
+    topic: str
+    at: int
+    after: int
+
+
+class Listener:
+    """One reading of a transcript with a schema's ears: finds the mentions of any field."""
+
+    def __init__(self, reading: Reading, schema: ProcedureSchema) -> None:
+        self.reading = reading
+        self.schema = schema
+        self.occasions = occasions(reading, schema.course)
+
+    def mentions(self, field: FieldSchema) -> list[Mention]:
+        """Everything that was said for a field, in order, corrections heeded, before one of it is picked."""
+        if field.cues is None:
+            return []
+        found: Iterable[Mention]
+        if field.type == "boolean":
+            found = [*self._statements(field.cues), *self._verdicts(field.cues)]
+        elif field.type in ("enum", "multi"):
+            found = self._terms(field)
+        elif field.type in ("integer", "number"):
+            found = self._numbers(field)
+        else:
+            found = self._texts(field.cues)
+        return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)))
+
+    def counts_in(self, cues: Cues, index: int) -> bool:
+        """Whether a match at this token is of the right time and not excepted by its clause."""
+        if self.occasions[index].value not in cues.time:
+            return False
+        if cues.about and not self._is_about(cues.about, index):
+            return False
+        if any(match.first <= index < match.after for match in self.reading.find(cues.ignoring)):
+            return False
+        return self._fits_clause(cues, index)
+
+    def _is_about(self, topics: tuple[str, ...], index: int) -> bool:
+        """Whether the speaker is on one of the topics, or has named one in the same clause."""
+        subject = self.topic_at(index)
+        first = self.reading.clause_span(index)[0]
+        named = (subject for subject in self.subjects if first <= subject.at <= index)
+        return (subject is not None and subject.topic in topics) or any(subject.topic in topics for subject in named)
+
+    def _fits_clause(self, cues: Cues, index: int) -> bool:
+        first, after = self.reading.clause_span(index)
+        if cues.needs and not self._within(cues.needs, first, after):
+            return False
+        return not self._within(cues.unless, first, after)
+
+    def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
+        return any(first <= match.first < after for match in self.reading.find(phrases))
+
+    # --- boolean ---
+
+    def _statements(self, cues: Cues) -> Iterator[Mention]:
+        for match in self.reading.find(cues.said):
+            if not self.counts_in(cues, match.first):
+                continue
+            meant, word = assertion(self.reading, match)
+            if meant is Assertion.STATED or (cues.suspected and meant is Assertion.UNSURE):
+                yield Mention(True, match.first, match.after, match.first)
+            elif meant is Assertion.DENIED:
+                yield Mention(False, min(word, match.first), max(word + 1, match.after), match.first)
+        for match in self.reading.find(cues.denied):
+            if self.counts_in(cues, match.first) and assertion(self.reading, match)[0] is not Assertion.DENIED:
+                yield Mention(False, match.first, match.after, match.first)
+
+    def _verdicts(self, cues: Cues) -> Iterator[Mention]:
+        """What is said of the field's organs: normal or not."""
+        if not cues.normal:
+            return
+        for match, subjects in self._judged:
+            named = [subject for subject in subjects if subject.topic in cues.normal]
+            if (
+                not named
+                or self.occasions[match.first].value not in cues.time
+                or not self._fits_clause(cues, match.first)
+            ):
+                continue
+            value = self._is_normal(match)
+            if value is not None:
+                first = min([match.first, *(s.at for s in named if self._same_clause(s.at, match.first))])
+                yield Mention(value, first, match.after, match.first)
+        for match in self.reading.find(cues.abnormal):
+            topic = self.topic_at(match.first)
+            if topic is None or topic.topic not in cues.normal or not self._fits_clause(cues, match.first):
+                continue
+            if self.occasions[match.first].value in cues.time and self._stated(match):
+                yield Mention(False, match.first, match.after, match.first)
+
+    def _stated(self, match: Match) -> bool:
+        return assertion(self.reading, match)[0] is Assertion.STATED
+
+    def _same_clause(self, a: int, b: int) -> bool:
+        return self.reading.clause_of[a] == self.reading.clause_of[b]
+
+    def _is_normal(self, match: Match) -> bool | None:
+        """True, False, or None where "normal" is not said of the whole."""
+        first, after = self.reading.clause_span(match.first)
+        words = {token.text for token in self.reading.tokens[first : match.first]}
+        tokens = self.reading.tokens
+        if words & _NOT_OVERALL or (
+            match.after < after and tokens[match.after].text in ("caliber", "variant", "saline")
+        ):
+            return None
+        if words & _NEARLY:
+            return False
+        meant, _ = assertion(self.reading, match)
+        return {Assertion.STATED: True, Assertion.DENIED: False}.get(meant)
+
+    @cached_property
+    def _judged(self) -> list[tuple[Match, list[Subject]]]:
+        return [(match, self._subjects_of(match)) for match in self.reading.find(GOOD)]
+
+    # --- topics ---
+
+    @cached_property
+    def subjects(self) -> list[Subject]:
+        """Every topic named in the transcript, in order."""
+        found: dict[int, Subject] = {}
+        for topic, phrases in self.schema.topics.items():
+            for match in self.reading.find(phrases):
+                known = found.get(match.first)
+                if known is None or match.after > known.after:
+                    found[match.first] = Subject(topic, match.first, match.after)
+        inside = [s for s in found.values() if not any(o.at < s.at and s.after <= o.after for o in found.values())]
+        return sorted(inside, key=lambda subject: subject.at)
+
+    def topic_at(self, index: int) -> Subject | None:
+        """What the speaker is on at a token: named before it in its clause, else after it there, else last before."""
+        first, after = self.reading.clause_span(index)
+        before = [subject for subject in self.subjects if first <= subject.at <= index]
+        if before:
+            return before[-1]
+        behind = [subject for subject in self.subjects if index < subject.at < after]
+        if behind:
+            return behind[0]
+        earlier = [subject for subject in self.subjects if index - TOPIC_REACH <= subject.at < first]
+        return earlier[-1] if earlier else None
+
+    def _subjects_of(self, match: Match) -> list[Subject]:
+        """What a "normal" is said of: "the esophagus and the stomach are normal", "they are normal"."""
+        first, after = self.reading.clause_span(match.first)
+        before = [subject for subject in self.subjects if first <= subject.at < match.after]
+        if before:
+            return _coordinated(self.reading, before)
+        behind = [subject for subject in self.subjects if match.first < subject.at < min(after, match.after + 8)]
+        if behind:
+            return behind[:1] + [subject for subject in behind[1:] if _linked(self.reading, behind[0], subject)]
+        earlier = [subject for subject in self.subjects if match.first - TOPIC_REACH <= subject.at < first]
+        if not earlier:
+            return []
+        start = self.reading.clause_span(earlier[-1].at)[0]
+        return _coordinated(self.reading, [subject for subject in earlier if subject.at >= start])
+
+    # --- enum ---
+
+    def _terms(self, field: FieldSchema) -> list[Mention]:
+        cues = field.cues or Cues()
+        found: list[Mention] = []
+        for value, phrases in _spoken_values(field).items():
+            found += [
+                Mention(value, match.first, match.after, match.first)
+                for match in self.reading.find(phrases)
+                if self.counts_in(cues, match.first) and self._holds(match)
+            ]
+        found += self._beside_name(field, cues)
+        return [mention for mention in found if not any(_inside(mention, other) for other in found)]
+
+    def _holds(self, match: Match) -> bool:
+        return assertion(self.reading, match)[0] in (Assertion.STATED, Assertion.UNSURE)
+
+    def _beside_name(self, field: FieldSchema, cues: Cues) -> Iterator[Mention]:
+        names = [match for match in self.reading.find(cues.said) if self.counts_in(cues, match.first)]
+        if not names:
+            return
+        shorts = [(value, match) for value, forms in _short_values(field).items() for match in self.reading.find(forms)]
+        for name in names:
+            near = [
+                (match.first, name.after - match.after, value, match)
+                for value, match in shorts
+                if 0 <= match.first - name.after <= cues.within and self._same_clause(name.first, match.first)
+            ]
+            if near:
+                _, _, value, match = min(near, key=lambda one: one[:2])
+                if self._holds(name):
+                    yield Mention(value, name.first, match.after, match.first)
+
+    # --- numbers ---
+
+    def _numbers(self, field: FieldSchema) -> list[Mention]:
+        cues = field.cues or Cues()
+        if cues.group is None:
+            return self._numbers_of(field)
+        return list(self._grouped(cues.group).get(field.id, ()))
+
+    def _numbers_of(self, field: FieldSchema) -> list[Mention]:
+        return [mention for _, mention in self._ranked_numbers(field).values()]
+
+    def _ranked_numbers(self, field: FieldSchema) -> dict[int, tuple[tuple[int, int], Mention]]:
+        """For each token the number it holds for the field, by its best phrase: earlier in `said`, then shorter."""
+        cues = field.cues or Cues()
+        best: dict[int, tuple[tuple[int, int], Mention]] = {}
+        for order, phrase in enumerate(cues.said):
+            for match in self.reading.find_all((phrase,)):
+                if match.number is None or not self.counts_in(cues, match.first):
+                    continue
+                value = self._number(match.number, field, cues.part)
+                rank = (order, match.after - match.first)
+                if value is not None and (match.number not in best or rank < best[match.number][0]):
+                    best[match.number] = (rank, Mention(value, match.first, match.after, match.number))
+        return best
+
+    def _grouped(self, group: str) -> Mapping[str, list[Mention]]:
+        """The numbers of a group's fields; each number goes to the field whose words are nearest to it."""
+        fields = [field for field in self.schema.fields.values() if field.cues and field.cues.group == group]
+        best: dict[int, tuple[tuple[int, int], str, Mention]] = {}
+        for field in fields:
+            for token, (rank, mention) in self._ranked_numbers(field).items():
+                if token not in best or rank < best[token][0]:
+                    best[token] = (rank, field.id, mention)
+        shared: dict[str, list[Mention]] = {field.id: [] for field in fields}
+        for _, owner, mention in best.values():
+            shared[owner].append(mention)
+        return shared
+
+    def _number(self, index: int, field: FieldSchema, part: Part) -> int | float | None:
+        """The number at a token in the field's unit; None when it does not fit the field."""
+        token = self.reading.tokens[index]
+        if token.quantity is None:
+            numbers: tuple[float, ...] | None = (float(token.text),)
+            kind = "single"
+        else:
+            unit = SCHEMA_UNITS.get(field.unit or "", field.unit or "")
+            numbers, kind = token.quantity.converted(unit), token.quantity.kind
+        value = None if numbers is None else choose_part(numbers, kind, part)
+        if value is None or (field.range and not field.range[0] <= value <= field.range[1]):
+            return None
+        if field.type == "integer":
+            return int(value) if value == int(value) else None
+        return int(value) if value == int(value) else value
+
+    # --- text ---
+
+    def _texts(self, cues: Cues) -> Iterator[Mention]:
+        for match in self.reading.find(cues.said):
+            end = min(self.reading.sentence_span(match.first)[1], match.after + MOST_TEXT_WORDS)
+            stop = next((i for i in range(match.after, end) if self.reading.tokens[i].text in (".", "|")), end)
+            if stop > match.after and self.counts_in(cues, match.first):
+                words, _ = self.reading.quote(match.after, stop)
+                yield Mention(words.strip(), match.after, stop, match.first)
+
+    # --- corrections ---
+
+    def _corrected(self, found: Sequence[Mention]) -> list[Mention]:
+        """Without what the speaker took back: "five, sorry, six millimeters"."""
+        taken_back = set()
+        for match in self._corrections:
+            before = [m for m in found if match.first - CORRECTION_REACH <= m.at < match.first]
+            after = [m for m in found if match.after <= m.at < match.after + CORRECTION_REACH]
+            if before and after and before[-1].value != after[0].value:
+                taken_back.add(before[-1])
+        return [mention for mention in found if mention not in taken_back]
+
+    @cached_property
+    def _corrections(self) -> list[Match]:
+        return self.reading.find(_CORRECTIONS)
+
+
+def choose_part(numbers: Sequence[float], kind: str, part: Part) -> float | None:
+    """One of the numbers of a quantity."""
+    ordered = sorted(numbers)
+    by_part: dict[Part, float | None] = {
+        "low": ordered[0],
+        "high": ordered[-1] if kind == "range" else None,
+        "first": numbers[0],
+        "second": numbers[1] if kind == "dimensions" else None,
+        "largest": ordered[-1],
+        "other": ordered[-2] if kind == "dimensions" else None,
+    }
+    return by_part[part]
+
+
+def pick(mentions: Sequence[Mention], field: FieldSchema, default: str) -> Mention | None:
+    """The mention that is the field's value."""
+    if not mentions:
+        return None
+    how = (field.cues.pick if field.cues else None) or _usual_pick(field, default)
+    if how in ("any", "worst"):
+        return next((mention for mention in mentions if mention.value is (how == "any")), mentions[-1])
+    if how == "farthest":
+        order = list(field.values)
+        return max(mentions, key=lambda mention: order.index(str(mention.value)))
+    if how in ("largest", "smallest"):
+        choose = max if how == "largest" else min
+        return choose(
+            mentions, key=lambda mention: float(mention.value) if isinstance(mention.value, int | float) else 0
+        )
+    return mentions[0] if how == "first" else mentions[-1]
+
+
+def _usual_pick(field: FieldSchema, default: str) -> str:
+    if field.type != "boolean":
+        return default
+    return "worst" if field.cues and field.cues.normal else "any"
+
+
+def _spoken_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
+    spoken = {}
+    for value, term in field.values.items():
+        plain = len(value) > SHORT_VALUE and value.isidentifier() and value != "none" and not term.short
+        own = (value.replace("_", " "),) if plain else ()
+        spoken[value] = (*own, *term.spoken, *term.misheard)
+    return spoken
+
+
+def _short_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
+    return {
+        value: (*((value,) if len(value) <= SHORT_VALUE else ()), *term.short) for value, term in field.values.items()
+    }
+
+
+def _inside(mention: Mention, other: Mention) -> bool:
+    """Whether another mention covers this one and more."""
+    covers = other.first <= mention.first and mention.after <= other.after
+    return covers and (other.after - other.first) > (mention.after - mention.first)
+
+
+def _coordinated(reading: Reading, subjects: Sequence[Subject]) -> list[Subject]:
+    """The last of some subjects and those that are joined to it by "and" or a comma."""
+    kept = [subjects[-1]]
+    for subject in reversed(subjects[:-1]):
+        if not _linked(reading, subject, kept[0]):
+            break
+        kept.insert(0, subject)
+    return kept
+
+
+def _linked(reading: Reading, earlier: Subject, later: Subject) -> bool:
+    between = {token.text for token in reading.tokens[earlier.after : later.at]}
+    return bool(between & {"and", ",", "or"}) and between <= {
+        "and",
+        ",",
+        "or",
+        "the",
+        "a",
+        "mucosa",
+        "lining",
+        "body",
+        "of",
+    }

@@ -1,0 +1,65 @@
+"""What each word of a dictation is about: this examination, the time before it, a plan, or nothing any more."""
+
+from enum import Enum
+
+from endoscribe.extraction.reading import Reading
+from endoscribe.procedures.schema import Course
+
+#: Where the examination is said to begin later than this, the phrase means something else.
+LATEST_BEGIN = 0.7
+_RETRACTIONS = ("scratch|strike|delete|disregard|ignore that", "forget that|it")
+_RESUMES = frozenset({"now", "today", "i", "we", "there", "currently", "so", "okay", "but", "in", "at", "then", "next"})
+#: "from previous polypectomy": only the words right after are of the past.
+_FORMER = ("prior|previous|previously|former|earlier|old|known|existing|preexisting", "pre existing")
+_FORMER_WORDS = 4
+
+
+class Occasion(Enum):
+    BEFORE = "before"  # said before the examination begins: patient, indication, history
+    PAST = "past"
+    FORMER = "former"  # a thing of the past that is still there: "the previously placed stent"
+    TODAY = "today"
+    PLAN = "plan"
+    RETRACTED = "retracted"
+
+
+def occasions(reading: Reading, course: Course) -> list[Occasion]:
+    """One occasion for each token of the reading."""
+    found = [Occasion.TODAY] * len(reading.tokens)
+    for match in reading.find(_FORMER):
+        _mark(
+            found, match.first, min(match.after + _FORMER_WORDS, reading.clause_span(match.first)[1]), Occasion.FORMER
+        )
+    for phrases, occasion in ((course.past, Occasion.PAST), (course.plan, Occasion.PLAN)):
+        for match in reading.find(phrases):
+            _mark(found, match.first, _scope_end(reading, match.after - 1), occasion)
+    _mark(found, 0, _beginning(reading, course.begins), Occasion.BEFORE)
+    for match in reading.find(_RETRACTIONS):
+        _mark(found, _retracted_from(reading, match.first), match.after, Occasion.RETRACTED)
+    return found
+
+
+def _mark(found: list[Occasion], first: int, after: int, occasion: Occasion) -> None:
+    found[first:after] = [occasion] * (after - first)
+
+
+def _scope_end(reading: Reading, index: int) -> int:
+    """A remark on the past or a plan lasts to the end of its sentence, or until the speaker is back at work."""
+    after = reading.sentence_span(index)[1]
+    texts = [token.text for token in reading.tokens[index:after]]
+    for k, text in enumerate(texts[:-1]):
+        if text == "|" and texts[k + 1] in _RESUMES:
+            return index + k
+    return after
+
+
+def _beginning(reading: Reading, begins: tuple[str, ...]) -> int:
+    matches = reading.find(begins)
+    if not matches or matches[0].first > LATEST_BEGIN * len(reading.tokens):
+        return 0
+    return reading.clause_span(matches[0].first)[0]
+
+
+def _retracted_from(reading: Reading, index: int) -> int:
+    first = reading.clause_span(index)[0]
+    return first if index - first >= 3 or first == 0 else reading.clause_span(first - 1)[0]

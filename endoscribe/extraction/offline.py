@@ -1,0 +1,85 @@
+"""The offline reader: a transcript read with a schema's cues, without any model or network.
+
+Deterministic, and silent where it is not sure. Knows no procedure: what to listen for stands in the schema.
+"""
+
+from collections.abc import Iterator
+
+from endoscribe.extraction.claims import Claim, OnClaims, Value
+from endoscribe.extraction.mentions import Listener, pick
+from endoscribe.extraction.reading import Reading
+from endoscribe.extraction.rows import Row, RowReader
+from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
+from endoscribe.transcript import Transcript
+
+
+class OfflineExtractor:
+    """An `Extractor` that listens for the cues of a schema."""
+
+    name = "offline"
+
+    def extract(
+        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
+    ) -> tuple[Claim, ...]:
+        """Every value that the transcript states in a way that the schema foresees, with the words that state it."""
+        claims = tuple(_Extraction(transcript, schema).claims())
+        if on_claims:
+            on_claims(claims)
+        return claims
+
+
+class _Extraction:
+    """One transcript read once."""
+
+    def __init__(self, transcript: Transcript, schema: ProcedureSchema) -> None:
+        self.reading = Reading(transcript.text, schema.spoken_repairs)
+        self.listener = Listener(self.reading, schema)
+        self.schema = schema
+
+    def claims(self) -> Iterator[Claim]:
+        rows = {table.id: self._rows(table) for table in self.schema.tables.values()}
+        for field in self.schema.fields.values():
+            claim = self._count(field, rows) if field.cues and field.cues.count_of else self._scalar(field)
+            if claim:
+                yield claim
+        for table in self.schema.tables.values():
+            for index, row in enumerate(rows[table.id]):
+                yield from self._cells(table, row, index)
+
+    def _rows(self, table: TableSchema) -> list[Row]:
+        return RowReader(self.listener, table, table.cues).rows() if table.cues and self.reading.tokens else []
+
+    def _scalar(self, field: FieldSchema) -> Claim | None:
+        mentions = self.listener.mentions(field)
+        if field.type == "multi" and mentions:
+            values = tuple(dict.fromkeys(str(mention.value) for mention in mentions))
+            return self._claim(field.id, values, mentions[0].first, mentions[0].after)
+        mention = pick(mentions, field, "last")
+        return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
+
+    def _count(self, field: FieldSchema, rows: dict[str, list[Row]]) -> Claim | None:
+        """The number of things in a table; None when some row does not say how many it holds."""
+        cues = field.cues
+        if cues is None or cues.count_of is None:
+            return None
+        found = rows.get(cues.count_of, [])
+        if found:
+            counts = [row.count for row in found if row.count is not None]
+            anchor = found[0].anchor
+            return self._claim(field.id, sum(counts), anchor.first, anchor.after) if len(counts) == len(found) else None
+        zero = [match for match in self.reading.find(cues.zero) if self.listener.counts_in(cues, match.first)]
+        return self._claim(field.id, 0, zero[0].first, zero[0].after) if zero else None
+
+    def _cells(self, table: TableSchema, row: Row, index: int) -> Iterator[Claim]:
+        count_column = table.cues.count if table.cues else None
+        for column in table.columns.values():
+            if column.id == count_column and row.count is not None:
+                first, after = row.count_quote or (row.anchor.first, row.anchor.after)
+                yield self._claim(f"{table.id}.{column.id}", row.count, first, after, index)
+            elif column.id in row.values:
+                mention = row.values[column.id]
+                yield self._claim(f"{table.id}.{column.id}", mention.value, mention.first, mention.after, index)
+
+    def _claim(self, target: str, value: Value, first: int, after: int, row: int | None = None) -> Claim:
+        quote, start = self.reading.quote(first, after)
+        return Claim(target, value, quote, row, start)

@@ -1,0 +1,337 @@
+"""The rows of a table: where one begins, which words belong to it, and what they say for each column.
+
+A row is opened by an anchor ("a polyp", "another lesion", "two stents"); "the polyp" or "it" speaks on of the open row.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from endoscribe.extraction.assertion import Assertion, assertion
+from endoscribe.extraction.claims import Value
+from endoscribe.extraction.mentions import Listener, Mention, pick
+from endoscribe.extraction.reading import Match, Token
+from endoscribe.procedures.schema import FieldSchema, RowCues, TableSchema
+
+_INDEFINITE = frozenset(
+    {"a", "an", "another", "1", "additional", "second", "third", "fourth", "fifth", "sixth", "next", "new", "first"}
+)
+_DEFINITE = frozenset(
+    {
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "it",
+        "its",
+        "all",
+        "both",
+        "each",
+        "said",
+        "previous",
+        "same",
+        "every",
+        "largest",
+        "any",
+        "his",
+        "her",
+    }
+)
+_UNCOUNTED = frozenset({
+    "few", "several", "multiple", "many", "numerous", "some", "scattered", "various", "countless",
+})  # fmt: skip
+#: A noun phrase begins after one of these.
+_PHRASE_ENDS = frozenset({
+    ".", "|", "and", "is", "see", "saw", "there", "of", "in", "at", "on", "with", "for", "to", "from", "i", "we",
+    "as", "near", "found", "noted", "have", "has", "had", "am", "placed", "removed", "identified", "notice",
+    "noticed", "note", "find", "or", "but", "by", "into", "through", "using", "per", "also", "then", "now", "here",
+    "removing", "inserting", "placing", "deploying", "after", "before", "during", "remove", "place", "insert",
+    "inserted", "deployed", "shows", "showed", "reveals", "revealed", "resected", "seeing", "seen", "visualize",
+    "visualized", "took", "take", "taking", "obtained", "including", "not", "no", "without", "can", "which", "that",
+    "was", "measuring",
+})  # fmt: skip
+_BEFORE_COUNT = frozenset({"a", "the", "of", "another", "these", "total", "additional", "other", ","})
+_MOST_MODIFIERS = 16
+MOST_IN_GROUP = 50
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining")
+_PART_FOLLOWS = frozenset(
+    {"is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed", "was"}
+)
+
+
+@dataclass
+class Row:
+    """A row in the making: its anchor and the tokens that speak of it."""
+
+    anchor: Match
+    first: int
+    count: int | None
+    tokens: set[int] = field(default_factory=set)
+    own: set[int] = field(default_factory=set)  # the anchor's own clause and noun phrase
+    values: dict[str, Mention] = field(default_factory=dict)
+    count_quote: tuple[int, int] | None = None
+    group_of: "Row | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class NounPhrase:
+    """The words around an anchor: "the 5 mm sessile polyp"."""
+
+    first: int
+    definite: bool
+    opens: bool  # says by itself that it is a new thing
+    count: int | None
+    count_at: int | None
+
+
+class RowReader:
+    """Reads one table of one transcript."""
+
+    def __init__(self, listener: Listener, table: TableSchema, cues: RowCues) -> None:
+        self.listener, self.table, self.cues = listener, table, cues
+        self.reading = listener.reading
+        self.mentions = {column.id: listener.mentions(column) for column in table.columns.values()}
+
+    def rows(self) -> list[Row]:
+        """The rows in the order in which they were dictated, their columns filled."""
+        rows = self._split_groups(self._collect())
+        for row in rows:
+            self._fill(row)
+        return self._merged([row for row in rows if row.values or row.count])
+
+    # --- opening rows ---
+
+    def _collect(self) -> list[Row]:
+        tokens = self.reading.tokens
+        rows: list[Row] = []
+        starts: list[tuple[int, int]] = []  # (first token of its stretch, index of the row it speaks of)
+        for anchor in self._anchors():
+            phrase = self._noun_phrase(anchor)
+            if self._opens_row(anchor, phrase, rows):
+                rows.append(Row(anchor, phrase.first, phrase.count))
+                if phrase.count_at is not None:
+                    rows[-1].count_quote = (phrase.count_at, anchor.after)
+                starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
+            elif rows and self._refers(anchor):
+                starts.append((self._stretch_start(phrase, starts), self._meant(anchor, rows)))
+        for k, (first, index) in enumerate(starts):
+            end = starts[k + 1][0] if k + 1 < len(starts) else len(tokens)
+            self._give(rows[index], first, end)
+        return rows
+
+    def _anchors(self) -> Iterator[Match]:
+        after = 0
+        for match in self.reading.find(self.cues.anchors):
+            if match.first >= after:
+                after = match.after
+                yield match
+
+    def _noun_phrase(self, anchor: Match) -> NounPhrase:
+        tokens = self.reading.tokens
+        clause_first = self.reading.clause_span(anchor.first)[0]
+        first = anchor.first
+        while first > max(clause_first, anchor.first - _MOST_MODIFIERS) and not _ends_phrase(tokens, first - 1):
+            first -= 1
+        words = [token.text for token in tokens[first : anchor.first]]
+        definite = any(word in _DEFINITE for word in words)
+        count, at = _count(tokens, first, anchor)
+        opens = not definite and (any(word in _INDEFINITE for word in words) or (at or anchor.first) < anchor.first)
+        return NounPhrase(first, definite, opens, count, at)
+
+    def _opens_row(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> bool:
+        if not self._may_open(anchor, phrase):
+            return False
+        if phrase.opens or self.cues.known:
+            return True
+        if phrase.definite:
+            return self._differs(anchor, rows[-1] if rows else None)
+        return not rows or self._describes(anchor, phrase)
+
+    def _may_open(self, anchor: Match, phrase: NounPhrase) -> bool:
+        """Whether the anchor is a thing of this examination that its clause states to be there."""
+        first, after = self.reading.clause_span(anchor.first)
+        if not self._refers(anchor) or self._within(self.cues.unless, first, after):
+            return False
+        needed = not self.cues.needs or self._within(self.cues.needs, first, after)
+        return needed and not _of_another(self.reading.tokens, phrase.first)
+
+    def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
+        return any(first <= match.first < after for match in self.reading.find(phrases))
+
+    def _describes(self, anchor: Match, phrase: NounPhrase) -> bool:
+        """A bare noun ("polyp") is a new row when it comes with columns of its own ("6 mm polyp in the cecum")."""
+        first, after = phrase.first, self.reading.clause_span(anchor.first)[1]
+        own = {name for name, found in self.mentions.items() if any(first <= m.at < after for m in found)}
+        return bool(own)
+
+    def _differs(self, anchor: Match, row: Row | None) -> bool:
+        """ "The largest cyst is in the tail": a new row when that is not where the open row's was."""
+        first, after = self.reading.clause_span(anchor.first)
+        for name in self.cues.apart:
+            here = [m for m in self.mentions[name] if first <= m.at < after]
+            if not here:
+                continue
+            if row is None:
+                return True
+            there = self._own_or_carried(self.table.columns[name], row)
+            if there is not None and there.value != here[0].value:
+                return True
+        return False
+
+    def _refers(self, anchor: Match) -> bool:
+        occasion = self.listener.occasions[anchor.first].value
+        denied = assertion(self.reading, anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
+        return occasion in self.cues.time and not denied
+
+    def _meant(self, anchor: Match, rows: Sequence[Row]) -> int:
+        """The row that "the polyp in the cecum" speaks of; the open row unless another fits better."""
+        first, after = self.reading.clause_span(anchor.first)
+        for name in self.cues.apart:
+            here = [m.value for m in self.mentions[name] if first <= m.at < after]
+            for index in range(len(rows) - 1, -1, -1):
+                own = self._own_or_carried(self.table.columns[name], rows[index])
+                if here and own is not None and own.value == here[0]:
+                    return index
+        return len(rows) - 1
+
+    def _stretch_start(self, phrase: NounPhrase, starts: Sequence[tuple[int, int]]) -> int:
+        """A stretch begins with the anchor's clause, or with its noun phrase where the clause holds another anchor."""
+        clause_first = self.reading.clause_span(phrase.first)[0]
+        if starts and starts[-1][0] >= clause_first:
+            return self._with_place(phrase.first, starts[-1][0])
+        return clause_first
+
+    def _with_place(self, first: int, limit: int) -> int:
+        """Back over "and in the sigmoid colon" right before the noun phrase."""
+        tokens = self.reading.tokens
+        for k in range(first - 1, max(limit, first - 6), -1):
+            if tokens[k].text in ("in", "at", "within") and tokens[k - 1].text in ("and", ",", "|", "."):
+                return k
+            if tokens[k].text in (".", "|", ",", "and"):
+                break
+        return first
+
+    def _give(self, row: Row, first: int, end: int) -> None:
+        """The stretch's first clause, and every later one that still speaks of the row."""
+        index = first
+        while index < end:
+            after = min(end, self.reading.clause_span(index)[1])
+            today = self.listener.occasions[index].value in self.cues.time
+            if index == first or (today and self._within(self.cues.continues, index, after)):
+                row.tokens.update(range(index, after))
+            elif self._ends_row(index, after):
+                break
+            index = after
+        if first <= row.anchor.first < end:
+            row.own.update(range(first, min(end, self.reading.clause_span(row.anchor.first)[1])))
+
+    def _ends_row(self, first: int, after: int) -> bool:
+        """Two clauses in a row about something else end it."""
+        following = self.reading.clause_span(after)[1] if after < len(self.reading.tokens) else after
+        return not self._within(self.cues.continues, after, following) and after - first > 3
+
+    # --- groups ---
+
+    def _split_groups(self, rows: Sequence[Row]) -> list[Row]:
+        split: list[Row] = []
+        for row in rows:
+            parts = self._parts(row) if (row.count or 0) > 1 else []
+            split += parts or [row]
+        return split
+
+    def _parts(self, row: Row) -> list[Row]:
+        """ "Two nodes, the first 14 mm, the second 12 mm": a row for each part that says something of its own."""
+        tokens = self.reading.tokens
+        inside = sorted(index for index in row.tokens if index >= row.anchor.after)
+        begins = [index for index in inside if self._begins_part(index)]
+        parts = []
+        for k, begin in enumerate(begins):
+            end = begins[k + 1] if k + 1 < len(begins) else inside[-1] + 1
+            part = Row(row.anchor, begin, 1, {i for i in inside if begin <= i < end}, group_of=row)
+            part.own = set(part.tokens)
+            part.count_quote = (begin, min(begin + 2, len(tokens)))
+            if any(m.at in part.tokens for found in self.mentions.values() for m in found):
+                parts.append(part)
+        if not 2 <= len(parts) <= (row.count or 0):
+            return []
+        row.tokens -= set().union(*(part.tokens for part in parts))
+        return parts
+
+    def _begins_part(self, index: int) -> bool:
+        tokens = self.reading.tokens
+        if tokens[index].text not in _ORDINALS or index + 1 >= len(tokens):
+            return False
+        return tokens[index + 1].text in _PART_FOLLOWS or tokens[index + 1].quantity is not None
+
+    # --- columns ---
+
+    def _fill(self, row: Row) -> None:
+        for column in self.table.columns.values():
+            if column.id == self.cues.count:
+                continue
+            mention = self._own_or_carried(column, row)
+            if mention is None and row.group_of is not None:
+                mention = self._own_or_carried(column, row.group_of)
+            if mention is not None:
+                row.values[column.id] = mention
+
+    def _own_or_carried(self, column: FieldSchema, row: Row) -> Mention | None:
+        own = [m for m in self.mentions[column.id] if m.at in row.tokens]
+        if not (column.cues and column.cues.carried):
+            return pick(own, column, "first")
+        near = [m for m in own if m.at in row.own] or [m for m in own if row.anchor.after <= m.at]
+        if near:
+            behind = [m for m in near if m.at >= row.first]
+            return pick(behind or near[-1:], column, "first")
+        before = [m for m in self.mentions[column.id] if m.at < row.first]
+        return before[-1] if before else None
+
+    def _merged(self, rows: Sequence[Row]) -> list[Row]:
+        """Rows that say the same thing twice are one; the later one may add what the earlier left open."""
+        kept: list[Row] = []
+        for row in rows:
+            same = next((old for old in kept if self.cues.merge and self._same(old, row)), None)
+            if same is None:
+                kept.append(row)
+            else:
+                same.values |= {name: mention for name, mention in row.values.items() if name not in same.values}
+        return kept
+
+    def _same(self, old: Row, row: Row) -> bool:
+        def value(of: Row, name: str) -> Value | None:
+            return of.values[name].value if name in of.values else None
+
+        if any(value(old, name) != value(row, name) and value(row, name) is not None for name in self.cues.merge):
+            return False
+        shared = old.values.keys() & row.values.keys()
+        return all(old.values[name].value == row.values[name].value for name in shared)
+
+
+def _ends_phrase(tokens: Sequence[Token], index: int) -> bool:
+    said = tokens[index].text
+    if said == ",":
+        return not (tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None)
+    return said in _PHRASE_ENDS and not (said == "to" and tokens[index - 1].text.isdigit())
+
+
+def _count(tokens: Sequence[Token], first: int, anchor: Match) -> tuple[int | None, int | None]:
+    """How many a noun phrase speaks of, and the token that says so: "two", "a", or the noun's own number."""
+    plural = tokens[anchor.after - 1].text.endswith("s")
+    for index in range(first, anchor.first):
+        said = tokens[index].text
+        if said in _UNCOUNTED:
+            return None, None
+        plain_number = said.isdigit() and 0 < int(said) <= MOST_IN_GROUP and tokens[index].quantity is None
+        if plain_number and (index == first or plural or tokens[index - 1].text in _BEFORE_COUNT):
+            return int(said), index
+        if said in ("a", "an", "another") and not plural:
+            return 1, index
+    return (None, None) if plural else (1, anchor.first)
+
+
+def _of_another(tokens: Sequence[Token], first: int) -> bool:
+    """ "near the first polyp", "same jar as previous polyp": the noun only says where."""
+    before = tokens[first - 1].text if first else ""
+    return before in ("near", "as", "from", "beside", "adjacent") or (
+        before == "to" and tokens[first - 2].text in ("adjacent", "next", "distal", "proximal", "close", "opposite")
+    )
