@@ -99,8 +99,7 @@ class Services:
     def _warm_up(self, load: Callable[[Settings], Scheduler]) -> None:
         try:
             self._extractor = build_extractor(self.settings)
-            log.info("LLM handler initialized successfully")
-            self._health = replace(self._health, llm_initialized=True, extractor=self._extractor.name)
+            self._probe(self._extractor)
             self._scheduler = load(self.settings)
             self._health = replace(
                 self._health, status="healthy", whisper_loaded=True, whisper_model=self._scheduler.engine.name
@@ -110,18 +109,27 @@ class Services:
             log.error("Start-up failed: %s", error)
             self._health = replace(self._health, status="unhealthy", problem=str(error))
 
+    def _probe(self, extractor: Extractor) -> None:
+        """An extractor that cannot read now stays configured: Submit tries it, says why it failed, and falls back."""
+        problem = extractor.probe()
+        if problem:
+            log.warning("%s Until then the offline reader fills the table.", problem)
+        else:
+            log.info("LLM handler initialized successfully")
+        self._health = replace(self._health, llm_initialized=problem is None, extractor=extractor.name)
+
 
 def build_extractor(settings: Settings) -> Extractor:
-    """The configured reader of transcripts; raises ExtractionError when Claude is wanted and there is no key."""
+    """The configured reader of transcripts; one that lacks a key or a network says so when it is probed or used."""
     if settings.extractor_name == "offline":
         return OfflineExtractor()
-    from endoscribe.extraction.claude import ClaudeExtractor  # noqa: PLC0415  (heavy: only where it is used)
+    from endoscribe.extraction.claude import ClaudeExtractor
 
     return ClaudeExtractor.from_settings(settings)
 
 
 def load_scheduler(settings: Settings) -> Scheduler:
     """Find the weights, load WhisperX and start the thread that owns it; raises WeightsError or EngineError."""
-    from endoscribe.speech.engine import load_engine  # noqa: PLC0415  (heavy: torch and whisperx)
+    from endoscribe.speech.engine import load_engine
 
     return Scheduler(load_engine(settings))

@@ -34,6 +34,9 @@ class Extractor(Protocol):
     @property
     def name(self) -> str: ...
 
+    def probe(self) -> str | None:
+        """A sentence saying why it could not read now; None when it can."""
+
     def extract(
         self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
     ) -> tuple[Claim, ...]: ...

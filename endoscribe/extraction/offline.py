@@ -18,6 +18,10 @@ class OfflineExtractor:
 
     name = "offline"
 
+    def probe(self) -> str | None:
+        """Nothing can keep it from reading."""
+        return None
+
     def extract(
         self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
     ) -> tuple[Claim, ...]:
