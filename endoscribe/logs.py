@@ -16,7 +16,16 @@ CHATTY_LIBRARIES = (
 def configure_logging(level: int = logging.INFO) -> None:
     """Send EndoScribe's log to stderr and quieten the libraries beneath it; stdout stays free for JSON."""
     logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr, force=True)
-    for name in CHATTY_LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", module=r"(pyannote|torchaudio|lightning|speechbrain|transformers)\b")
+    quieten_libraries()
+
+
+def quieten_libraries() -> None:
+    """Let only warnings of the chatty libraries through; called again after their import, which undoes it."""
+    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in CHATTY_LIBRARIES]
+    for name in {*CHATTY_LIBRARIES, *known}:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        logger.handlers.clear()
+        logger.propagate = True

@@ -1,6 +1,7 @@
 """What was said, and when: the values that pass from speech to extraction.
 
-Times are seconds from the first sample of the recording. Character offsets are half-open and count in `Transcript.text`.
+Times are seconds from the first sample of the recording. Character offsets are half-open and count in
+`Transcript.text`.
 """
 
 from bisect import bisect_right

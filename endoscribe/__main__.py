@@ -1,0 +1,7 @@
+"""`python -m endoscribe`."""
+
+import sys
+
+from endoscribe.cli import main
+
+sys.exit(main())

@@ -1,0 +1,337 @@
+"""The command line: JSON or text on stdout, logs on stderr, exit code 0, 1 for bad input, 2 for wrong usage.
+
+Each command imports what it needs when it runs, so that `schemas list` answers at once.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from endoscribe.errors import EndoscribeError
+from endoscribe.logs import configure_logging
+from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
+
+if TYPE_CHECKING:
+    from endoscribe.extraction.claims import Extractor
+    from endoscribe.extraction.record import Record
+    from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+    from endoscribe.speech.engine import WhisperXEngine
+    from endoscribe.transcript import Transcript
+
+Command = Callable[[argparse.Namespace, Settings], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    configure_logging(logging.INFO if options.verbose else logging.WARNING)
+    command: Command = options.run
+    try:
+        command(options, Settings.from_environment())
+    except EndoscribeError as error:
+        print(f"endoscribe: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("endoscribe: interrupted.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="endoscribe", description="Dictated endoscopy to structured report.")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what is going on to stderr")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    transcribe = _command(commands, "transcribe", run_transcribe, "a recording to text")
+    transcribe.add_argument("file", type=Path)
+    _speech_options(transcribe)
+
+    stream = _command(commands, "stream", run_stream, "play recordings as live microphones and measure the live text")
+    stream.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    stream.add_argument("--speed", type=_speed, default=1.0, help="1 is as spoken, 0 as fast as possible")
+    _speech_options(stream)
+
+    extract = _command(commands, "extract", run_extract, "a transcript to a record")
+    extract.add_argument("files", type=Path, nargs="+", metavar="FILE.txt")
+    extract.add_argument("--procedure", required=True)
+    _extractor_option(extract)
+
+    run = _command(commands, "run", run_run, "a recording to a record")
+    run.add_argument("file", type=Path)
+    run.add_argument("--procedure", required=True)
+    run.add_argument("--model")
+    _extractor_option(run)
+
+    _schema_commands(commands)
+
+    evaluate = _command(commands, "evaluate", run_evaluate, "score an extractor on labelled dictations")
+    evaluate.add_argument("folder", type=Path)
+    evaluate.add_argument("--by-field", action="store_true")
+    _extractor_option(evaluate)
+
+    models = commands.add_parser("models", help="model weights").add_subparsers(required=True, metavar="COMMAND")
+    fetch = models.add_parser("fetch", help="fetch and verify Whisper weights")
+    fetch.add_argument("name")
+    fetch.set_defaults(run=run_models_fetch)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Command, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=description, description=description)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _speech_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--procedure", help="listen for this procedure's words")
+    parser.add_argument("--model", help="a Whisper model's name or folder")
+
+
+def _extractor_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--extractor", choices=("offline", "claude"))
+
+
+def _schema_commands(commands: Any) -> None:
+    schemas = commands.add_parser("schemas", help="procedure schemas").add_subparsers(required=True, metavar="COMMAND")
+    _command(schemas, "list", run_schemas_list, "the procedures that can be dictated")
+    check = _command(schemas, "check", run_schemas_check, "say what is wrong with schema files")
+    check.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    show = _command(schemas, "show", run_schemas_show, "one procedure's fields and tables")
+    show.add_argument("procedure")
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if speed < 0:
+        raise argparse.ArgumentTypeError("a speed is 0 or more")
+    return speed
+
+
+def run_transcribe(options: argparse.Namespace, settings: Settings) -> None:
+    transcript, timing = _hear(options, settings)
+    if options.json:
+        _print_json({"file": str(options.file), **transcript_json(transcript), "timing": timing})
+    else:
+        print(transcript.text)
+
+
+def run_stream(options: argparse.Namespace, settings: Settings) -> None:
+    from endoscribe.audio import load_audio
+    from endoscribe.speech.live import LiveOptions
+    from endoscribe.speech.playback import LiveEvent, play
+    from endoscribe.speech.scheduler import Scheduler
+
+    schema = _schema(options, settings)
+    recordings = [(path, load_audio(path, settings.max_audio_minutes)) for path in options.files]
+
+    def show(event: LiveEvent) -> None:
+        line = (
+            json.dumps(asdict(event))
+            if options.json
+            else f"{event.wall_s:7.1f} {event.committed[-60:]} | {event.tentative}"
+        )
+        print(line, flush=True)
+
+    scheduler = Scheduler(_engine(options, settings), options=LiveOptions(catch_up=options.speed > 0))
+    try:
+        summaries = play(scheduler, recordings, schema, options.speed, show)
+    finally:
+        scheduler.close()
+    _print_json({"summary": [asdict(summary) for summary in summaries]})
+
+
+def run_extract(options: argparse.Namespace, settings: Settings) -> None:
+    from endoscribe.transcript import Transcript
+
+    schema = _schemas(settings).get(options.procedure)
+    extractor = _extractor(options, settings)
+    for path in options.files:
+        record = _record(extractor, Transcript(_read_text(path)), schema)
+        _show_record(options, record, schema, path)
+
+
+def run_run(options: argparse.Namespace, settings: Settings) -> None:
+    schema = _schemas(settings).get(options.procedure)
+    extractor = _extractor(options, settings)
+    transcript, _ = _hear(options, settings)
+    _show_record(options, _record(extractor, transcript, schema), schema, options.file)
+
+
+def run_schemas_list(options: argparse.Namespace, settings: Settings) -> None:
+    schemas = list(_schemas(settings))
+    if options.json:
+        _print_json([{"id": each.id, "title": each.title, "version": each.version} for each in schemas])
+        return
+    for schema in schemas:
+        print(f"{schema.id:8} {schema.title} (version {schema.version})")
+
+
+def run_schemas_check(options: argparse.Namespace, _settings: Settings) -> None:
+    from endoscribe.errors import SchemaError
+    from endoscribe.procedures.schema import PART_PREFIX, load_schema
+
+    problems = []
+    paths = list(_schema_files(options.paths))
+    for path in paths:
+        try:
+            if not path.name.startswith(PART_PREFIX):
+                load_schema(path)
+        except SchemaError as error:
+            problems.append({"file": str(path), "problem": str(error)})
+    if options.json:
+        _print_json({"checked": [str(path) for path in paths], "problems": problems})
+    if problems:
+        raise SchemaError("\n".join(each["problem"] for each in problems))
+    if not options.json:
+        print(f"{len(paths)} files are in order.")
+
+
+def run_schemas_show(options: argparse.Namespace, settings: Settings) -> None:
+    schema = _schemas(settings).get(options.procedure)
+    if options.json:
+        _print_json(schema.model_dump(mode="json", exclude_none=True))
+        return
+    print(f"{schema.title} (version {schema.version})")
+    for target, field in schema.targets():
+        kind = " | ".join(field.values) if field.values else field.type
+        print(f"  {field.level}  {target:32} {kind}{f' {field.unit}' if field.unit else ''}")
+
+
+def run_evaluate(options: argparse.Namespace, settings: Settings) -> None:
+    from endoscribe.evaluation import evaluate
+
+    evaluation = evaluate(options.folder, _extractor(options, settings), _schemas(settings))
+    if options.json:
+        _print_json(evaluation.to_json())
+    else:
+        print(evaluation.to_text(by_field=options.by_field))
+
+
+def run_models_fetch(options: argparse.Namespace, settings: Settings) -> None:
+    from endoscribe.speech.weights import obtain_weights
+
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    print(obtain_weights(options.name, settings.models_dir, token))
+
+
+def transcript_json(transcript: "Transcript") -> dict[str, Any]:
+    """The part of `transcribe`'s JSON that the transcript itself gives; times in seconds, to the millisecond."""
+    return {
+        "text": transcript.text,
+        "duration": None if transcript.duration_s is None else round(transcript.duration_s, 3),
+        "language": transcript.language,
+        "segments": [
+            {
+                "text": segment.text,
+                "start": round(segment.start_s, 3),
+                "end": round(segment.end_s, 3),
+                "words": [
+                    {
+                        "text": word.text,
+                        "start": round(word.start_s, 3),
+                        "end": round(word.end_s, 3),
+                        "probability": None if word.probability is None else round(word.probability, 4),
+                    }
+                    for word in segment.words
+                ],
+            }
+            for segment in transcript.segments
+        ],
+    }
+
+
+def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript, dict[str, float]]":
+    """A recording's transcript and what it cost; the recording is looked at before the model is loaded."""
+    from endoscribe.audio import load_audio
+    from endoscribe.speech.scheduler import Scheduler
+
+    schema = _schema(options, settings)
+    samples = load_audio(options.file, settings.max_audio_minutes)
+    began_s = time.perf_counter()
+    engine = _engine(options, settings)
+    loaded_s, loaded_cpu_s = time.perf_counter(), time.process_time()
+    scheduler = Scheduler(engine)
+    try:
+        transcript = scheduler.transcribe(samples, schema)
+    finally:
+        scheduler.close()
+    timing = {
+        "load_s": loaded_s - began_s,
+        "decode_s": engine.timing.decode_s,
+        "align_s": engine.timing.align_s,
+        "cpu_s": time.process_time() - loaded_cpu_s,
+    }
+    return transcript, {name: round(seconds, 3) for name, seconds in timing.items()}
+
+
+def _engine(options: argparse.Namespace, settings: Settings) -> "WhisperXEngine":
+    from endoscribe.speech.engine import load_engine
+
+    return load_engine(settings.model_copy(update={"whisper_model": options.model}) if options.model else settings)
+
+
+def _extractor(options: argparse.Namespace, settings: Settings) -> "Extractor":
+    from endoscribe.services import build_extractor
+
+    return build_extractor(
+        settings.model_copy(update={"extractor": options.extractor}) if options.extractor else settings
+    )
+
+
+def _record(extractor: "Extractor", transcript: "Transcript", schema: "ProcedureSchema") -> "Record":
+    from endoscribe.extraction.grounding import verify
+
+    return verify(extractor.extract(transcript, schema), transcript, schema, extractor.name)
+
+
+def _schemas(settings: Settings) -> "SchemaLibrary":
+    from endoscribe.procedures.schema import SchemaLibrary
+
+    return SchemaLibrary(SHIPPED_SCHEMA_DIR, *([settings.schema_dir] if settings.schema_dir else []))
+
+
+def _schema(options: argparse.Namespace, settings: Settings) -> "ProcedureSchema | None":
+    return _schemas(settings).get(options.procedure) if options.procedure else None
+
+
+def _schema_files(paths: Iterable[Path]) -> Iterable[Path]:
+    from endoscribe.errors import SchemaError
+
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(path.glob("*.yaml"))
+        elif path.is_file():
+            yield path
+        else:
+            raise SchemaError(f"There is no file or folder {path}.")
+
+
+def _read_text(path: Path) -> str:
+    from endoscribe.errors import ExtractionError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ExtractionError(f"There is no file {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExtractionError(f"{path} cannot be read as UTF-8 text.") from error
+
+
+def _show_record(options: argparse.Namespace, record: "Record", schema: "ProcedureSchema", path: Path) -> None:
+    if options.json:
+        _print_json(record.to_json(str(path)))
+        return
+    from endoscribe.outputs.note import render_note
+
+    print(render_note(record, schema))
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)

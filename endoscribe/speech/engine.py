@@ -1,0 +1,342 @@
+"""The resident WhisperX pipeline: windows of audio in, timed words out.
+
+The engine knows nothing of speakers, queues or live text. It is not thread-safe: the scheduler's thread owns it. This
+is the only module that imports whisperx; torch comes first, so that CTranslate2 finds the cuBLAS that torch brings.
+"""
+
+import logging
+import os
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from endoscribe.audio import SAMPLE_RATE
+from endoscribe.errors import EngineError
+from endoscribe.logs import quieten_libraries
+from endoscribe.settings import Settings
+from endoscribe.speech.weights import obtain_weights
+from endoscribe.transcript import Word
+
+log = logging.getLogger(__name__)
+
+Samples = npt.NDArray[np.float32]
+
+#: Whisper's encoder takes 30 s; a longer window must be split before it gets here.
+MAX_WINDOW_S = 30.0
+FRAMES_PER_S = 100  # mel frames
+#: Whisper's context is 448 tokens, half of it for the prompt.
+MAX_PROMPT_TOKENS = 160
+#: Dictation runs at 3 to 5 tokens a second; twice that is a loop.
+MAX_TOKENS_PER_S = 9
+
+#: OpenAI's published decoding thresholds (whisper/transcribe.py).
+NO_SPEECH_THRESHOLD = 0.6
+LOG_PROBABILITY_THRESHOLD = -1.0
+COMPRESSION_THRESHOLD = 2.4
+FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6)
+
+DEFAULT_MODELS = {"cuda": "large-v3", "cpu": "base"}
+DEFAULT_COMPUTE_TYPES = {"cuda": "float16", "cpu": "int8"}
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Up to 30 s of one recording, float32 mono 16 kHz, and the text that leads up to it."""
+
+    samples: Samples
+    start_s: float
+    prompt: str = ""
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How hard to listen."""
+
+    beam_size: int
+    #: Silence after the window that the encoder sees; None is the full 30 s that Whisper was trained on. Short input
+    #: is three to ten times cheaper; under 8 s the decoder begins to loop.
+    tail_s: float | None
+    #: Word times from WhisperX's alignment model, where it could be loaded.
+    refine_times: bool
+
+
+PREVIEW = Decoding(beam_size=1, tail_s=8.0, refine_times=False)
+FINAL = Decoding(beam_size=5, tail_s=None, refine_times=True)
+
+
+class Engine(Protocol):
+    """What the scheduler needs of speech recognition."""
+
+    @property
+    def name(self) -> str: ...
+
+    def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        """The words of a window, timed in seconds of the recording. Raises EngineError."""
+        ...
+
+    def split(self, samples: Samples) -> list[tuple[float, float]]:
+        """Stretches of speech of at most 30 s, in seconds, of a whole recording. Raises EngineError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """One attempt at a window, before its words are timed."""
+
+    tokens: tuple[int, ...]
+    text: str
+    log_probability: float
+    no_speech_probability: float
+
+    @property
+    def is_silence(self) -> bool:
+        unsure = self.log_probability < LOG_PROBABILITY_THRESHOLD
+        return not self.text.strip() or (self.no_speech_probability > NO_SPEECH_THRESHOLD and unsure)
+
+    @property
+    def is_sound(self) -> bool:
+        return _compression(self.text) <= COMPRESSION_THRESHOLD and self.log_probability >= LOG_PROBABILITY_THRESHOLD
+
+
+@dataclass(slots=True)
+class Timing:
+    """Wall seconds spent so far."""
+
+    decode_s: float = 0.0
+    align_s: float = 0.0
+
+
+class WhisperXEngine:
+    """WhisperX's own pipeline (model, tokenizer, voice detection) with guards against loops and inventions."""
+
+    def __init__(self, pipeline: Any, name: str, device: str, aligner: "Aligner | None") -> None:
+        self._pipeline = pipeline
+        self._model = pipeline.model
+        self._tokenizer = pipeline.tokenizer
+        self._name = name
+        self._device = device
+        self._aligner = aligner
+        self.timing = Timing()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        """See `Engine.decode`. Silence gives no words; a loop is decoded again at full length and warmer."""
+        if window.duration_s > MAX_WINDOW_S:
+            raise EngineError(f"A window of {window.duration_s:.0f} s is longer than Whisper's 30 s.")
+        began_s = time.perf_counter()
+        try:
+            words = self._recognise(window, decoding)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError("Speech recognition failed on a stretch of audio.") from error
+        self.timing.decode_s += (decoded_s := time.perf_counter()) - began_s
+        if not (words and decoding.refine_times and self._aligner):
+            return words
+        refined = self._aligner.refine(words, window)
+        self.timing.align_s += time.perf_counter() - decoded_s
+        return refined
+
+    def split(self, samples: Samples) -> list[tuple[float, float]]:
+        """See `Engine.split`; WhisperX's voice detection, merged to windows of 30 s as WhisperX does it."""
+        import torch
+
+        vad = self._pipeline.vad_model
+        try:
+            scores = vad({"waveform": torch.from_numpy(samples[None, :]), "sample_rate": SAMPLE_RATE})
+            merged = vad.merge_chunks(scores, chunk_size=MAX_WINDOW_S, onset=0.5, offset=0.363)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError("Voice detection failed on this recording.") from error
+        end_s = len(samples) / SAMPLE_RATE
+        return [(max(0.0, part["start"]), min(end_s, part["end"], part["start"] + MAX_WINDOW_S)) for part in merged]
+
+    def _recognise(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        encoded = self._encode(window, decoding.tail_s)
+        decoded = self._generate(encoded, window, decoding.beam_size)
+        if not decoded.is_silence and not decoded.is_sound:
+            encoded, decoded = self._decode_again(window, decoded)
+        return () if decoded.is_silence else self._time_words(encoded, decoded, window)
+
+    def _encode(self, window: Window, tail_s: float | None) -> Any:
+        seconds = MAX_WINDOW_S if tail_s is None else min(MAX_WINDOW_S, window.duration_s + tail_s)
+        frames = int(seconds * FRAMES_PER_S)
+        padded = np.zeros(int(seconds * SAMPLE_RATE) + 400, np.float32)
+        padded[: len(window.samples)] = window.samples
+        return self._model.encode(self._model.feature_extractor(padded)[:, :frames])
+
+    def _generate(self, encoded: Any, window: Window, beam_size: int, temperature: float = 0.0) -> _Decoded:
+        prompt = self._prompt_tokens(window.prompt)
+        room = int(MAX_TOKENS_PER_S * window.duration_s) + 12
+        result = self._model.model.generate(
+            encoded,
+            [prompt],
+            beam_size=beam_size if temperature == 0 else 1,
+            sampling_temperature=temperature,
+            sampling_topk=0 if temperature else 1,
+            max_length=min(len(prompt) + room, self._model.max_length),
+            suppress_blank=True,
+            suppress_tokens=[-1],
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        tokens = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)
+        return _Decoded(tokens, self._tokenizer.decode(tokens), result.scores[0], result.no_speech_prob)
+
+    def _decode_again(self, window: Window, first: _Decoded) -> tuple[Any, _Decoded]:
+        """The best of the full-length decode and, while that is unsound, warmer ones; never a loop."""
+        encoded = self._encode(window, None)
+        attempts = [self._generate(encoded, window, FINAL.beam_size)]
+        for temperature in FALLBACK_TEMPERATURES:
+            if attempts[-1].is_sound or attempts[-1].is_silence:
+                return encoded, attempts[-1]
+            attempts.append(self._generate(encoded, window, 1, temperature))
+        straight = [each for each in (*attempts, first) if _compression(each.text) <= COMPRESSION_THRESHOLD]
+        if not straight:
+            log.warning("A stretch of %.1f s was left out: recognition looped on it.", window.duration_s)
+            return encoded, _Decoded((), "", 0.0, 1.0)
+        return encoded, max(straight, key=lambda each: each.log_probability)
+
+    def _prompt_tokens(self, prompt: str) -> list[int]:
+        sot = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        if not prompt:
+            return sot
+        return [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + prompt.strip())[-MAX_PROMPT_TOKENS:], *sot]
+
+    def _time_words(self, encoded: Any, decoded: _Decoded, window: Window) -> tuple[Word, ...]:
+        frames = max(2, int(window.duration_s * FRAMES_PER_S))
+        parts = self._model.find_alignment(self._tokenizer, [list(decoded.tokens)], encoded, frames)[0]
+        return _join_word_parts(parts, window.start_s, window.duration_s)
+
+
+def _join_word_parts(parts: Sequence[dict[str, Any]], start_s: float, duration_s: float) -> tuple[Word, ...]:
+    """Whole words from the tokenizer's parts: whatever does not begin with a space belongs to the word before."""
+    words: list[Word] = []
+    for part in parts:
+        text = part["word"]
+        if not text.strip():
+            continue
+        begin = start_s + min(float(part["start"]), duration_s)
+        end = max(begin, start_s + min(float(part["end"]), duration_s))
+        probability = float(part["probability"])
+        if words and not text.startswith(" "):
+            last = words[-1]
+            lowest = min(last.probability or 0.0, probability) if text.strip().isalnum() else last.probability
+            words[-1] = Word(last.text + text.strip(), last.start_s, end, lowest)
+        else:
+            words.append(Word(text.strip(), begin, end, probability))
+    return tuple(words)
+
+
+def _compression(text: str) -> float:
+    """How much smaller zlib makes a text; loops compress well."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+class Aligner:
+    """WhisperX's forced alignment of words already decoded."""
+
+    def __init__(self, model: Any, metadata: dict[str, Any], device: str) -> None:
+        self._model, self._metadata, self._device = model, metadata, device
+
+    def refine(self, words: tuple[Word, ...], window: Window) -> tuple[Word, ...]:
+        """The same words with the alignment's times; a word that it cannot place keeps its own."""
+        from whisperx.alignment import align
+
+        text = " ".join(word.text for word in words)
+        segment = {"text": text, "start": 0.0, "end": window.duration_s}
+        try:
+            result = align([segment], self._model, self._metadata, window.samples, self._device)
+        except (RuntimeError, ValueError, LookupError):
+            log.warning(
+                "Alignment failed on a stretch of %.1f s; its words keep the decoder's times.", window.duration_s
+            )
+            return words
+        placed = result["word_segments"]
+        if [each["word"] for each in placed] != [word.text for word in words]:
+            return words
+        return tuple(_placed(word, each, window.start_s) for word, each in zip(words, placed, strict=True))
+
+
+def _placed(word: Word, aligned: dict[str, Any], start_s: float) -> Word:
+    if aligned.get("start") is None or aligned.get("end") is None:
+        return word
+    return Word(word.text, start_s + float(aligned["start"]), start_s + float(aligned["end"]), word.probability)
+
+
+def load_engine(settings: Settings) -> WhisperXEngine:
+    """Find the weights and load the pipeline; takes seconds. Raises WeightsError or EngineError."""
+    silence_telemetry()
+    import torch
+
+    device = choose_device(settings.device, torch.cuda.is_available())
+    name = settings.whisper_model or DEFAULT_MODELS[device]
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    folder = obtain_weights(name, settings.models_dir, token)
+    began_s = time.monotonic()
+    pipeline = _load_pipeline(folder, device, settings)
+    log.info("WhisperX model loaded successfully! (%s on %s, %.1f s)", folder.name, device, time.monotonic() - began_s)
+    return WhisperXEngine(pipeline, folder.name, device, _load_aligner(settings, device))
+
+
+def choose_device(wanted: str, cuda_available: bool) -> str:
+    """`auto` is the GPU where there is one; raises EngineError when CUDA is asked for and absent."""
+    if wanted == "cuda" and not cuda_available:
+        raise EngineError("ENDOSCRIBE_DEVICE is cuda, but no NVIDIA GPU can be used; set it to auto or cpu.")
+    if wanted == "auto":
+        return "cuda" if cuda_available else "cpu"
+    return wanted
+
+
+def silence_telemetry() -> None:
+    """Tell the libraries beneath not to phone home; they read these when they are imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _load_pipeline(folder: Path, device: str, settings: Settings) -> Any:
+    import torch
+    from whisperx import asr
+
+    quieten_libraries()
+    if device == "cpu":
+        torch.set_num_threads(settings.threads)
+    try:
+        return asr.load_model(
+            str(folder),
+            device,
+            compute_type=settings.compute_type or DEFAULT_COMPUTE_TYPES[device],
+            language=settings.language,
+            vad_method="pyannote",
+            threads=settings.threads,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineError(f"WhisperX cannot load the model in {folder.name}: {type(error).__name__}.") from error
+
+
+def _load_aligner(settings: Settings, device: str) -> Aligner | None:
+    """WhisperX's alignment model, or None with a warning where it cannot be had."""
+    from whisperx import alignment
+
+    try:
+        model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(settings.models_dir))
+    except (OSError, RuntimeError, ValueError) as error:
+        log.warning(
+            "The WhisperX alignment model cannot be had (%s): word times come from the decoder's cross-attention.",
+            type(error).__name__,
+        )
+        return None
+    log.info("WhisperX alignment model loaded successfully!")
+    return Aligner(model, metadata, device)

@@ -1,0 +1,276 @@
+"""One speaker's live text: what to decode next, and what becomes of the answer.
+
+Audio is clocked in samples, never by the wall. A window is open from the last cut to the newest sample; it is decoded
+again and again as it grows, and words on which two decodes in a row agree are committed (LocalAgreement-2). At a pause
+the window is cut: its audio is decoded once more, carefully, as one closed chunk of the final text. Cuts fall into
+pauses, never into a word, and the longer a window is, the shorter a pause will do.
+
+This module knows nothing of threads or engines: it hands out `Task`s and takes their words back.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from endoscribe.audio import SAMPLE_RATE
+from endoscribe.speech.endpointing import FRAME_S, FRAME_SAMPLES, SileroDetector, SpeechActivity, SpeechDetector
+from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, Window
+from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
+
+Samples = npt.NDArray[np.float32]
+
+#: Audio is looked at in steps of 128 ms.
+STEP_SAMPLES = 4 * FRAME_SAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """The pace of live text and the places where it may be cut; seconds of audio."""
+
+    hop_s: float = 1.0  # new audio between two decodes of a window
+    edge_margin_s: float = 0.3  # a word that ends this near to the newest sample may still grow
+    lead_s: float = 0.4  # kept before the first speech of a window, so that no onset is lost
+    trail_s: float = 0.3  # kept after the last speech of a chunk
+    min_chunk_s: float = 1.0
+    max_chunk_s: float = 18.0  # from here on the quietest moment must do
+    min_speech_s: float = 0.1  # less is a click or a cough, not a word
+    #: (window at least this long, a pause at least this long): the first row that fits cuts.
+    pauses: tuple[tuple[float, float], ...] = ((12.0, 0.19), (8.0, 0.32), (4.0, 0.6), (0.0, 0.9))
+    #: True while somebody listens: a preview hears all that has arrived. False replays the pace of a machine that is
+    #: never late, so that the same audio always gives the same live text.
+    catch_up: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Closed audio, waiting for its careful decode."""
+
+    samples: Samples
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A window to decode for one speaker; `end_s` is where it ends in the recording."""
+
+    kind: Literal["preview", "final"]
+    window: Window
+    end_s: float
+    decoding: Decoding
+
+
+class LiveTranscriber:
+    """The live transcript of one recording, from its first sample to its last.
+
+    `insert` and `stop` may be called from another thread than the rest.
+    """
+
+    def __init__(
+        self, vocabulary: str = "", options: LiveOptions | None = None, detector: SpeechDetector | None = None
+    ) -> None:
+        self._options = options or LiveOptions()
+        self._detector = detector or SileroDetector()
+        self._activity = SpeechActivity()
+        self._hop_s = self._options.hop_s
+        self._vocabulary = vocabulary
+        self._waiting: deque[Samples] = deque()  # inserted and not yet looked at
+        self._unframed = np.zeros(0, np.float32)
+        self._open = np.zeros(0, np.float32)  # the window's audio, from frame self._activity.start_frame on
+        self._closed: deque[_Chunk] = deque()  # cut and not yet decoded
+        self._decoded_until_s = 0.0
+        self._committed: list[Word] = []
+        self._tentative: tuple[Word, ...] = ()
+        self._segments: list[Segment] = []
+        self._samples = 0
+        self._stopping = False
+        self._stopped = False
+
+    @property
+    def live(self) -> LiveTranscript:
+        return LiveTranscript(tuple(self._committed), self._tentative)
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds received so far."""
+        return self._samples / SAMPLE_RATE
+
+    @property
+    def transcript(self) -> Transcript:
+        """The final text of all chunks closed and decoded so far."""
+        return Transcript.from_segments(self._segments, self.audio_s)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the recording has ended and all of it is in `transcript`."""
+        return self._stopped and not self._closed
+
+    def change_vocabulary(self, vocabulary: str) -> None:
+        """Terms to listen for from now on."""
+        self._vocabulary = vocabulary
+
+    def slow_down(self, hop_s: float) -> None:
+        """Leave at least this much new audio between two previews, however short the configured hop."""
+        self._hop_s = max(self._options.hop_s, hop_s)
+
+    def insert(self, samples: Samples) -> None:
+        """Take float32 mono 16 kHz samples of any number; cheap, the work is done by `next_task`."""
+        self._samples += len(samples)
+        self._waiting.append(samples)
+
+    def stop(self) -> None:
+        """No more samples will come: what is open becomes the last chunk, whether or not it ends in a pause."""
+        self._stopping = True
+
+    def next_task(self) -> Task | None:
+        """What to decode now, closed chunks first; None when there is nothing new to hear."""
+        while not self._closed and not self._must_preview_now() and self._take_step():
+            pass
+        if self._closed:
+            chunk = self._closed[0]
+            return Task("final", Window(chunk.samples, chunk.start_s, self._vocabulary), chunk.end_s, FINAL)
+        if self._stopped or not self._is_preview_due():
+            return None
+        return Task("preview", Window(self._open, self._start_s, self._vocabulary), self._edge_s, PREVIEW)
+
+    def accept(self, task: Task, words: Sequence[Word]) -> None:
+        """Take the words of the task that `next_task` gave last."""
+        if task.kind == "final":
+            self._closed.popleft()
+            if words:
+                self._segments.append(Segment(tuple(words)))
+            self._commit_rest(task, words)
+        else:
+            self._decoded_until_s = task.end_s
+            self._agree(task, words)
+
+    def _take_step(self) -> bool:
+        """Look at the next STEP_SAMPLES, so that what is cut depends on the audio alone and not on how it arrived."""
+        while len(self._unframed) < STEP_SAMPLES and self._waiting:
+            self._unframed = np.concatenate([self._unframed, self._waiting.popleft()])
+        if len(self._unframed) >= STEP_SAMPLES:
+            step, self._unframed = self._unframed[:STEP_SAMPLES], self._unframed[STEP_SAMPLES:]
+            self._look_at(step)
+            return True
+        if self._stopping and not self._waiting and not self._stopped:
+            self._look_at(np.concatenate([self._unframed, np.zeros(-len(self._unframed) % FRAME_SAMPLES, np.float32)]))
+            self._close(self._activity.end_frame)
+            self._stopped = True
+        return False
+
+    def _look_at(self, samples: Samples) -> None:
+        self._activity.extend(self._detector.insert(samples))
+        self._open = np.concatenate([self._open, samples])
+        self._drop_silence()
+        while (cut := self._find_cut()) is not None:
+            self._close(cut)
+
+    @property
+    def _start_s(self) -> float:
+        return self._activity.start_frame * FRAME_S
+
+    @property
+    def _edge_s(self) -> float:
+        return self._activity.end_frame * FRAME_S
+
+    def _is_preview_due(self) -> bool:
+        last = self._activity.last_speech()
+        if last is None:
+            return False
+        heard_s = (last + 1) * FRAME_S
+        if heard_s <= self._decoded_until_s - self._options.edge_margin_s:
+            return False
+        return self._edge_s - max(self._decoded_until_s, self._start_s) >= self._hop_s
+
+    def _must_preview_now(self) -> bool:
+        return not self._options.catch_up and self._is_preview_due()
+
+    def _drop_silence(self) -> None:
+        """Forget audio before the first speech, but for the lead."""
+        first = self._activity.first_speech()
+        speech = self._activity.end_frame if first is None else first
+        keep_from = speech - round(self._options.lead_s / FRAME_S)
+        if keep_from > self._activity.start_frame and self._nothing_decoded():
+            self._advance(keep_from)
+
+    def _nothing_decoded(self) -> bool:
+        return self._decoded_until_s <= self._start_s
+
+    def _find_cut(self) -> int | None:
+        first = self._activity.first_speech()
+        if first is None:
+            return None
+        options = self._options
+        length_s = (self._activity.end_frame - first) * FRAME_S
+        needed_s = next(pause for length, pause in options.pauses if length_s >= length)
+        earliest = first + round(options.min_chunk_s / FRAME_S)
+        pause = self._activity.longest_pause(earliest, self._activity.end_frame)
+        if pause and (pause[1] - pause[0]) * FRAME_S >= needed_s:
+            return min(pause[1], pause[0] + round(options.trail_s / FRAME_S))
+        if length_s >= options.max_chunk_s:
+            half = first + round(options.max_chunk_s / 2 / FRAME_S)
+            return self._activity.quietest(half, self._activity.end_frame - round(1.0 / FRAME_S)) + 1
+        return None
+
+    def _close(self, cut_frame: int) -> None:
+        """Everything before `cut_frame` becomes a chunk of the final text, if there is speech in it."""
+        if self._activity.speech_frames(cut_frame) * FRAME_S >= self._options.min_speech_s:
+            samples = self._open[: (cut_frame - self._activity.start_frame) * FRAME_SAMPLES]
+            self._closed.append(_Chunk(samples, self._start_s, cut_frame * FRAME_S))
+        else:
+            self._tentative = ()
+        self._advance(cut_frame)
+        self._decoded_until_s = self._start_s
+        self._drop_silence()
+
+    def _advance(self, frame: int) -> None:
+        self._open = self._open[(frame - self._activity.start_frame) * FRAME_SAMPLES :]
+        self._activity.drop_until(frame)
+
+    def _agree(self, task: Task, words: Sequence[Word]) -> None:
+        """Commit the beginning on which this decode and the one before agree; the rest is tentative."""
+        fresh = tuple(words[_already_committed(words, self._committed_within(task.window.start_s, task.end_s)) :])
+        settled_s = task.end_s - self._options.edge_margin_s
+        agreed = 0
+        for old, new in zip(self._tentative, fresh, strict=False):
+            if _sound(old) != _sound(new) or new.end_s > settled_s:
+                break
+            agreed += 1
+        self._committed.extend(fresh[:agreed])
+        self._tentative = fresh[agreed:]
+
+    def _commit_rest(self, task: Task, words: Sequence[Word]) -> None:
+        """Commit what the closed chunk holds beyond the words that were committed while it was open."""
+        known = self._committed_within(task.window.start_s, task.end_s)
+        self._committed.extend(words[_already_committed(words, known) :])
+        self._tentative = tuple(word for word in self._tentative if _middle_s(word) >= task.end_s)
+
+    def _committed_within(self, start_s: float, end_s: float) -> list[Word]:
+        return [word for word in self._committed if start_s <= _middle_s(word) < end_s]
+
+
+def _middle_s(word: Word) -> float:
+    return (word.start_s + word.end_s) / 2
+
+
+def _sound(word: Word) -> str:
+    """What counts when two decodes are compared: letters and digits, not case or punctuation."""
+    return "".join(char for char in word.text.casefold() if char.isalnum())
+
+
+def _already_committed(words: Sequence[Word], committed: Sequence[Word]) -> int:
+    """How many of a decode's first words stand for the committed ones of the same window."""
+    if not committed:
+        return 0
+    old, new = [_sound(word) for word in committed], [_sound(word) for word in words]
+    blocks = [block for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks() if block.size]
+    if not blocks:
+        return sum(_middle_s(word) <= committed[-1].end_s for word in words)
+    last = blocks[-1]
+    unmatched = len(old) - (last.a + last.size)
+    return min(len(words), last.b + last.size + unmatched)
