@@ -114,10 +114,10 @@ def test_sixty_checks_over_a_full_record_take_under_five_milliseconds() -> None:
     fields: dict[str, Value] = {"bbps_right": 3, "bbps_transverse": 3, "bbps_left": 3, "prep_adequate": True}
     values = stated(*polyps, **fields, extent_reached="cecum", withdrawal_time_min=8)
     durations = []
-    for _ in range(10):
-        started = time.perf_counter()
+    for _ in range(20):
+        started = time.thread_time()
         assert run_checks(schema, values) == ()
-        durations.append(time.perf_counter() - started)
+        durations.append(time.thread_time() - started)
     assert min(durations) < 0.005
 
 

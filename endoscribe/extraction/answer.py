@@ -32,7 +32,7 @@ ANSWER_SCHEMA: dict[str, object] = {
 }
 
 
-def _as_text(value: Any) -> Any:  # noqa: ANN401  (whatever the JSON holds)
+def _as_text(value: Any) -> Any:
     """Servers that do not enforce the shape send 6, true and lists where the shape wants text."""
     if isinstance(value, bool):
         return "true" if value else "false"

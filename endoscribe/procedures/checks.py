@@ -16,6 +16,7 @@ from endoscribe.procedures.expressions import (
     expression,
     validate_expression,
 )
+from endoscribe.procedures.templates import template_fault
 
 if TYPE_CHECKING:
     from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, Severity, TableSchema
@@ -92,6 +93,9 @@ def schema_faults(schema: "ProcedureSchema") -> Iterator[Fault]:
         unknown = set(PLACEHOLDER.findall(check.message)) - names.fields.keys() - columns - {ROWS_PLACEHOLDER}
         if unknown:
             yield Fault(("checks", check_id, "message"), f"there is no field {min(unknown)!r} to put in the message")
+    fault = template_fault(schema.note, names.fields)
+    if fault:
+        yield Fault(("note",), fault)
 
 
 def schema_names(schema: "ProcedureSchema") -> Names:

@@ -1,0 +1,188 @@
+"""The record as a FHIR R4 bundle: a preliminary DiagnosticReport, the Procedure, and an Observation a value.
+
+Codes stand only where the schema has them, elsewhere text; our own field ids are identifiers. What was not stated is
+not exported; a value that the recording does not support is exported as absent, with a note saying why.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from endoscribe.extraction.record import Cell, Record, Row
+from endoscribe.outputs.note import render_note
+from endoscribe.outputs.outline import DRAFT, clock, outline, printable, remark, unit_text, value_text
+from endoscribe.procedures.expressions import Value
+from endoscribe.procedures.schema import Code, FieldSchema, ProcedureSchema, TableSchema
+
+SYSTEMS = {"snomed": "http://snomed.info/sct", "loinc": "http://loinc.org"}
+UCUM = "http://unitsofmeasure.org"
+ABSENT_REASONS = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+#: Units that schemas write in words.
+UCUM_CODES = {"years": "a", "months": "mo", "weeks": "wk", "days": "d", "Fr": "[Ch]", "mcg": "ug"}
+UCUM_UNITS = frozenset({"mm", "cm", "min", "h", "d", "wk", "mo", "a", "mL", "L", "mg", "ug", "g", "kg/m2", "%", "[Ch]"})
+FIELD_SYSTEM = "urn:endoscribe:field"
+#: The dictation is not tied to a patient's record; whoever imports the bundle does that.
+SUBJECT = {"display": "not identified in this draft"}
+DATE_FIELD = "procedure_date"
+
+Json = dict[str, Any]
+
+
+def fhir_bundle(record: Record, schema: ProcedureSchema) -> Json:
+    """The bundle as JSON data, checked against the R4B models; the same record gives the same bundle."""
+    from fhir.resources.R4B.bundle import Bundle  # takes a second to import
+
+    observations = list(_observations(record, schema))
+    procedure = _procedure(record, schema)
+    report = _report(record, schema, observations)
+    entries = [{"fullUrl": _urn(part), "resource": part} for part in (report, procedure, *observations)]
+    bundle = Bundle.model_validate(_printable({"resourceType": "Bundle", "type": "collection", "entry": entries}))
+    data: Json = bundle.model_dump(mode="json", exclude_none=True)
+    return data
+
+
+def _report(record: Record, schema: ProcedureSchema, observations: Sequence[Json]) -> Json:
+    note = base64.b64encode(printable(render_note(record, schema)).encode()).decode()
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": _id(record, "report"),
+        "status": "preliminary",
+        "code": _concept(_of_system(schema.codes, "loinc"), f"{schema.title} report"),
+        "subject": SUBJECT,
+        **_effective(record),
+        "result": [{"reference": _urn(observation)} for observation in observations],
+        "conclusion": DRAFT,
+        "presentedForm": [{"contentType": "text/markdown; charset=utf-8", "data": note, "title": "Draft note"}],
+    }
+
+
+def _procedure(record: Record, schema: ProcedureSchema) -> Json:
+    date = _date(record)
+    return {
+        "resourceType": "Procedure",
+        "id": _id(record, "procedure"),
+        "status": "unknown",
+        "code": _concept(_of_system(schema.codes, "snomed"), schema.title),
+        "subject": SUBJECT,
+        **({"performedDateTime": date} if date else {}),
+        "note": [{"text": f"{DRAFT} Read by {record.extractor}, schema {schema.id} {record.schema_version}."}],
+    }
+
+
+def _observations(record: Record, schema: ProcedureSchema) -> Iterator[Json]:
+    for part in outline(record, schema):
+        for line in part.lines:
+            if line.cell:
+                base = _observation(record, schema, line.field.id, line.field.codes, line.field.label)
+                yield {**base, **_content(line.cell, line.field), **_notes([(line.field, line.cell)])}
+        for grid in part.grids:
+            for index, row in enumerate(grid.rows):
+                yield _row(record, schema, grid.table, index, row)
+
+
+def _row(record: Record, schema: ProcedureSchema, table: TableSchema, index: int, row: Row) -> Json:
+    label = f"{table.row} {index + 1}"
+    stated = [(table.columns[name], cell) for name, cell in row.items()]
+    components = [{"code": _concept(column.codes, column.label), **_content(cell, column)} for column, cell in stated]
+    base = _observation(record, schema, f"{table.id}.{index}", (), label)
+    return {**base, "component": components, **_notes(stated)}
+
+
+def _observation(record: Record, schema: ProcedureSchema, name: str, codes: Sequence[Code], label: str) -> Json:
+    return {
+        "resourceType": "Observation",
+        "id": _id(record, name),
+        "identifier": [{"system": FIELD_SYSTEM, "value": f"{schema.id}.{name}"}],
+        "partOf": [{"reference": f"urn:uuid:{_id(record, 'procedure')}"}],
+        "status": "preliminary",
+        "code": _concept(codes, label),
+        "subject": SUBJECT,
+        **_effective(record),
+    }
+
+
+def _content(cell: Cell, field: FieldSchema) -> Json:
+    """value[x] in the type that suits the field, or why there is none."""
+    if cell.value is None or cell.status in ("unsupported", "invalid"):
+        return {"dataAbsentReason": {"coding": [{"system": ABSENT_REASONS, "code": "unknown"}], "text": remark(cell)}}
+    return _typed(cell.value, cell, field)
+
+
+def _typed(value: Value, cell: Cell, field: FieldSchema) -> Json:
+    if isinstance(value, bool):
+        return {"valueBoolean": value}
+    if isinstance(value, int | float):
+        return {"valueQuantity": {"value": value, **_unit(cell.unit)}}
+    if field.type == "enum" and isinstance(value, str):
+        return {"valueCodeableConcept": _concept(field.values[value].codes, field.value_label(value))}
+    if field.type == "time":
+        return {"valueTime": f"{value}:00"}
+    if field.type == "date":
+        return {"valueDateTime": value}
+    return {"valueString": value_text(cell, field)}
+
+
+def _unit(unit: str | None) -> Json:
+    """The unit in words, and its UCUM code where it is known to be one."""
+    if unit is None:
+        return {}
+    code = UCUM_CODES.get(unit) or (unit if unit in UCUM_UNITS or unit.startswith("{") else None)
+    words = {"unit": unit_text(unit)} if unit_text(unit) else {}
+    return {**words, **({"system": UCUM, "code": code} if code else {})}
+
+
+def _notes(stated: Sequence[tuple[FieldSchema, Cell]]) -> Json:
+    """The words that each value rests on, with their time, and what is doubtful about it."""
+    notes = [{"text": text} for field, cell in stated if (text := _note(field, cell))]
+    return {"note": notes} if notes else {}
+
+
+def _note(field: FieldSchema, cell: Cell) -> str:
+    parts = [field.label]
+    if cell.evidence:
+        start_s = cell.evidence.start_s
+        parts.append(f"“{cell.evidence.quote}”" + ("" if start_s is None else f" at {clock(start_s)}"))
+    elif cell.as_dictated:
+        parts.append(f"“{cell.as_dictated}”")
+    if remark(cell):
+        parts.append(remark(cell))
+    return ": ".join(parts) if len(parts) > 1 else ""
+
+
+def _concept(codes: Sequence[Code], text: str) -> Json:
+    coding = [{"system": SYSTEMS[code.system], "code": code.code, "display": code.display} for code in codes]
+    return {**({"coding": coding} if coding else {}), "text": text}
+
+
+def _of_system(codes: Sequence[Code], system: str) -> list[Code]:
+    return [code for code in codes if code.system == system]
+
+
+def _effective(record: Record) -> Mapping[str, str]:
+    date = _date(record)
+    return {"effectiveDateTime": date} if date else {}
+
+
+def _date(record: Record) -> str | None:
+    cell = record.fields.get(DATE_FIELD)
+    return str(cell.value) if cell and cell.value and cell.status in ("ok", "edited") else None
+
+
+def _id(record: Record, name: str) -> str:
+    """The same for the same record, another for any other record."""
+    content = json.dumps(record.to_json(), sort_keys=True, ensure_ascii=True)
+    return str(uuid5(uuid5(NAMESPACE_URL, content), name))
+
+
+def _printable(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _printable(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_printable(value) for value in data]
+    return printable(data) if isinstance(data, str) else data
+
+
+def _urn(resource: Json) -> str:
+    return f"urn:uuid:{resource['id']}"

@@ -1,0 +1,153 @@
+"""A record in the reading order of its schema, with every value in words; what all outputs share."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from endoscribe.extraction.record import Cell, Record, Row
+from endoscribe.procedures.expressions import Value, expression
+from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
+
+DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a clinician."
+#: UCUM units as they are read.
+UNIT_WORDS = {
+    "a": "years", "mo": "months", "wk": "weeks", "d": "days", "[Ch]": "Fr", "ug": "mcg", "[in_i]": "inch",
+    "kg/m2": "kg/m²",
+}  # fmt: skip
+#: Control characters, halves of surrogate pairs and non-characters.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+#: What is added to a value that a reader must not take for a fact.
+STATUS_WORDS = {
+    "ok": "",
+    "unsupported": "not confirmed by the recording",
+    "invalid": "not valid",
+    "edited": "edited",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A field of a section; `cell` is None when it was not stated."""
+
+    field: FieldSchema
+    cell: Cell | None
+    is_gap: bool
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A derived value that nobody dictated."""
+
+    id: str
+    rule: Derived
+    value: Value
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table with at least one row; `columns` are those that some row states or that a complete row needs."""
+
+    table: TableSchema
+    columns: tuple[FieldSchema, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section of the report."""
+
+    id: str
+    label: str
+    lines: tuple[Line, ...]
+    computed: tuple[Computed, ...]
+    grids: tuple[Grid, ...]
+
+
+def outline(record: Record, schema: ProcedureSchema) -> tuple[Part, ...]:
+    """The sections in the schema's order, without those to which nothing belongs."""
+    parts = (_part(section, label, record, schema) for section, label in schema.sections.items())
+    return tuple(part for part in parts if part.lines or part.computed or part.grids)
+
+
+def value_text(cell: Cell, field: FieldSchema) -> str:
+    """The value with its unit; what was dictated where the value is not valid."""
+    if cell.value is None:
+        return cell.as_dictated
+    return plain_value(cell.value, field, cell.unit)
+
+
+def plain_value(value: Value, field: FieldSchema | None, unit: str | None) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(field.value_label(word) if field else word for word in value)
+    text = field.value_label(value) if field else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{text} {unit_text(unit)}".rstrip()
+
+
+def unit_text(unit: str | None) -> str:
+    """A unit as it is read; UCUM's annotations such as {score} are not."""
+    if unit is None or unit.startswith("{"):
+        return ""
+    return UNIT_WORDS.get(unit, unit)
+
+
+def remark(cell: Cell) -> str:
+    """What a reader must know besides the value: why it is doubtful, or what else was said."""
+    words = STATUS_WORDS[cell.status]
+    problem = (cell.problem or "").rstrip(".")
+    return f"{words}: {problem}" if words and problem else words or problem
+
+
+def target_label(target: str, schema: ProcedureSchema) -> str:
+    """The label of a gap: a field's, a table's, or "Polyps: Size" for a column."""
+    table, _, column = target.partition(".")
+    if column and table in schema.tables:
+        return f"{schema.tables[table].label}: {schema.tables[table].columns[column].label}"
+    part = schema.fields.get(target) or schema.tables.get(target)
+    return part.label if part else target
+
+
+def printable(text: str) -> str:
+    """The text without what neither XML nor FHIR can hold; a sign shows where something was."""
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def clock(seconds: float) -> str:
+    """83.4 -> 1:23"""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _part(section: str, label: str, record: Record, schema: ProcedureSchema) -> Part:
+    lines = tuple(
+        Line(field, record.fields.get(name), name in record.gaps)
+        for name, field in schema.fields.items()
+        if field.section == section
+    )
+    grids = tuple(
+        Grid(table, _columns(table, record.tables[name]), record.tables[name])
+        for name, table in schema.tables.items()
+        if table.section == section and record.tables.get(name)
+    )
+    return Part(section, label, lines, tuple(_computed(section, record, schema)), grids)
+
+
+def _columns(table: TableSchema, rows: tuple[Row, ...]) -> tuple[FieldSchema, ...]:
+    return tuple(
+        column for name, column in table.columns.items() if column.level == "M" or any(name in row for row in rows)
+    )
+
+
+def _computed(section: str, record: Record, schema: ProcedureSchema) -> Iterator[Computed]:
+    """Derived values of the section of their first field; one that was dictated, too, stands there already."""
+    for name, rule in schema.derived.items():
+        is_dictated = rule.compare is not None and rule.compare in record.fields
+        if name in record.derived and not is_dictated and _section_of(rule, schema) == section:
+            yield Computed(name, rule, record.derived[name])
+
+
+def _section_of(rule: Derived, schema: ProcedureSchema) -> str:
+    sections: Mapping[str, str] = {
+        **{name: table.section for name, table in schema.tables.items()},
+        **{name: field.section or "" for name, field in schema.fields.items()},
+    }
+    found = (sections.get(name.partition(".")[0]) for name in (rule.compare or "", *expression(rule.expression).names))
+    return next((section for section in found if section), next(iter(schema.sections)))

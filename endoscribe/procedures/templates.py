@@ -1,0 +1,44 @@
+"""The note template of a schema: Jinja2, sandboxed, and only the names that a note has.
+
+    # {{ title }}
+    {% for id, label in sections.items() if body(id) %}
+    ## {{ label }}
+    {{ body(id) }}
+    {% endfor %}
+
+`body(section)` is all that was stated in a section; a field's id is its value in words, empty when not stated;
+`rows(table)` are the rows, each a mapping from column to value in words.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from jinja2 import TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+#: What a template may name besides fields and derived values.
+NOTE_NAMES = frozenset({"title", "sections", "body", "rows"})
+
+
+def note_environment() -> ImmutableSandboxedEnvironment:
+    """No autoescape: a note is Markdown, and every value in it is neutralised before it gets here."""
+    return ImmutableSandboxedEnvironment(
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: "" if value is None else value,
+    )
+
+
+def template_fault(template: str, names: Iterable[str]) -> str | None:
+    """What is wrong with a note template, or None; `names` are the ids of fields and derived values."""
+    environment = note_environment()
+    try:
+        undeclared = meta.find_undeclared_variables(environment.parse(template))
+    except TemplateError as error:
+        return f"the template cannot be parsed: {error.message}"
+    known = {*names, *NOTE_NAMES, *environment.globals}
+    for name in sorted(undeclared - known):
+        near = get_close_matches(name, known, n=1)
+        return f"there is no {name!r} in a note" + (f"; did you mean {near[0]!r}?" if near else "")
+    return None
