@@ -17,7 +17,7 @@ _PASSED = frozenset({
 })  # fmt: skip
 _ENDS_SCOPE = frozenset({
     "but", "however", "except", "although", "though", "which", "than", "because", "due", "apart", "aside", "until",
-    "who", "i", "we", "it", "there", "with", "in", "on", "during", "at", "after",
+    "who", "i", "we", "it", "there", "with", "in", "on", "during", "using", "by", "via", "at", "after",
 })  # fmt: skip
 _FINITE = frozenset({
     "is", "has", "had", "have", "shows", "showed", "measures", "measured", "extends", "reveals", "revealed",
@@ -40,6 +40,8 @@ _SUSPECTED = frozenset({
     "possible", "possibly", "probable", "suspected", "suspicious", "suspicion", "questionable", "concern",
     "concerning", "rule", "exclude", "query", "potential", "evaluate", "assess", "if", "whether", "versus", "risk",
 })  # fmt: skip
+#: "no, wait" and "no, the polyp" deny nothing.
+_NO_DENIAL = frozenset({"wait", "sorry", "actually", "correction", ",", "."})
 SCOPE_WORDS = 14
 
 
@@ -55,7 +57,7 @@ def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
     tokens = reading.tokens
     first, after = reading.clause_span(match.first)
     negator = _negator_before(tokens, first, match.first)
-    if negator is not None:
+    if negator is not None and not _new_subject(tokens, negator, match):
         more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
         return (Assertion.NOTHING_MORE if more else Assertion.DENIED), negator
     negator = _negator_after(tokens, match.after, after)
@@ -66,11 +68,17 @@ def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
     return Assertion.STATED, match.first
 
 
+def _new_subject(tokens: Sequence[Token], negator: int, match: Match) -> bool:
+    """ "there is no hernia retroflexion is normal": what follows has a verb of its own, so a sentence of its own."""
+    has_verb = _word(tokens, negator - 1) == "is" or _word(tokens, negator - 2) == "is"
+    return has_verb and _word(tokens, match.after) == "is" and match.first > negator + 1
+
+
 def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | None:
     verb_passed = False
     for i in range(start - 1, max(first, start - SCOPE_WORDS) - 1, -1):
         said = tokens[i].text
-        if said in NEGATORS:
+        if said in NEGATORS and _word(tokens, i + 1) not in _NO_DENIAL:
             free = said not in ("free", "absent", "negative") or _word(tokens, i + 1) in ("of", "for")
             if not free or (verb_passed and not _passes(tokens, i + 1, start)):
                 continue
@@ -99,18 +107,20 @@ def _negator_after(tokens: Sequence[Token], after: int, end: int) -> int | None:
             return None
         if said in (",", "and") and verbs == 0 and i > after + 2:
             return None
-        if _denies_behind(tokens, i, end):
+        if _denies_behind(tokens, i, after, end):
             return i
     return None
 
 
-def _denies_behind(tokens: Sequence[Token], i: int, end: int) -> bool:
+def _denies_behind(tokens: Sequence[Token], i: int, after: int, end: int) -> bool:
     said, before = tokens[i].text, _word(tokens, i - 1)
     if said in ("absent", "negative", "declined", "deferred", "nil"):
         return before in ("is", ":", ",")
     if said == "no":
         return before == "is" and _word(tokens, i + 1) in ("longer", "more")
-    return said == "none" or (said in ("not", "never") and _denies(tokens, i + 1, end))
+    if said == "none":
+        return i == after or before == "is"
+    return said in ("not", "never") and _denies(tokens, i + 1, end)
 
 
 def _denies(tokens: Sequence[Token], i: int, end: int) -> bool:

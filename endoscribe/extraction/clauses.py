@@ -27,11 +27,18 @@ _NOT_BEFORE_SUBJECT = frozenset({
     "between", "towards", "toward", "around", "about", "along", "inside", "despite", "without", "like", "only",
     "also", "all", "then", "now", "so", "reached", "advanced", "identified",
 })  # fmt: skip
-_PLACES = {"in", "at", "within"}
+_PLACES = ("in", "at", "within")
 _FOUND = frozenset({
     "seen", "found", "noted", "located", "identified", "is", "lies", "lying", "present", "visible", "situated",
     "placed", "taken", "performed", "removed",
 })  # fmt: skip
+_LINKS = ("and", "so", "then", "now", "next", ",")
+_CONTRASTS = ("but", "however", "although", "though", "whereas", "okay")
+_EXISTS = {"is", "has", "have"}
+_SUBJECTS = ("the", "his", "her", "no")
+_ENDS_SUBJECT = {",", "and", "or", "now", "then", "so", "i", "we", "there", "it"}
+#: Words of the longest place that opens a clause: "in the second portion of the duodenum".
+LONGEST_PLACE = 7
 _OPENERS = {"there", "it", "i", "we", "a", "an", "another", "1", "2", "3", "4", "5"}
 
 
@@ -39,68 +46,79 @@ def insert_boundaries(words: Sequence[PlainWord]) -> list[PlainWord]:
     """The words with `|` where a clause begins that no full stop announces."""
     texts = [word.text for word in words]
     divided: list[PlainWord] = []
+    clause_first = 0
     for i, word in enumerate(words):
-        if divided and divided[-1].text not in _STOPS and texts[i] not in _STOPS and _begins_clause(texts, i):
+        if i and texts[i - 1] in _STOPS:
+            clause_first = i
+        elif i and texts[i] not in _STOPS and _begins_clause(texts, i, clause_first):
             divided.append(PlainWord(BOUNDARY, word.start, word.start))
+            clause_first = i
         divided.append(word)
     return divided
 
 
-def _begins_clause(texts: Sequence[str], i: int) -> bool:
+def _begins_clause(texts: Sequence[str], i: int, clause_first: int) -> bool:
     said, before = texts[i], texts[i - 1]
-    if said in ("but", "however", "although", "though", "whereas", "okay", "otherwise"):
-        return said != "otherwise" or before in (",", "and")
-    if said in ("and", "so", "then", "now", "next", ","):
-        return _linked_clause(texts, i)
-    if before in ("and", "so", "then", "now", "next", ","):
+    if said in _CONTRASTS:
+        return True
+    if said in _LINKS:
+        return _linked_clause(texts, i, clause_first)
+    if before in _LINKS:
         return False
-    return _starts(texts, i) and before not in _SUBORDINATORS
+    return _starts(texts, i, clause_first) and before not in _SUBORDINATORS
 
 
-def _linked_clause(texts: Sequence[str], i: int) -> bool:
+def _linked_clause(texts: Sequence[str], i: int, clause_first: int) -> bool:
     """ "and there is", "so now I am", ", the liver is": the clause begins at its first linking word."""
-    if texts[i] == "now" and texts[i - 1] in ("is", "am", "i", "we", "have"):
+    if texts[i - 1] in _LINKS or (texts[i] == "now" and texts[i - 1] in ("is", "am", "i", "we", "have")):
         return False
-    after = i + 1
-    while after < len(texts) and texts[after] in ("and", "so", "then", "now", "next", ",", "also", "here"):
+    after = i
+    while after < len(texts) and texts[after] in (*_LINKS, "also", "here"):
         after += 1
-    return after < len(texts) and _starts(texts, after, linked=True)
+    if after == len(texts):
+        return False
+    sets_off = {"now", "then", "next"} & set(texts[i:after])
+    return _starts(texts, after, clause_first, linked=True) or bool(sets_off and texts[after].endswith("ing"))
 
 
-def _starts(texts: Sequence[str], i: int, *, linked: bool = False) -> bool:
+def _starts(texts: Sequence[str], i: int, clause_first: int, *, linked: bool = False) -> bool:
     said, following = texts[i], texts[i + 1] if i + 1 < len(texts) else ""
     before = texts[i - 1]
-    if said == "there":
-        return following in ("is", "has", "have")
-    if said in _SPEAKERS:
-        return following in _SPEAKERS_VERBS
-    if said in ("it", "this", "they", "these") and (linked or before not in _NOT_BEFORE_SUBJECT):
-        return following in _FINITE
+    if said in _SPEAKERS or said == "there":
+        verbs = _SPEAKERS_VERBS if said in _SPEAKERS else _EXISTS
+        return following in verbs and not _place_before(texts, clause_first, i)
     if said in _PLACES:
-        return before not in _FOUND and _opens_within(texts, i)
-    if said in ("the", "his", "her", "no"):
-        return (linked or before not in _NOT_BEFORE_SUBJECT) and _finite_within(texts, i)
+        return before not in _FOUND and not _is_measure(before) and _opens_within(texts, i)
+    if said in _SUBJECTS:
+        free = linked or (before not in _NOT_BEFORE_SUBJECT and not before.endswith("ing"))
+        return free and _finite_within(texts, i) and not _place_before(texts, clause_first, i)
     return False
+
+
+def _place_before(texts: Sequence[str], clause_first: int, i: int) -> bool:
+    """ "in the sigmoid colon I see": the place belongs to what follows."""
+    opening = [text for text in texts[clause_first:i] if text not in _LINKS]
+    return 0 < len(opening) <= LONGEST_PLACE and opening[0] in (*_PLACES, "on", "near", "inside", "from")
 
 
 def _opens_within(texts: Sequence[str], i: int) -> bool:
     """ "in the sigmoid colon there is": a place, and then something new within a few words."""
-    for k in range(i + 2, min(i + 6, len(texts))):
-        if texts[k] in _STOPS:
+    for k in range(i + 2, min(i + 2 + LONGEST_PLACE, len(texts))):
+        if texts[k] in _STOPS or texts[k] in ("and", ","):
             return False
         if texts[k] in _OPENERS:
-            return texts[k - 1] not in ("the", "of", *_PLACES) and not _number_of_part(texts, k)
+            return texts[k - 1] not in ("the", "of", "segment", "part", "station", "level", *_PLACES)
     return False
 
 
-def _number_of_part(texts: Sequence[str], k: int) -> bool:
-    return texts[k].isdigit() and (k + 1 >= len(texts) or texts[k - 1] in ("segment", "part", "station", "level"))
+def _is_measure(text: str) -> bool:
+    return text.startswith(("mm", "millim", "cm", "centim")) or text[0].isdigit()
 
 
 def _finite_within(texts: Sequence[str], i: int) -> bool:
     for k in range(i + 1, min(i + 7, len(texts))):
         if texts[k] in _FINITE:
-            return k > i + 1 and texts[k - 1] not in _SUBORDINATORS
-        if texts[k] in _STOPS or texts[k] in _SUBORDINATORS or texts[k] == ",":
+            return k > i + 1
+        if texts[k] in _STOPS or texts[k] in _SUBORDINATORS or texts[k] in _ENDS_SUBJECT:
             return False
     return False

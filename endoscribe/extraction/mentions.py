@@ -25,8 +25,11 @@ _CORRECTIONS = (
     "actually|no it is", "i misspoke",
 )  # fmt: skip
 #: A correction concerns what was said at most so many words before it.
-CORRECTION_REACH = 14
-TOPIC_REACH = 60
+CORRECTION_REACH = 10
+CORRECTED_WITHIN = 7
+TOPIC_REACH = 80
+#: A topic named so many words behind counts as well: "a normal caliber pancreatic duct".
+TOPIC_BEHIND = 6
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 MOST_TEXT_WORDS = 40
@@ -72,13 +75,15 @@ class Listener:
             found = self._numbers(field)
         else:
             found = self._texts(field.cues)
-        return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)))
+        return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)), field)
 
     def counts_in(self, cues: Cues, index: int) -> bool:
         """Whether a match at this token is of the right time and not excepted by its clause."""
         if self.occasions[index].value not in cues.time:
             return False
         if cues.about and not self._is_about(cues.about, index):
+            return False
+        if cues.not_about and (subject := self.topic_at(index)) is not None and subject.topic in cues.not_about:
             return False
         if any(match.first <= index < match.after for match in self.reading.find(cues.ignoring)):
             return False
@@ -87,8 +92,9 @@ class Listener:
     def _is_about(self, topics: tuple[str, ...], index: int) -> bool:
         """Whether the speaker is on one of the topics, or has named one in the same clause."""
         subject = self.topic_at(index)
-        first = self.reading.clause_span(index)[0]
-        named = (subject for subject in self.subjects if first <= subject.at <= index)
+        first, after = self.reading.clause_span(index)
+        near = min(after, index + TOPIC_BEHIND)
+        named = (subject for subject in self.subjects if first <= subject.at < near)
         return (subject is not None and subject.topic in topics) or any(subject.topic in topics for subject in named)
 
     def _fits_clause(self, cues: Cues, index: int) -> bool:
@@ -109,10 +115,10 @@ class Listener:
             meant, word = assertion(self.reading, match)
             if meant is Assertion.STATED or (cues.suspected and meant is Assertion.UNSURE):
                 yield Mention(True, match.first, match.after, match.first)
-            elif meant is Assertion.DENIED:
+            elif meant is Assertion.DENIED and cues.negation == "flips":
                 yield Mention(False, min(word, match.first), max(word + 1, match.after), match.first)
         for match in self.reading.find(cues.denied):
-            if self.counts_in(cues, match.first) and assertion(self.reading, match)[0] is not Assertion.DENIED:
+            if self.counts_in(cues, match.first) and self._stated(match):
                 yield Mention(False, match.first, match.after, match.first)
 
     def _verdicts(self, cues: Cues) -> Iterator[Mention]:
@@ -132,8 +138,7 @@ class Listener:
                 first = min([match.first, *(s.at for s in named if self._same_clause(s.at, match.first))])
                 yield Mention(value, first, match.after, match.first)
         for match in self.reading.find(cues.abnormal):
-            topic = self.topic_at(match.first)
-            if topic is None or topic.topic not in cues.normal or not self._fits_clause(cues, match.first):
+            if not self._is_about(cues.normal, match.first) or not self._fits_clause(cues, match.first):
                 continue
             if self.occasions[match.first].value in cues.time and self._stated(match):
                 yield Mention(False, match.first, match.after, match.first)
@@ -233,8 +238,7 @@ class Listener:
             ]
             if near:
                 _, _, value, match = min(near, key=lambda one: one[:2])
-                if self._holds(name):
-                    yield Mention(value, name.first, match.after, match.first)
+                yield Mention(value, name.first, match.after, match.first)
 
     # --- numbers ---
 
@@ -252,7 +256,7 @@ class Listener:
         cues = field.cues or Cues()
         best: dict[int, tuple[tuple[int, int], Mention]] = {}
         for order, phrase in enumerate(cues.said):
-            for match in self.reading.find_all((phrase,)):
+            for match in _nearest(self.reading.find_all((phrase,))):
                 if match.number is None or not self.counts_in(cues, match.first):
                     continue
                 value = self._number(match.number, field, cues.part)
@@ -302,19 +306,41 @@ class Listener:
 
     # --- corrections ---
 
-    def _corrected(self, found: Sequence[Mention]) -> list[Mention]:
+    def _corrected(self, found: Sequence[Mention], field: FieldSchema) -> list[Mention]:
         """Without what the speaker took back: "five, sorry, six millimeters"."""
-        taken_back = set()
+        kept = list(found)
         for match in self._corrections:
-            before = [m for m in found if match.first - CORRECTION_REACH <= m.at < match.first]
-            after = [m for m in found if match.after <= m.at < match.after + CORRECTION_REACH]
-            if before and after and before[-1].value != after[0].value:
-                taken_back.add(before[-1])
-        return [mention for mention in found if mention not in taken_back]
+            before = [m for m in kept if match.first - CORRECTION_REACH <= m.at < match.first]
+            after = [m for m in kept if match.after <= m.at < match.after + CORRECTED_WITHIN]
+            if not before:
+                continue
+            if after:
+                kept = [mention for mention in kept if mention is not before[-1] or mention.value == after[0].value]
+            elif field.type in ("integer", "number") and match.first - before[-1].at <= 3:
+                kept = [self._amended(m, match, field) if m is before[-1] else m for m in kept]
+        return kept
+
+    def _amended(self, mention: Mention, correction: Match, field: FieldSchema) -> Mention:
+        """The mention with the number that follows the correction in place of its own."""
+        tokens = self.reading.tokens
+        part = field.cues.part if field.cues else "low"
+        for index in range(correction.after, min(correction.after + 4, len(tokens))):
+            if tokens[index].quantity is not None or tokens[index].text[0].isdigit():
+                value = self._number(index, field, part)
+                return mention if value is None else Mention(value, mention.first, index + 1, index)
+        return mention
 
     @cached_property
     def _corrections(self) -> list[Match]:
         return self.reading.find(_CORRECTIONS)
+
+
+def _nearest(matches: Sequence[Match]) -> list[Match]:
+    """Of matches that end alike the shortest: "one piece, closed with two clips" has two clips."""
+    shortest: dict[int, Match] = {}
+    for match in matches:
+        shortest[match.after] = match
+    return list(shortest.values())
 
 
 def choose_part(numbers: Sequence[float], kind: str, part: Part) -> float | None:
@@ -360,6 +386,7 @@ def _spoken_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
     for value, term in field.values.items():
         plain = len(value) > SHORT_VALUE and value.isidentifier() and value != "none" and not term.short
         own = (value.replace("_", " "),) if plain else ()
+        own = own if field.cues is None or field.cues.names else ()
         spoken[value] = (*own, *term.spoken, *term.misheard)
     return spoken
 

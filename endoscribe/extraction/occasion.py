@@ -10,8 +10,12 @@ LATEST_BEGIN = 0.7
 _RETRACTIONS = ("scratch|strike|delete|disregard|ignore that", "forget that|it")
 _RESUMES = frozenset({"now", "today", "i", "we", "there", "currently", "so", "okay", "but", "in", "at", "then", "next"})
 #: "from previous polypectomy": only the words right after are of the past.
-_FORMER = ("prior|previous|previously|former|earlier|old|known|existing|preexisting", "pre existing")
-_FORMER_WORDS = 4
+_FORMER = (
+    "prior|previous|previously|former|earlier|known|existing|preexisting",
+    "pre existing",
+    "old stent|scar|clip|tattoo",
+)
+_FORMER_WORDS = 6
 
 
 class Occasion(Enum):

@@ -5,6 +5,7 @@ A row is opened by an anchor ("a polyp", "another lesion", "two stents"); "the p
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from endoscribe.extraction.assertion import Assertion, assertion
 from endoscribe.extraction.claims import Value
@@ -50,9 +51,15 @@ _PHRASE_ENDS = frozenset({
     "visualized", "took", "take", "taking", "obtained", "including", "not", "no", "without", "can", "which", "that",
     "was", "measuring",
 })  # fmt: skip
+_DETERMINERS = frozenset({"a", "an", "another", "the", "this", "that", "these", "those"})
+_PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
 _BEFORE_COUNT = frozenset({"a", "the", "of", "another", "these", "total", "additional", "other", ","})
 _MOST_MODIFIERS = 16
 MOST_IN_GROUP = 50
+#: "the old stent, partially occluded, was grasped and removed": words to the verb.
+VERB_REACH = 14
+#: "There is another polyp. It is in the cecum.": words from the thing to a place named later.
+PLACE_REACH = 15
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining")
 _PART_FOLLOWS = frozenset(
     {"is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed", "was"}
@@ -64,13 +71,19 @@ class Row:
     """A row in the making: its anchor and the tokens that speak of it."""
 
     anchor: Match
-    first: int
+    phrase_first: int
     count: int | None
+    first: int = 0  # of all tokens that speak of it
     tokens: set[int] = field(default_factory=set)
     own: set[int] = field(default_factory=set)  # the anchor's own clause and noun phrase
     values: dict[str, Mention] = field(default_factory=dict)
     count_quote: tuple[int, int] | None = None
     group_of: "Row | None" = None
+    provisional: bool = True
+
+    def forget(self) -> None:
+        """Drop the tokens that were only supposed to be the row's."""
+        self.own, self.tokens, self.provisional = set(), set(), False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,7 @@ class RowReader:
         for anchor in self._anchors():
             phrase = self._noun_phrase(anchor)
             if self._opens_row(anchor, phrase, rows):
-                rows.append(Row(anchor, phrase.first, phrase.count))
+                rows.append(self._opened(anchor, phrase, rows))
                 if phrase.count_at is not None:
                     rows[-1].count_quote = (phrase.count_at, anchor.after)
                 starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
@@ -116,8 +129,27 @@ class RowReader:
                 starts.append((self._stretch_start(phrase, starts), self._meant(anchor, rows)))
         for k, (first, index) in enumerate(starts):
             end = starts[k + 1][0] if k + 1 < len(starts) else len(tokens)
+            if rows[index].provisional:
+                rows[index].forget()
             self._give(rows[index], first, end)
+        for row in rows:
+            row.first = min(row.tokens, default=row.phrase_first)
         return rows
+
+    def _opened(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> Row:
+        """A new row; until all anchors are known its own clause is what speaks of it."""
+        row = Row(anchor, phrase.first, phrase.count, phrase.first)
+        row.own = set(range(phrase.first, self.reading.clause_span(anchor.first)[1]))
+        row.tokens = set(row.own)
+        group = (rows[-1].group_of or rows[-1]) if rows else None
+        if group and (group.count or 0) > 1 and self._names_part(phrase):
+            row.group_of = group
+        return row
+
+    def _names_part(self, phrase: NounPhrase) -> bool:
+        """ "one is a 7 French stent", "the second, 10 French, stent" after "two stents"."""
+        before = [token.text for token in self.reading.tokens[max(0, phrase.first - 3) : phrase.first + 2]]
+        return any(name in _PART_NAMES and verb in ("is", ",", "a") for name, verb in pairwise(before))
 
     def _anchors(self) -> Iterator[Match]:
         after = 0
@@ -132,6 +164,7 @@ class RowReader:
         first = anchor.first
         while first > max(clause_first, anchor.first - _MOST_MODIFIERS) and not _ends_phrase(tokens, first - 1):
             first -= 1
+        first = next((i for i in range(anchor.first - 1, first, -1) if tokens[i].text in _DETERMINERS), first)
         words = [token.text for token in tokens[first : anchor.first]]
         definite = any(word in _DEFINITE for word in words)
         count, at = _count(tokens, first, anchor)
@@ -141,19 +174,36 @@ class RowReader:
     def _opens_row(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> bool:
         if not self._may_open(anchor, phrase):
             return False
+        if rows and self._is_predicate(phrase):
+            return False
         if phrase.opens or self.cues.known:
             return True
         if phrase.definite:
             return self._differs(anchor, rows[-1] if rows else None)
         return not rows or self._describes(anchor, phrase)
 
+    def _is_predicate(self, phrase: NounPhrase) -> bool:
+        """ "it is a multilocular cyst" says more of the open row."""
+        return [token.text for token in self.reading.tokens[max(0, phrase.first - 2) : phrase.first]] == ["it", "is"]
+
     def _may_open(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
-        first, after = self.reading.clause_span(anchor.first)
-        if not self._refers(anchor) or self._within(self.cues.unless, first, after):
+        if not self._refers(anchor) or not self._is_done(anchor, phrase):
             return False
-        needed = not self.cues.needs or self._within(self.cues.needs, first, after)
-        return needed and not _of_another(self.reading.tokens, phrase.first)
+        return not _of_another(self.reading.tokens, phrase.first)
+
+    def _is_done(self, anchor: Match, phrase: NounPhrase) -> bool:
+        """Whether the verb nearest to the thing is one of `needs`: "placed", not "removed"."""
+        if not self.cues.needs:
+            return not self._within(self.cues.unless, *self.reading.clause_span(anchor.first))
+        first = self.reading.clause_span(anchor.first)[0]
+        after = min(self.reading.sentence_span(anchor.first)[1], anchor.after + VERB_REACH)
+        best: tuple[int, bool] | None = None
+        for phrases, wanted in ((self.cues.needs, True), (self.cues.unless, False)):
+            for match in self.reading.find(phrases):
+                if first <= match.first < after and (best is None or _distance(match, phrase, anchor) < best[0]):
+                    best = (_distance(match, phrase, anchor), wanted)
+        return best is not None and best[1]
 
     def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
         return any(first <= match.first < after for match in self.reading.find(phrases))
@@ -235,6 +285,11 @@ class RowReader:
     def _split_groups(self, rows: Sequence[Row]) -> list[Row]:
         split: list[Row] = []
         for row in rows:
+            named = sum(other.group_of is row for other in rows)
+            if named:
+                row.count = (row.count or 0) - named
+                split += [row] if row.count > 0 else []
+                continue
             parts = self._parts(row) if (row.count or 0) > 1 else []
             split += parts or [row]
         return split
@@ -247,7 +302,8 @@ class RowReader:
         parts = []
         for k, begin in enumerate(begins):
             end = begins[k + 1] if k + 1 < len(begins) else inside[-1] + 1
-            part = Row(row.anchor, begin, 1, {i for i in inside if begin <= i < end}, group_of=row)
+            inner = {i for i in inside if begin <= i < end}
+            part = Row(row.anchor, begin, 1, begin, inner, group_of=row)
             part.own = set(part.tokens)
             part.count_quote = (begin, min(begin + 2, len(tokens)))
             if any(m.at in part.tokens for found in self.mentions.values() for m in found):
@@ -270,21 +326,44 @@ class RowReader:
             if column.id == self.cues.count:
                 continue
             mention = self._own_or_carried(column, row)
-            if mention is None and row.group_of is not None:
-                mention = self._own_or_carried(column, row.group_of)
-            if mention is not None:
+            if mention is not None and self._fits_row(column, row) and _belongs(column, mention, row):
                 row.values[column.id] = mention
+
+    def _fits_row(self, column: FieldSchema, row: Row) -> bool:
+        conditions = column.cues.only_if if column.cues else {}
+        return all(name in row.values and row.values[name].value in wanted for name, wanted in conditions.items())
 
     def _own_or_carried(self, column: FieldSchema, row: Row) -> Mention | None:
         own = [m for m in self.mentions[column.id] if m.at in row.tokens]
-        if not (column.cues and column.cues.carried):
-            return pick(own, column, "first")
-        near = [m for m in own if m.at in row.own] or [m for m in own if row.anchor.after <= m.at]
-        if near:
-            behind = [m for m in near if m.at >= row.first]
-            return pick(behind or near[-1:], column, "first")
-        before = [m for m in self.mentions[column.id] if m.at < row.first]
+        carried = bool(column.cues and column.cues.carried)
+        mention = self._place(own, row) if carried else self._value(own, column, row)
+        if mention is not None:
+            return mention
+        if row.group_of is not None:
+            return self._own_or_carried(column, row.group_of)
+        before = [m for m in self.mentions[column.id] if m.at < row.first] if carried else []
         return before[-1] if before else None
+
+    def _value(self, own: Sequence[Mention], column: FieldSchema, row: Row) -> Mention | None:
+        """From the noun phrase on; of two numbers before the noun the later, of others the first."""
+        if column.type in ("integer", "number"):
+            named = [m for m in own if row.phrase_first <= m.at < row.anchor.first]
+            if named:
+                return pick(named, column, "last")
+        return pick([m for m in own if m.at >= row.phrase_first], column, "first") or pick(own, column, "last")
+
+    def _place(self, own: Sequence[Mention], row: Row) -> Mention | None:
+        """Where a thing is: named after it in its clause, else before it there, else later as "in the ..."."""
+        near = [m for m in own if m.at in row.own]
+        behind = [m for m in near if m.at >= row.phrase_first]
+        if near:
+            return behind[0] if behind else near[-1]
+        later = [m for m in own if 0 <= m.at - row.anchor.after <= PLACE_REACH and self._is_place(m)]
+        return later[0] if later else None
+
+    def _is_place(self, mention: Mention) -> bool:
+        before = [token.text for token in self.reading.tokens[max(0, mention.at - 4) : mention.at]]
+        return bool({"in", "at", "within", "from", "near", "of"} & set(before))
 
     def _merged(self, rows: Sequence[Row]) -> list[Row]:
         """Rows that say the same thing twice are one; the later one may add what the earlier left open."""
@@ -305,6 +384,20 @@ class RowReader:
             return False
         shared = old.values.keys() & row.values.keys()
         return all(old.values[name].value == row.values[name].value for name in shared)
+
+
+def _belongs(column: FieldSchema, mention: Mention, row: Row) -> bool:
+    """A range's upper end or a second dimension must come from the very words that gave the first number."""
+    if column.cues is None or column.cues.part in ("low", "first", "largest"):
+        return True
+    return any(other.at == mention.at for other in row.values.values())
+
+
+def _distance(verb: Match, phrase: NounPhrase, anchor: Match) -> int:
+    """Words between a verb and a noun phrase, whichever comes first; 0 within it ("the previously placed stent")."""
+    if verb.first >= anchor.after:
+        return verb.first - anchor.after
+    return max(0, phrase.first - verb.after) + 1
 
 
 def _ends_phrase(tokens: Sequence[Token], index: int) -> bool:

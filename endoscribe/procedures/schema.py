@@ -119,6 +119,7 @@ class Cues(_Listening):
     needs: Phrases = ()  # a clause without one of these says nothing about the field
     unless: Phrases = ()  # nor does a clause with one of these
     about: Phrases = ()  # topics: counts only while the speaker is on one of them
+    not_about: Phrases = ()  # nor does what is said while the speaker is on one of these topics
     normal: Phrases = ()  # boolean: is what is said of these topics normal?
     abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
     zero: Phrases = ()  # with `count_of`: words that mean that there is no row
@@ -127,6 +128,9 @@ class Cues(_Listening):
     pick: Pick | None = None  # boolean: any (worst with `normal`), others: last, columns: first
     part: Part = "low"
     group: Id | None = None  # numbers belong to one field of a group only
+    negation: Literal["flips", "voids"] = "flips"  # boolean: "no X" means no, or says nothing
+    names: bool = True  # enum: the values' own names count as said
+    only_if: dict[Id, Phrases] = {}  # column: only in rows where another column has one of these values
     suspected: bool = False  # boolean: a suspicion counts as a yes
     within: int = 4  # words between an enum's name and a short form
     carried: bool = False  # column: said once, it holds for the following rows too

@@ -19,9 +19,7 @@ HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "hmm", "ah", "eh"})
 
 #: `appears to be`, `has been` and their like all become `is`.
 _TO_BE = frozenset({"is", "are", "was", "were"})
-_TO_SEEM = frozenset(
-    {"appear", "appears", "appeared", "appearing", "seem", "seems", "seemed", "look", "looks", "looked", "looking"}
-)
+_TO_SEEM = frozenset({"appear", "appears", "appeared", "seem", "seems", "seemed", "look", "looks", "looked"})
 
 _CONTRACTIONS = {"'m": "am", "'re": "is", "'ve": "have", "'ll": "will", "'d": "would"}
 #: After these an 's is "is"; after any other word it marks possession.
@@ -137,11 +135,15 @@ def _without_hesitations(words: list[PlainWord]) -> list[PlainWord]:
     for word in words:
         if word.text in HESITATIONS:
             continue
-        if kept and kept[-1].text == word.text and word.text.isalpha() and len(word.text) > 1:
+        if kept and kept[-1].text == word.text and _stammered(word.text):
             kept[-1] = replace(kept[-1], end=word.end)
             continue
         kept.append(word)
     return kept
+
+
+def _stammered(word: str) -> bool:
+    return word.isalpha() and len(word) > 1 and word not in _UNITS and word not in _TENS
 
 
 def _merge_numbers(words: list[PlainWord]) -> list[PlainWord]:
