@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.quotes import Place, SpokenText
 from endoscribe.extraction.record import Cell, Evidence, Record, Row
-from endoscribe.extraction.support import find_objection
+from endoscribe.extraction.support import find_objection, names_one_thing
 from endoscribe.extraction.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated
@@ -88,24 +88,33 @@ def examine(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSc
         _examine(claim, schema.target_index[claim.target], place, spoken, transcript)
         for claim, place in zip(meant, places, strict=True)
     ]
-    return tuple(_accept_count(ruling, meant, schema) for ruling in rulings)
+    return tuple(_accept_count(ruling, meant, spoken, schema) for ruling in rulings)
 
 
-def _accept_count(ruling: Ruling, claims: Sequence[Claim], schema: ProcedureSchema) -> Ruling:
-    """A number of things need not be said when the rows of their table, each with its own words, add up to it."""
-    cues = ruling.field.cues
-    if ruling.cell.status != "unsupported" or ruling.place is None or cues is None or cues.count_of is None:
+def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, schema: ProcedureSchema) -> Ruling:
+    """A number of things need not be said as one: a finding is one thing, and rows with words of their own add up."""
+    if ruling.cell.status != "unsupported" or ruling.place is None:
         return ruling
-    if _counted(claims, schema, cues.count_of) != ruling.cell.value:
-        return ruling
-    return replace(ruling, cell=replace(ruling.cell, status="ok", problem=None))
+    table, _, column = ruling.claim.target.partition(".")
+    if column and column == _count_column(schema, table):
+        first, after = spoken.words_within(ruling.place)
+        follows = ruling.cell.value == 1 and names_one_thing(spoken.words[first:after])
+    else:
+        cues = ruling.field.cues
+        table = cues.count_of if cues and cues.count_of else ""
+        follows = table in schema.tables and _counted(claims, schema, table) == ruling.cell.value
+    return replace(ruling, cell=replace(ruling.cell, status="ok", problem=None)) if follows else ruling
+
+
+def _count_column(schema: ProcedureSchema, table: str) -> str | None:
+    cues = schema.tables[table].cues if table in schema.tables else None
+    return cues.count if cues else None
 
 
 def _counted(claims: Sequence[Claim], schema: ProcedureSchema, table: str) -> int | None:
     """The sum of the table's count column; None when a row has no usable count."""
     rows = {claim.row for claim in claims if claim.target.partition(".")[0] == table}
-    cues = schema.tables[table].cues if table in schema.tables else None
-    target = f"{table}.{cues.count}" if cues and cues.count else ""
+    target = f"{table}.{_count_column(schema, table)}"
     try:
         counts = {c.row: typed_value(c.value, schema.target_index[target]) for c in claims if c.target == target}
     except ValueFitError:

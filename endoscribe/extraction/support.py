@@ -29,6 +29,7 @@ WORD_NUMBERS = {
 #: Recognisers write these for 2, 4, 8 and 1; believed only where a number would stand: at the end or before a unit.
 HOMOPHONES = {"to": 2, "too": 2, "for": 4, "ate": 8, "won": 1}
 SINGULAR_WORDS = frozenset({"a", "an", "another", "one", "single", "the", "this"})
+MANY_WORDS = frozenset({"few", "many", "multiple", "numerous", "several", "some", "no", "not", "without"})
 DENYING_WORDS = NEGATIONS | {"normal", "unremarkable", "clear", "free", "absence", "zero", "nil"}
 PERIOD_WORDS = {"annual": "year", "annually": "year", "yearly": "year", "monthly": "month", "weekly": "week"}
 
@@ -193,16 +194,32 @@ def _before_shared_unit(words: Sequence[PlainWord], index: int, number: float, w
             return
 
 
+def names_one_thing(words: Sequence[PlainWord]) -> bool:
+    """Whether a quote can stand for one thing, as "stent" or "the polyp" does: no number of things, nothing of many."""
+    return bool(words) and not _bare_numbers(words) and not any(word.text in MANY_WORDS for word in words)
+
+
 def _counts(number: float, words: Sequence[PlainWord]) -> bool:
     """Whether a count follows without its number: none denied, a single thing, several things told one by one."""
     texts = {word.text for word in words}
-    bare = [float(w.text) for i, w in enumerate(words) if w.is_number and not _unit_after(words, i + 1)]
+    bare = _bare_numbers(words)
     if number == 0:
         return bool(texts & DENYING_WORDS)
     if number == 1:
         return bool(texts & SINGULAR_WORDS) and not bare
     measured = sum(word.is_number for word in words) - len(bare)
     return number == sum(bare) or number == measured
+
+
+def _bare_numbers(words: Sequence[PlainWord]) -> list[float]:
+    """Numbers that can count things: without a unit, and not "a 20" with a unit that was misheard."""
+    return [
+        float(word.text)
+        for index, word in enumerate(words)
+        if word.is_number
+        and not _unit_after(words, index + 1)
+        and not (index > 0 and words[index - 1].text in ("a", "an", "another"))
+    ]
 
 
 # -- yes and no, allowed values --------------------------------------------------------------------------------------
