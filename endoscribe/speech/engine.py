@@ -41,6 +41,13 @@ LOG_PROBABILITY_THRESHOLD = -1.0
 COMPRESSION_THRESHOLD = 2.4
 FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6)
 
+#: -60 dB of full scale: quieter than any room that a microphone hears.
+SILENT_PEAK = 0.001
+
+#: An empty sentence model. WhisperX's alignment asks nltk for one, which nltk would download; word times do not depend
+#: on where sentences are thought to end.
+NLTK_DATA = Path(__file__).parent / "nltk_data"
+
 DEFAULT_MODELS = {"cuda": "large-v3", "cpu": "base"}
 DEFAULT_COMPUTE_TYPES = {"cuda": "float16", "cpu": "int8"}
 
@@ -97,6 +104,8 @@ class _Decoded:
     text: str
     log_probability: float
     no_speech_probability: float
+    #: Whether the decoder came to an end by itself, within a speaker's pace.
+    is_complete: bool = True
 
     @property
     def is_silence(self) -> bool:
@@ -105,7 +114,11 @@ class _Decoded:
 
     @property
     def is_sound(self) -> bool:
-        return _compression(self.text) <= COMPRESSION_THRESHOLD and self.log_probability >= LOG_PROBABILITY_THRESHOLD
+        return not self.is_loop and self.log_probability >= LOG_PROBABILITY_THRESHOLD
+
+    @property
+    def is_loop(self) -> bool:
+        return not self.is_complete or _compression(self.text) > COMPRESSION_THRESHOLD
 
 
 @dataclass(slots=True)
@@ -162,6 +175,8 @@ class WhisperXEngine:
         return [(max(0.0, part["start"]), min(end_s, part["end"], part["start"] + MAX_WINDOW_S)) for part in merged]
 
     def _recognise(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        if np.abs(window.samples).max(initial=0.0) < SILENT_PEAK:
+            return ()
         encoded = self._encode(window, decoding.tail_s)
         decoded = self._generate(encoded, window, decoding.beam_size)
         if not decoded.is_silence and not decoded.is_sound:
@@ -177,6 +192,7 @@ class WhisperXEngine:
 
     def _generate(self, encoded: Any, window: Window, beam_size: int, temperature: float = 0.0) -> _Decoded:
         prompt = self._prompt_tokens(window.prompt)
+        # CTranslate2 gives the answer the smaller of max_length / 2 and max_length less the prompt.
         room = int(MAX_TOKENS_PER_S * window.duration_s) + 12
         result = self._model.model.generate(
             encoded,
@@ -184,14 +200,15 @@ class WhisperXEngine:
             beam_size=beam_size if temperature == 0 else 1,
             sampling_temperature=temperature,
             sampling_topk=0 if temperature else 1,
-            max_length=min(len(prompt) + room, self._model.max_length),
+            max_length=min(max(2 * room, len(prompt) + room), self._model.max_length),
             suppress_blank=True,
             suppress_tokens=[-1],
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         tokens = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)
-        return _Decoded(tokens, self._tokenizer.decode(tokens), result.scores[0], result.no_speech_prob)
+        text = self._tokenizer.decode(tokens)
+        return _Decoded(tokens, text, result.scores[0], result.no_speech_prob, len(tokens) < room)
 
     def _decode_again(self, window: Window, first: _Decoded) -> tuple[Any, _Decoded]:
         """The best of the full-length decode and, while that is unsound, warmer ones; never a loop."""
@@ -201,7 +218,7 @@ class WhisperXEngine:
             if attempts[-1].is_sound or attempts[-1].is_silence:
                 return encoded, attempts[-1]
             attempts.append(self._generate(encoded, window, 1, temperature))
-        straight = [each for each in (*attempts, first) if _compression(each.text) <= COMPRESSION_THRESHOLD]
+        straight = [each for each in (*attempts, first) if not each.is_loop]
         if not straight:
             log.warning("A stretch of %.1f s was left out: recognition looped on it.", window.duration_s)
             return encoded, _Decoded((), "", 0.0, 1.0)
@@ -328,8 +345,10 @@ def _load_pipeline(folder: Path, device: str, settings: Settings) -> Any:
 
 def _load_aligner(settings: Settings, device: str) -> Aligner | None:
     """WhisperX's alignment model, or None with a warning where it cannot be had."""
+    import nltk
     from whisperx import alignment
 
+    nltk.data.path.insert(0, str(NLTK_DATA))
     try:
         model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(settings.models_dir))
     except (OSError, RuntimeError, ValueError) as error:

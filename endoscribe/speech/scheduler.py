@@ -19,9 +19,10 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.procedures.vocabulary import prompt_terms
+from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
 from endoscribe.speech.engine import FINAL, Engine, Window
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
-from endoscribe.transcript import LiveTranscript, Segment, Transcript
+from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +142,15 @@ class _Upload:
 class Scheduler:
     """The resident engine and everybody who waits for it."""
 
-    def __init__(self, engine: Engine, limits: Limits | None = None, options: LiveOptions | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        limits: Limits | None = None,
+        options: LiveOptions | None = None,
+        new_detector: Callable[[], SpeechDetector] = SileroDetector,
+    ) -> None:
         self.engine = engine
+        self._new_detector = new_detector
         self._limits = limits or Limits()
         self._options = options or LiveOptions()
         self._speakers: deque[Speaker] = deque()
@@ -164,7 +172,7 @@ class Scheduler:
 
         Raises BusyError while those who speak already wait too long, EngineError when the engine is closed.
         """
-        transcriber = LiveTranscriber(_vocabulary(schema), self._options)
+        transcriber = LiveTranscriber(_vocabulary(schema), self._options, self._new_detector())
         speaker = Speaker(self, transcriber, on_live)
         with self._awake:
             if self._closing:
@@ -254,20 +262,23 @@ class Scheduler:
             if speaker in self._speakers:
                 self._speakers.remove(speaker)
                 self._speakers.append(speaker)
-        try:
-            words = self.engine.decode(task.window, task.decoding)
-        except EngineError as error:
-            log.warning("%s (%s of %.1f s)", error, task.kind, task.window.duration_s)
-            words = ()
-            if task.kind == "final":
-                speaker.problem = (
-                    f"The words from {task.window.start_s:.0f} to {task.end_s:.0f} s could not be recognised; "
-                    "the recording is kept."
-                )
+        words = self._decode(task)
+        if words is None and task.kind == "final":
+            words = self._decode(task)
+        if words is None and task.kind == "final":
+            span = f"{task.window.start_s:.0f} to {task.end_s:.0f} s"
+            speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
         if task.kind == "preview" and self._options.catch_up:
             speaker.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
-        speaker.transcriber.accept(task, words)
+        speaker.transcriber.accept(task, words or ())
         speaker.show()
+
+    def _decode(self, task: Task) -> tuple[Word, ...] | None:
+        try:
+            return self.engine.decode(task.window, task.decoding)
+        except EngineError as error:
+            log.warning("%s (%s of %.1f s)", error, task.kind, task.window.duration_s)
+            return None
 
     def _note_wait(self, wait_s: float) -> None:
         weight = self._limits.wait_smoothing

@@ -1,0 +1,82 @@
+"""What all tests share: no network but the loopback, and the real weights where a test asks for them."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from endoscribe.audio import load_audio
+from endoscribe.settings import Settings
+from endoscribe.speech.engine import WhisperXEngine, load_engine
+
+SAMPLES_DIR = Path(__file__).parent.parent / "endoscribe" / "samples"
+
+
+class NetworkIsOff(OSError):
+    """A test tried to reach another machine."""
+
+
+def _is_loopback(address: object) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a Unix socket
+    host = address[0]
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def network_off() -> Iterator[None]:
+    """Refuse every connection and look-up that leaves this machine."""
+    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if not _is_loopback(address):
+            raise NetworkIsOff("the tests run without a network")
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        if not _is_loopback(address):
+            raise NetworkIsOff("the tests run without a network")
+        return connect_ex(self, address)
+
+    def guarded_look_up(host: Any, *arguments: Any, **options: Any) -> Any:
+        if not _is_loopback((host if isinstance(host, str) else "",)):
+            raise NetworkIsOff("the tests run without a network")
+        return look_up(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_look_up)
+        yield
+
+
+def _load(model: str) -> WhisperXEngine:
+    return load_engine(Settings.from_environment({"ENDOSCRIBE_WHISPER_MODEL": model, "ENDOSCRIBE_DEVICE": "cpu"}))
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(network_off: None) -> WhisperXEngine:
+    """WhisperX with the real `tiny.en` weights, which `make test` has fetched."""
+    return _load("tiny.en")
+
+
+@pytest.fixture(scope="session")
+def base_engine(network_off: None) -> WhisperXEngine:
+    """WhisperX with the real `base` weights, which `make test` has fetched."""
+    return _load("base")
+
+
+@pytest.fixture(scope="session")
+def colonoscopy_speech() -> npt.NDArray[np.float32]:
+    """The shipped colonoscopy sample, 16 kHz mono."""
+    return load_audio(SAMPLES_DIR / "col-two-polyps.flac")

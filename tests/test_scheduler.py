@@ -1,0 +1,190 @@
+"""One engine, many speakers: order, fairness, refusal and faults."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from speech_script import HearingEngine, LevelDetector, Samples, audio_of, words_at
+
+from endoscribe.errors import BusyError, EngineError
+from endoscribe.speech.scheduler import Limits, Scheduler
+from endoscribe.transcript import LiveTranscript
+
+TEXT = "the cecum was reached today. withdrawal took nine minutes and there were no further findings at all"
+WORDS = words_at(TEXT, pause_after={"today.": 1.2})
+
+MakeScheduler = Callable[..., Scheduler]
+
+
+@pytest.fixture
+def scheduler_of() -> Iterator[MakeScheduler]:
+    opened: list[Scheduler] = []
+
+    def make(engine: HearingEngine, limits: Limits | None = None) -> Scheduler:
+        opened.append(Scheduler(engine, limits, new_detector=LevelDetector))
+        return opened[-1]
+
+    yield make
+    for scheduler in opened:
+        scheduler.close()
+
+
+def ignore(_live: LiveTranscript) -> None:
+    """A listener that does not care."""
+
+
+def insert_in_pieces(insert: Callable[[Samples], None], audio: Samples) -> None:
+    for first in range(0, len(audio), 1600):
+        insert(audio[first : first + 1600])
+
+
+def test_a_speaker_sees_live_text_and_gets_the_final_one(scheduler_of: MakeScheduler) -> None:
+    shown: list[LiveTranscript] = []
+    speaker = scheduler_of(HearingEngine(WORDS)).open_speaker(None, shown.append)
+    insert_in_pieces(speaker.insert, audio_of(WORDS))
+    assert speaker.finish().text == TEXT
+    assert shown[-1].committed_text == TEXT
+
+
+def test_many_speakers_at_once_all_get_their_text(scheduler_of: MakeScheduler) -> None:
+    scheduler = scheduler_of(HearingEngine(WORDS))
+    speakers = [scheduler.open_speaker(None, ignore) for _ in range(4)]
+    for speaker in speakers:
+        insert_in_pieces(speaker.insert, audio_of(WORDS))
+    assert [speaker.finish().text for speaker in speakers] == [TEXT] * 4
+
+
+def test_speakers_take_turns(scheduler_of: MakeScheduler) -> None:
+    """While the engine is held up by one decode, two others line up; each is served before anyone is served twice."""
+    engine = HearingEngine(WORDS)
+    served: list[str] = []
+    scheduler = scheduler_of(engine)
+    speakers = [scheduler.open_speaker(None, lambda _live, name=name: served.append(name)) for name in "abc"]  # type: ignore[misc]
+    engine.gate.clear()
+    for speaker in speakers:
+        insert_in_pieces(speaker.insert, audio_of(WORDS))
+    assert engine.started.wait(30)
+    engine.gate.set()
+    for speaker in speakers:
+        speaker.finish()
+    rounds = len(served) // 3
+    assert [set(served[3 * turn : 3 * turn + 3]) for turn in range(rounds)] == [set("abc")] * rounds
+
+
+def test_a_slow_engine_skips_previews_instead_of_falling_behind(scheduler_of: MakeScheduler) -> None:
+    """Twenty seconds arrive during one decode: the next preview hears the newest audio, not twenty old windows."""
+    words = words_at(" ".join(f"word{number}" for number in range(40)))
+    engine = HearingEngine(words)
+    speaker = scheduler_of(engine).open_speaker(None, ignore)
+    engine.gate.clear()
+    audio = audio_of(words)
+    insert_in_pieces(speaker.insert, audio[: 16_000 * 2])
+    assert engine.started.wait(30)
+    insert_in_pieces(speaker.insert, audio[16_000 * 2 :])
+    engine.gate.set()
+    assert speaker.finish().text.split() == [word.text for word in words]
+    assert sum(decoding.beam_size == 1 for _, decoding in engine.decoded) <= 3
+
+
+def test_an_upload_gives_way_to_a_speaker_and_still_finishes(scheduler_of: MakeScheduler) -> None:
+    scheduler = scheduler_of(HearingEngine(WORDS))
+    progress: list[float] = []
+    results: list[str] = []
+    uploading = threading.Thread(
+        target=lambda: results.append(scheduler.transcribe(audio_of(WORDS), on_progress=progress.append).text)
+    )
+    speaker = scheduler.open_speaker(None, ignore)
+    uploading.start()
+    insert_in_pieces(speaker.insert, audio_of(WORDS))
+    assert speaker.finish().text == TEXT
+    uploading.join(30)
+    assert results == [TEXT]
+    assert progress == sorted(progress)
+    assert progress[-1] == pytest.approx(1.0)
+
+
+def test_an_upload_can_be_cancelled(scheduler_of: MakeScheduler) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(EngineError, match="cancelled"):
+        scheduler_of(HearingEngine(WORDS)).transcribe(audio_of(WORDS), cancelled=cancelled)
+
+
+def test_an_upload_whose_decode_fails_says_so(scheduler_of: MakeScheduler) -> None:
+    with pytest.raises(EngineError, match="recognition failed"):
+        scheduler_of(HearingEngine(WORDS, failures=1)).transcribe(audio_of(WORDS))
+
+
+def test_a_preview_that_fails_costs_nothing(scheduler_of: MakeScheduler) -> None:
+    speaker = scheduler_of(HearingEngine(WORDS, failures=1)).open_speaker(None, ignore)
+    insert_in_pieces(speaker.insert, audio_of(WORDS)[:24_000])
+    insert_in_pieces(speaker.insert, audio_of(WORDS)[24_000:])
+    assert speaker.finish().text.endswith("no further findings at all")
+
+
+def test_a_chunk_that_fails_is_decoded_again_and_then_named(scheduler_of: MakeScheduler) -> None:
+    once, always = HearingEngine(WORDS, failures=1), HearingEngine(WORDS, failures=1000)
+    chunk = audio_of(WORDS)
+    for engine, text in ((once, TEXT), (always, "")):
+        engine.gate.clear()
+        speaker = scheduler_of(engine).open_speaker(None, ignore)
+        speaker.insert(chunk)
+        engine.gate.set()
+        assert speaker.finish().text == text
+        assert (speaker.problem is not None) == (text == "")
+    assert speaker.problem
+    assert "could not be recognised" in speaker.problem
+
+
+def test_a_listener_that_fails_does_not_stop_the_engine(scheduler_of: MakeScheduler) -> None:
+    def fail(_live: LiveTranscript) -> None:
+        raise ValueError("the page is gone")
+
+    speaker = scheduler_of(HearingEngine(WORDS)).open_speaker(None, fail)
+    insert_in_pieces(speaker.insert, audio_of(WORDS))
+    assert speaker.finish().text == TEXT
+
+
+def test_beyond_capacity_a_new_speaker_is_told_to_wait(scheduler_of: MakeScheduler) -> None:
+    engine = HearingEngine(WORDS)
+    scheduler = scheduler_of(engine, Limits(max_wait_s=-1.0))
+    first = scheduler.open_speaker(None, ignore)
+    with pytest.raises(BusyError, match="try again"):
+        scheduler.open_speaker(None, ignore)
+    first.close()
+    scheduler.open_speaker(None, ignore)
+
+
+def test_a_speaker_that_gave_up_is_not_decoded_any_more(scheduler_of: MakeScheduler) -> None:
+    engine = HearingEngine(WORDS)
+    scheduler = scheduler_of(engine)
+    gone = scheduler.open_speaker(None, ignore)
+    gone.close()
+    gone.insert(audio_of(WORDS))
+    assert scheduler.transcribe(np.zeros(12_800, np.float32)).text == TEXT.split()[0]
+    assert len(engine.decoded) == 1
+    with pytest.raises(EngineError, match="kept"):
+        gone.finish()
+
+
+def test_a_hung_decode_does_not_hang_the_speaker(scheduler_of: MakeScheduler) -> None:
+    engine = HearingEngine(WORDS)
+    engine.gate.clear()
+    speaker = scheduler_of(engine).open_speaker(None, ignore)
+    speaker.insert(audio_of(WORDS))
+    with pytest.raises(EngineError, match="too long"):
+        speaker.finish(timeout_s=0.05)
+    engine.gate.set()
+
+
+def test_after_closing_everybody_is_told(scheduler_of: MakeScheduler) -> None:
+    scheduler = scheduler_of(HearingEngine(WORDS))
+    speaker = scheduler.open_speaker(None, ignore)
+    scheduler.close()
+    with pytest.raises(EngineError, match="stopped"):
+        speaker.finish()
+    with pytest.raises(EngineError, match="stopped"):
+        scheduler.open_speaker(None, ignore)
+    with pytest.raises(EngineError, match="stopped"):
+        scheduler.transcribe(audio_of(WORDS))
