@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.grounding import review, verify
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.procedures.schema import Cues, RowCues, load_schema
+from endoscribe.procedures.schema import load_schema
 from endoscribe.transcript import Segment, Transcript, Word
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
@@ -215,19 +215,6 @@ def test_claims_on_unknown_cells_and_claims_of_nothing_are_left_out(caplog: pyte
     assert "canary" not in caplog.text
 
 
-MINI_WITH_COUNTS = MINI.model_copy(
-    update={
-        "tables": {
-            "polyps": MINI.tables["polyps"].model_copy(update={"cues": RowCues(anchors=("polyp",), count="count")})
-        },
-        "fields": {
-            **MINI.fields,
-            "polyp_count": MINI.fields["polyp_count"].model_copy(update={"cues": Cues(count_of="polyps")}),
-        },
-    }
-)
-
-
 @pytest.mark.parametrize(
     ("count", "quote", "status"),
     [
@@ -240,7 +227,7 @@ MINI_WITH_COUNTS = MINI.model_copy(
 )
 def test_a_finding_that_is_named_is_one_finding(count: int, quote: str, status: str) -> None:
     claims = [Claim("polyps.count", count, quote, 0)]
-    assert verify(claims, Transcript(quote), MINI_WITH_COUNTS, "test").tables["polyps"][0]["count"].status == status
+    assert verify(claims, Transcript(quote), MINI, "test").tables["polyps"][0]["count"].status == status
 
 
 def test_the_number_of_findings_may_be_the_sum_of_their_rows() -> None:
@@ -248,7 +235,7 @@ def test_the_number_of_findings_may_be_the_sum_of_their_rows() -> None:
     rows = [Claim("polyps.count", 2, "two polyps", 0), Claim("polyps.count", 1, "one polyp", 1)]
     for total, status in ((3, "ok"), (4, "unsupported")):
         claims = [*rows, Claim("polyp_count", total, "two polyps")]
-        assert verify(claims, Transcript(text), MINI_WITH_COUNTS, "test").fields["polyp_count"].status == status
+        assert verify(claims, Transcript(text), MINI, "test").fields["polyp_count"].status == status
 
 
 def test_checks_and_gaps_rest_on_what_was_really_said() -> None:
