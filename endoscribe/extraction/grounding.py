@@ -112,14 +112,16 @@ def _count_column(schema: ProcedureSchema, table: str) -> str | None:
 
 
 def _counted(claims: Sequence[Claim], schema: ProcedureSchema, table: str) -> int | None:
-    """The sum of the table's count column; None when a row has no usable count."""
+    """The sum of the table's count column; None when a row has no usable count, or when there is none to count."""
     rows = {claim.row for claim in claims if claim.target.partition(".")[0] == table}
     target = f"{table}.{_count_column(schema, table)}"
     try:
         counts = {c.row: typed_value(c.value, schema.target_index[target]) for c in claims if c.target == target}
     except ValueFitError:
         return None
-    return sum(int(str(count)) for count in counts.values()) if counts.keys() == rows else None
+    if not rows or counts.keys() != rows:
+        return None
+    return sum(int(str(count)) for count in counts.values())
 
 
 def _is_known(claim: Claim, schema: ProcedureSchema) -> bool:
