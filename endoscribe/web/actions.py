@@ -1,0 +1,241 @@
+"""What the page does when something happens on it: services in, the panels' new contents out.
+
+Each action yields or returns a `Screen`, which names only the panels that change.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from endoscribe.audio import SAMPLE_RATE, load_audio
+from endoscribe.errors import EndoscribeError, StorageError
+from endoscribe.extraction.claims import Claim
+from endoscribe.extraction.grounding import verify
+from endoscribe.extraction.record import Record
+from endoscribe.outputs.note import render_note
+from endoscribe.outputs.table import render_checklist, render_checks, render_record
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.services import Report, Services
+from endoscribe.storage import Session
+from endoscribe.transcript import Transcript
+from endoscribe.web import job
+from endoscribe.web.panels import Kind, downloads_html, history_html, status_html, transcript_html
+from endoscribe.web.player import player_html
+
+R = TypeVar("R")
+P = TypeVar("P")
+
+POLL_S = 0.25
+NEXT_IS_SUBMIT = "The text is ready. Press Submit to make the report."
+
+
+@dataclass(frozen=True)
+class Screen:
+    """New contents by panel; None leaves a panel as it is."""
+
+    status: str | None = None
+    session: str | None = None
+    procedure: str | None = None
+    record: str | None = None
+    checklist: str | None = None
+    checks: str | None = None
+    transcript: str | None = None
+    player: str | None = None
+    note: str | None = None
+    exports: str | None = None
+    history: str | None = None
+    #: Something runs that can be cancelled.
+    busy: bool = False
+    #: Whether Submit can be pressed.
+    can_submit: bool | None = None
+
+
+@dataclass
+class Latest(Generic[P]):
+    """The newest thing that a worker thread has told; older ones do not matter."""
+
+    value: P | None = None
+    count: int = field(default=0)
+
+    def tell(self, value: P) -> None:
+        self.value = value
+        self.count += 1
+
+
+class Actions:
+    """The page's actions on the services; one object serves every visitor."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def opened_page(self) -> Screen:
+        return Screen(history=await self.history())
+
+    async def began(self, session_id: str) -> Screen:
+        """The microphone has a session now."""
+        return Screen(session=session_id, note="", exports="", can_submit=True)
+
+    async def recorded(self, session_id: str, problem: str | None) -> Screen:
+        """The microphone has stopped; its transcript is stored unless there was a problem."""
+        if problem:
+            text = f"{problem} Your recording is kept; press Submit to transcribe it and make the report."
+            shown = Screen(status=status_html(text, "error"), session=session_id, can_submit=True)
+        else:
+            shown = await self._with_transcript(session_id)
+        return merged(shown, Screen(history=await self.history()))
+
+    async def upload(self, path: Path, procedure: str) -> AsyncIterator[Screen]:
+        """Store and transcribe an uploaded recording, then remove the upload."""
+        blank = Screen(
+            record="", checklist="", checks="", transcript="", player="", note="", exports="", can_submit=False
+        )
+        yield merged(blank, _says("Reading the recording.", busy=True))
+        try:
+            session = await asyncio.to_thread(self._store_upload, path, procedure)
+            async for screen in self._transcribed(session.id):
+                yield screen
+            yield await self._with_transcript(session.id)
+        except EndoscribeError as error:
+            yield _says(str(error), "error")
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        yield Screen(history=await self.history())
+
+    async def submit(self, session_id: str, procedure: str) -> AsyncIterator[Screen]:
+        """Make the report of a session, transcribing it first if that is still to be done."""
+        if not session_id:
+            yield _says("There is nothing to report on yet: record, upload or choose a sample first.", "error")
+            return
+        try:
+            if await asyncio.to_thread(self._services.sessions.transcript, session_id) is None:
+                async for screen in self._transcribed(session_id):
+                    yield screen
+            yield await self._with_transcript(session_id, "Reading the text.", busy=True)
+            async for screen in self._reported(session_id, procedure):
+                yield screen
+        except EndoscribeError as error:
+            yield _says(f"{error} Your text is kept; press Submit to try again.", "error")
+        yield Screen(history=await self.history())
+
+    async def reopen(self, session_id: str) -> AsyncIterator[Screen]:
+        """Show a session of the history; one without a transcript is transcribed first."""
+        sessions = self._services.sessions
+        try:
+            session = await asyncio.to_thread(sessions.get, session_id)
+            yield Screen(session=session_id, procedure=session.procedure, can_submit=False)
+            if await asyncio.to_thread(sessions.transcript, session_id) is None:
+                async for screen in self._transcribed(session_id):
+                    yield screen
+            yield await self._with_transcript(session_id)
+            if record := await asyncio.to_thread(sessions.record, session_id):
+                schema = self._services.schemas.get(record.procedure)
+                shown = self._with_record(session_id, record, schema)
+                yield merged(shown, _says("This report was made before. Press Submit to make it anew."))
+        except EndoscribeError as error:
+            yield _says(str(error), "error")
+        yield Screen(history=await self.history())
+
+    def _store_upload(self, path: Path, procedure: str) -> Session:
+        samples = load_audio(path, self._services.settings.max_audio_minutes)
+        sessions = self._services.sessions
+        session = sessions.create(self._services.schemas.get(procedure).id, SAMPLE_RATE, "upload")
+        audio = sessions.open_audio(session.id)
+        try:
+            audio.append(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            audio.sync()
+        finally:
+            audio.close()
+        return sessions.set_state(session.id, "stopped")
+
+    async def _transcribed(self, session_id: str) -> AsyncIterator[Screen]:
+        progress: Latest[float] = Latest()
+        cancelled = threading.Event()
+        yield _says("Transcribing.", busy=True)
+        work = asyncio.create_task(
+            asyncio.to_thread(job.transcribe, self._services, session_id, progress.tell, cancelled)
+        )
+        try:
+            async for done in _follow(work, progress):
+                yield _says(f"Transcribing: {done:.0%}.", busy=True)
+            await work
+        finally:
+            cancelled.set()
+
+    async def _reported(self, session_id: str, procedure: str) -> AsyncIterator[Screen]:
+        """The report, filling as it is read; the work goes on and is stored even if nobody looks any more."""
+        schema = self._services.schemas.get(procedure)
+        transcript = await asyncio.to_thread(self._services.sessions.transcript, session_id)
+        claims: Latest[tuple[Claim, ...]] = Latest()
+        work = asyncio.create_task(asyncio.to_thread(job.report, self._services, session_id, procedure, claims.tell))
+        async for found in _follow(work, claims):
+            if transcript:
+                record = await asyncio.to_thread(verify, found, transcript, schema, "in progress")
+                text = f"Reading the text: {len(found)} values so far."
+                yield Screen(status=status_html(text), record=render_record(record, schema), busy=True)
+        made = await work
+        yield merged(self._with_record(session_id, made.record, schema), Screen(status=_report_status(made)))
+
+    async def _with_transcript(self, session_id: str, says: str = NEXT_IS_SUBMIT, *, busy: bool = False) -> Screen:
+        transcript = await asyncio.to_thread(self._services.sessions.transcript, session_id)
+        if transcript is None:
+            raise StorageError("This session has no transcript yet.")
+        return Screen(
+            status=status_html(says if transcript.text.strip() else _nothing_heard(transcript)),
+            session=session_id,
+            transcript=transcript_html(transcript),
+            player=player_html(session_id),
+            can_submit=True,
+            busy=busy,
+        )
+
+    def _with_record(self, session_id: str, record: Record, schema: ProcedureSchema) -> Screen:
+        return Screen(
+            record=render_record(record, schema),
+            checklist=render_checklist(record, schema),
+            checks=render_checks(record, schema),
+            note=render_note(record, schema),
+            exports=downloads_html(session_id),
+        )
+
+    async def history(self) -> str:
+        return await asyncio.to_thread(self._render_history)
+
+    def _render_history(self) -> str:
+        sessions = self._services.sessions
+        with_audio = [(session, sessions.duration_s(session.id)) for session in sessions.sessions()]
+        return history_html([pair for pair in with_audio if pair[1]], self._services.schemas)
+
+
+def merged(first: Screen, second: Screen) -> Screen:
+    """Both changes at once; the second wins where they meet."""
+    changes = {name: value for name, value in vars(second).items() if value is not None}
+    return Screen(**{**vars(first), **changes})
+
+
+async def _follow(work: "asyncio.Task[R]", latest: Latest[P]) -> AsyncIterator[P]:
+    """What the worker tells while it works, as often as a screen can use."""
+    seen = 0
+    while not work.done():
+        await asyncio.wait({work}, timeout=POLL_S)
+        if latest.count != seen and latest.value is not None and not work.done():
+            seen = latest.count
+            yield latest.value
+
+
+def _says(text: str, kind: Kind = "info", *, busy: bool = False) -> Screen:
+    return Screen(status=status_html(text, kind), busy=busy)
+
+
+def _nothing_heard(transcript: Transcript) -> str:
+    return f"No words were heard in {transcript.duration_s or 0:.0f} s of audio. Check the microphone and record again."
+
+
+def _report_status(made: Report) -> str:
+    if made.notice:
+        return status_html(made.notice, "error")
+    return status_html("Draft report ready. Click a cell to hear it. A clinician must review it.")

@@ -1,0 +1,339 @@
+// The microphone on the page: buttons, level, clock, and the capture that feeds the uplink.
+// States: idle -> starting -> recording <-> paused -> stopping -> idle. A shipped sample takes the microphone's place.
+
+import { Uplink } from './uplink.js';
+import * as page from './page.js';
+
+const SPEECH_RATE = 16000;
+const SAMPLE_SPEED = 4; // how many times faster than spoken a shipped sample is played
+const SAMPLE_FRAME = 3200;
+const UNSAVED_WORTH_SAYING_S = 2;
+
+const REFUSALS = {
+  NotAllowedError:
+    'The microphone was refused. Allow it for this page in the address bar, then press Start Recording again, or upload a recording.',
+  NotFoundError: 'No microphone was found. Connect one and press Start Recording again, or upload a recording.',
+  NotReadableError:
+    'The microphone is in use by another program. Close that program, then press Start Recording again.',
+};
+const NO_MEDIA =
+  'Browsers give the microphone only to https pages and to this computer itself. Open the page by https, or upload a recording.';
+
+export function mount(element, events) {
+  const microphone = new Microphone(element, events);
+  page.setMicrophone(microphone);
+}
+
+class Microphone {
+  constructor(element, events) {
+    this.events = events;
+    this.state = 'idle';
+    this.uplink = null;
+    this.level = 0;
+    const part = (name) => element.querySelector(name);
+    this.parts = {
+      root: part('.microphone'),
+      start: part('.start'),
+      pause: part('#pause'),
+      stop: part('#stop'),
+      level: part('.level > span'),
+      clock: part('.clock'),
+      unsaved: part('.unsaved'),
+    };
+    this.parts.start.onclick = () => this.start();
+    this.parts.pause.onclick = () => this.togglePause();
+    this.parts.stop.onclick = () => this.stop();
+    addEventListener('beforeunload', (event) => {
+      if (this.isActive || this.uplink?.unsavedSeconds > 0) event.preventDefault();
+    });
+    this.show();
+  }
+
+  get isActive() {
+    return this.state !== 'idle';
+  }
+
+  async start() {
+    if (this.isActive) return;
+    this.setState('starting');
+    try {
+      this.source = await openMicrophone((data) => this.captured(data), () => this.microphoneEnded());
+    } catch (error) {
+      this.setState('idle');
+      page.say(REFUSALS[error.name] ?? error.sentence ?? 'The microphone could not be started. Reload the page and try again.', 'error');
+      return;
+    }
+    this.begin(this.source.sampleRate, page.procedure());
+    this.setState('recording');
+    page.say('Listening. Speak; press Stop when you are done.');
+  }
+
+  // Plays a recording from an address as if it were spoken, `SAMPLE_SPEED` times faster.
+  async playSample({ url, title, procedure }) {
+    if (this.isActive) return;
+    this.setState('starting');
+    page.say(`Loading the sample dictation “${title}”.`);
+    try {
+      this.source = await openSample(url, (data) => this.captured(data), () => this.stop());
+    } catch {
+      this.setState('idle');
+      page.say('This sample cannot be played in this browser. Upload a recording instead.', 'error');
+      return;
+    }
+    this.begin(SPEECH_RATE, procedure);
+    this.setState('recording');
+    page.say(`Playing “${title}” ${SAMPLE_SPEED} times faster than spoken. Press Stop to end it early.`);
+  }
+
+  begin(sampleRate, procedure) {
+    page.clear();
+    this.finished = new Promise((resolve) => {
+      this.resolveFinished = resolve;
+    });
+    this.silent = false;
+    this.uplink = new Uplink({
+      base: document.baseURI,
+      procedure,
+      sampleRate,
+      onMessage: (message) => this.receive(message),
+      onChange: () => this.show(),
+    });
+  }
+
+  captured({ samples, level }) {
+    if (samples) this.uplink?.push(samples);
+    if (level !== undefined) this.level = level;
+    this.show();
+  }
+
+  async togglePause() {
+    if (this.state === 'recording') {
+      this.setState('paused');
+      await this.source.pause();
+      this.uplink.pause();
+      page.say('Paused. Nothing is recorded. Press Resume to go on.');
+    } else if (this.state === 'paused') {
+      try {
+        await this.source.resume();
+        this.setState('recording');
+        page.say('Listening. Speak; press Stop when you are done.');
+      } catch (error) {
+        page.say(REFUSALS[error.name] ?? 'The microphone could not be started again. Press Stop; what you said is saved.', 'error');
+      }
+    }
+  }
+
+  microphoneEnded() {
+    if (this.state !== 'recording') return;
+    this.setState('paused');
+    this.source.pause();
+    page.say('The microphone was disconnected. What you said so far is saved. Connect it and press Resume, or press Stop.', 'error');
+  }
+
+  // Resolves with the session when its transcript is there, or when it is clear that there is none.
+  async stop() {
+    if (this.state === 'recording' || this.state === 'paused') {
+      this.setState('stopping');
+      page.say('Saving the recording and finishing the text.');
+      await this.source.close();
+      this.uplink.stop();
+    }
+    return this.finished;
+  }
+
+  // For Submit: stop first if need be, without the page's own steps after a Stop.
+  async finishForSubmit() {
+    if (!this.isActive) return null;
+    this.silent = true;
+    while (this.state === 'starting') await new Promise((resolve) => setTimeout(resolve, 50));
+    return this.isActive ? this.stop() : null;
+  }
+
+  chooseProcedure(procedure) {
+    if (this.isActive && this.uplink && this.uplink.procedure !== procedure) this.uplink.chooseProcedure(procedure);
+  }
+
+  receive(message) {
+    if (message.type === 'welcome') this.welcomed(message);
+    else if (message.type === 'live') page.showLive(message);
+    else if (message.type === 'preview') page.showPreview(message);
+    else if (message.type === 'notice') page.say(message.text ?? 'Listening. Speak; press Stop when you are done.');
+    else if (message.type === 'stopped') this.serverStopped();
+    else if (message.type === 'final') this.done(message.problem);
+    else if (message.type === 'problem') this.failed(message);
+  }
+
+  welcomed({ session }) {
+    if (this.session !== session) {
+      this.session = session;
+      this.events.began({ session });
+    }
+  }
+
+  // Also comes without a Stop of ours, when the longest recording is reached.
+  serverStopped() {
+    if (this.state === 'stopping') {
+      page.say('The recording is saved. Finishing the text.');
+      return;
+    }
+    this.setState('stopping');
+    this.source.close();
+  }
+
+  failed(message) {
+    page.say(message.text, 'error');
+    if (!message.again) {
+      this.source.close();
+      this.done(message.text);
+    }
+  }
+
+  done(problem) {
+    this.uplink.close();
+    this.setState('idle');
+    this.resolveFinished(this.session ?? null);
+    if (this.session && !this.silent) this.events.recorded({ session: this.session, problem: problem ?? null });
+    this.session = null;
+  }
+
+  setState(state) {
+    this.state = state;
+    if (state === 'idle') this.level = 0;
+    this.show();
+  }
+
+  show() {
+    const { root, start, pause, stop, level, clock, unsaved } = this.parts;
+    const speaking = this.state === 'recording' || this.state === 'paused';
+    root.dataset.state = this.state;
+    start.disabled = this.isActive;
+    pause.disabled = !speaking;
+    stop.disabled = !speaking;
+    pause.textContent = this.state === 'paused' ? 'Resume' : 'Pause';
+    level.style.transform = `scaleX(${this.state === 'recording' ? Math.min(1, Math.sqrt(this.level)) : 0})`;
+    clock.textContent = clockTime(this.uplink ? this.uplink.samples / this.uplink.sampleRate : 0);
+    unsaved.textContent = this.unsavedText();
+  }
+
+  unsavedText() {
+    if (!this.uplink) return '';
+    const seconds = Math.ceil(this.uplink.unsavedSeconds);
+    if (seconds <= 0) return this.isActive && this.uplink.saved ? 'saved' : '';
+    const offline = !this.uplink.connected && this.isActive;
+    return offline || seconds > UNSAVED_WORTH_SAYING_S ? `not yet saved: ${seconds} s` : 'saved';
+  }
+}
+
+function clockTime(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+// The real microphone as a source: {sampleRate, pause(), resume(), close()}.
+async function openMicrophone(onData, onEnded) {
+  if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) {
+    throw Object.assign(new Error('no media'), { sentence: NO_MEDIA });
+  }
+  let stream = await openStream(onEnded);
+  let context, input;
+  try {
+    [context, input] = connectAt(stream, { sampleRate: SPEECH_RATE });
+  } catch {
+    // Firefox joins a stream only to a context of the same rate; the server resamples then.
+    [context, input] = connectAt(stream, {});
+  }
+  await context.audioWorklet.addModule(new URL('./capture_worklet.js', import.meta.url));
+  const node = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 0 });
+  let flushed = null;
+  node.port.onmessage = ({ data }) => (data.flushed ? flushed?.() : onData(data));
+  context.onstatechange = () => context.state === 'interrupted' && onEnded();
+  input.connect(node);
+  await context.resume();
+  const flush = () =>
+    new Promise((resolve) => {
+      flushed = resolve;
+      node.port.postMessage('hold');
+    });
+  return {
+    sampleRate: context.sampleRate,
+    pause: flush,
+    async resume() {
+      if (!stream.getAudioTracks().some((track) => track.readyState === 'live')) {
+        stream = await openStream(onEnded);
+        input = context.createMediaStreamSource(stream);
+        input.connect(node);
+      }
+      await context.resume();
+      node.port.postMessage('run');
+    },
+    async close() {
+      await flush();
+      stream.getTracks().forEach((track) => track.stop());
+      await context.close();
+    },
+  };
+}
+
+async function openStream(onEnded) {
+  const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio });
+  stream.getAudioTracks()[0].onended = onEnded;
+  return stream;
+}
+
+function connectAt(stream, options) {
+  const context = new AudioContext(options);
+  try {
+    return [context, context.createMediaStreamSource(stream)];
+  } catch (error) {
+    context.close();
+    throw error;
+  }
+}
+
+// A recording from an address as a source of the same form.
+async function openSample(url, onData, onEnd) {
+  const response = await fetch(new URL(url, document.baseURI));
+  if (!response.ok) throw new Error('the sample is not there');
+  const decoder = new OfflineAudioContext(1, 1, SPEECH_RATE);
+  const { length, samples } = mono(await decoder.decodeAudioData(await response.arrayBuffer()));
+  let position = 0;
+  let running = true;
+  const step = () => {
+    if (!running) return;
+    const frame = samples.subarray(position, position + SAMPLE_FRAME);
+    position += frame.length;
+    onData({ samples: toInt16(frame), level: peak(frame) });
+    if (position >= length) {
+      running = false;
+      onEnd();
+    }
+  };
+  const timer = setInterval(step, (SAMPLE_FRAME / SPEECH_RATE / SAMPLE_SPEED) * 1000);
+  return {
+    sampleRate: SPEECH_RATE,
+    async pause() {
+      running = false;
+    },
+    async resume() {
+      running = true;
+    },
+    async close() {
+      running = false;
+      clearInterval(timer);
+    },
+  };
+}
+
+function mono(buffer) {
+  const samples = buffer.getChannelData(0);
+  return { length: samples.length, samples };
+}
+
+function toInt16(frame) {
+  return Int16Array.from(frame, (value) => Math.round(Math.max(-1, Math.min(1, value)) * 32767));
+}
+
+function peak(frame) {
+  return frame.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}

@@ -1,0 +1,260 @@
+// Carries frames of samples to the server without losing one. Every frame is kept until the server has said that it is
+// safe on disk; after any break the connection is made again and what is not yet safe is sent again, in order.
+// Where WebSockets are refused the same frames go by POST. docs/PROTOCOL.md describes what passes.
+
+const PROTOCOL = 1;
+const HEADER_BYTES = 16;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5000;
+const STALLED_MS = 10000;
+const POST_EVERY_MS = 400;
+const POST_FRAMES_BYTES = 1 << 20;
+const SOCKET_FAILURES_BEFORE_POST = 2;
+
+export function encodeFrame(sequence, firstSample, samples) {
+  const buffer = new ArrayBuffer(HEADER_BYTES + samples.length * 2);
+  const view = new DataView(buffer);
+  view.setUint8(0, PROTOCOL);
+  view.setUint16(2, samples.length, true);
+  view.setUint32(4, sequence, true);
+  view.setUint32(8, firstSample >>> 0, true);
+  view.setUint32(12, Math.floor(firstSample / 2 ** 32), true);
+  for (let i = 0; i < samples.length; i += 1) view.setInt16(HEADER_BYTES + 2 * i, samples[i], true);
+  return buffer;
+}
+
+export class Uplink {
+  // onMessage(message) hears every server message; onChange() is called when what is unsaved or connected changes.
+  constructor({ base, procedure, sampleRate, onMessage, onChange }) {
+    Object.assign(this, { base, procedure, sampleRate, onMessage, onChange });
+    this.session = null;
+    this.connected = false;
+    this.closed = false;
+    this.pending = []; // frames that are not yet safe: {buffer, end, sent}
+    this.sequence = 0;
+    this.samples = 0;
+    this.saved = 0;
+    this.stopAt = null;
+    this.controls = []; // messages besides frames, sent after the frames that came before them
+    this.words = 0;
+    this.preview = 0;
+    this.failures = 0;
+    this.everOpened = false;
+    this.wait = FIRST_WAIT_MS;
+    this.online = () => this.retryNow();
+    addEventListener('online', this.online);
+    this.watch = setInterval(() => this.breakIfStalled(), 1000);
+    this.connect();
+  }
+
+  get unsavedSeconds() {
+    return (this.samples - this.saved) / this.sampleRate;
+  }
+
+  push(samples) {
+    const buffer = encodeFrame(this.sequence, this.samples, samples);
+    this.sequence += 1;
+    this.samples += samples.length;
+    this.pending.push({ buffer, end: this.samples, sent: false });
+    this.send();
+  }
+
+  chooseProcedure(procedure) {
+    this.procedure = procedure;
+    this.controls.push({ type: 'procedure', procedure });
+    this.send();
+  }
+
+  pause() {
+    this.controls.push({ type: 'pause', sample: this.samples });
+    this.send();
+  }
+
+  stop() {
+    if (this.stopAt !== null) return;
+    this.stopAt = this.samples;
+    this.stopSent = false;
+    this.send();
+  }
+
+  close() {
+    this.closed = true;
+    removeEventListener('online', this.online);
+    clearInterval(this.watch);
+    clearTimeout(this.timer);
+    this.socket?.close();
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    if (this.closed) return;
+    if (!this.everOpened && this.failures >= SOCKET_FAILURES_BEFORE_POST) this.runPosts();
+    else this.openSocket();
+  }
+
+  hello() {
+    const { session, procedure, sampleRate } = this;
+    return JSON.stringify({ type: 'hello', protocol: PROTOCOL, session, procedure, sample_rate: sampleRate });
+  }
+
+  openSocket() {
+    const url = new URL('ws/microphone', this.base);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => socket.send(this.hello());
+    socket.onmessage = ({ data }) => {
+      if (socket === this.socket) this.receive(JSON.parse(data));
+    };
+    socket.onclose = () => {
+      if (socket === this.socket) this.lost();
+    };
+  }
+
+  lost() {
+    this.socket = null;
+    if (this.closed) return;
+    this.setConnected(false);
+    this.failures += 1;
+    this.retryLater();
+  }
+
+  retryLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.connect(), this.wait * (0.75 + Math.random() / 2));
+    this.wait = Math.min(LONGEST_WAIT_MS, this.wait * 2);
+  }
+
+  retryNow() {
+    this.wait = FIRST_WAIT_MS;
+    if (!this.connected && !this.socket && !this.posting) this.connect();
+  }
+
+  // A connection may be dead without having been closed; then nothing is acknowledged any more.
+  breakIfStalled() {
+    const waiting = this.pending[0]?.sent || (this.socket && !this.connected);
+    if (!waiting) this.waitingSince = null;
+    else this.waitingSince ??= performance.now();
+    if (this.socket && this.waitingSince && performance.now() - this.waitingSince > STALLED_MS) {
+      this.waitingSince = null;
+      const { socket } = this;
+      socket.onclose = null;
+      socket.close();
+      this.lost();
+    }
+  }
+
+  setConnected(connected) {
+    if (this.connected !== connected) {
+      this.connected = connected;
+      this.onChange();
+    }
+  }
+
+  send() {
+    this.onChange();
+    if (!this.connected || !this.socket) return;
+    for (const frame of this.pending) {
+      if (!frame.sent) {
+        this.socket.send(frame.buffer);
+        frame.sent = true;
+      }
+    }
+    for (const control of this.controls.splice(0)) this.socket.send(JSON.stringify(control));
+    if (this.stopAt !== null && !this.stopSent) {
+      this.stopSent = true;
+      this.socket.send(JSON.stringify({ type: 'stop', samples: this.stopAt }));
+    }
+  }
+
+  receive(message) {
+    this.waitingSince = null;
+    if (message.type === 'welcome') this.welcomed(message);
+    else if (message.type === 'ack') this.forget(message.samples);
+    else if (message.type === 'live') this.words = message.from_word + message.committed.length;
+    else if (message.type === 'preview') this.preview = message.number;
+    else if (message.type === 'problem' && !message.again) this.close();
+    else if (message.type === 'stopped') this.allSaved();
+    this.onMessage(message);
+    if (message.type === 'final') this.close();
+  }
+
+  welcomed(message) {
+    this.session = message.session;
+    this.everOpened = true;
+    this.failures = 0;
+    this.wait = FIRST_WAIT_MS;
+    this.forget(message.samples);
+    for (const frame of this.pending) frame.sent = false;
+    this.stopSent = false;
+    this.setConnected(true);
+    this.send();
+  }
+
+  forget(samples) {
+    this.saved = Math.max(this.saved, samples);
+    while (this.pending.length && this.pending[0].end <= samples) this.pending.shift();
+    this.onChange();
+  }
+
+  allSaved() {
+    this.pending = [];
+    this.saved = this.samples;
+    this.onChange();
+  }
+
+  // The fallback: one POST after another until the recording is over.
+  async runPosts() {
+    if (this.posting) return;
+    this.posting = true;
+    try {
+      for (const message of await this.post('microphone/hello', this.hello())) this.receive(message);
+      while (!this.closed) {
+        await this.postControls();
+        const isBehind = await this.postFrames();
+        if (!isBehind) await new Promise((resolve) => setTimeout(resolve, POST_EVERY_MS));
+      }
+    } catch {
+      this.setConnected(false);
+      this.failures = 0; // try the socket again first: the network may be another one now
+      this.everOpened = false;
+      if (!this.closed) this.retryLater();
+    } finally {
+      this.posting = false;
+    }
+  }
+
+  async postFrames() {
+    const frames = [];
+    const savedBefore = this.saved;
+    let size = 0;
+    for (const { buffer } of this.pending) {
+      if (size + buffer.byteLength > POST_FRAMES_BYTES) break;
+      frames.push(buffer);
+      size += buffer.byteLength;
+    }
+    const known = `words=${this.words}&preview=${this.preview}`;
+    const path = `microphone/${this.session}/frames?${known}`;
+    for (const message of await this.post(path, new Blob(frames))) this.receive(message);
+    return this.pending.length > 0 && this.saved > savedBefore;
+  }
+
+  async postControls() {
+    const messages = [...this.controls];
+    if (this.stopAt !== null && !this.stopSent) messages.push({ type: 'stop', samples: this.stopAt });
+    for (const message of messages) {
+      for (const answer of await this.post(`microphone/${this.session}/messages`, JSON.stringify(message))) {
+        this.receive(answer);
+      }
+      if (message.type === 'stop') this.stopSent = true;
+      else this.controls.shift();
+    }
+  }
+
+  async post(path, body) {
+    const response = await fetch(new URL(path, this.base), { method: 'POST', body });
+    if (response.status === 409) throw new Error('the server asks for another hello');
+    return response.json();
+  }
+}

@@ -1,0 +1,71 @@
+"""The speech engine's side of a recording: a speaker as soon as one is to be had, fed each sample once."""
+
+import time
+from collections.abc import Callable
+
+from endoscribe.audio import Resampler, pcm16_to_float
+from endoscribe.errors import EngineError
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.services import Services
+from endoscribe.speech.scheduler import Speaker
+from endoscribe.storage import BYTES_PER_SAMPLE, Session
+from endoscribe.transcript import LiveTranscript, Transcript
+
+#: How often a recording without live text asks whether the engine can hear it now.
+ASK_EVERY_S = 2.0
+
+
+class Ear:
+    """Hears what is stored. While no speaker is to be had nothing is lost: the first one hears all of it."""
+
+    def __init__(self, services: Services, session: Session, on_live: Callable[[LiveTranscript], None]) -> None:
+        self._services = services
+        self._session = session
+        self._on_live = on_live
+        self._schema = services.schemas.get(session.procedure)
+        self._speaker: Speaker | None = None
+        self._resampler = Resampler(session.sample_rate)
+        self._heard = 0
+        self._asked_s = float("-inf")
+        #: Why there is no live text, as a sentence.
+        self.excuse: str | None = None
+
+    def hear(self, pcm: bytes, end_sample: int) -> None:
+        """Pass on the samples up to `end_sample`, of which `pcm` holds the last; they are stored already."""
+        if self._speaker:
+            new = min(end_sample - self._heard, len(pcm) // BYTES_PER_SAMPLE)
+            if new > 0:
+                samples = pcm16_to_float(pcm[len(pcm) - new * BYTES_PER_SAMPLE :])
+                self._speaker.insert(self._resampler.insert(samples))
+                self._heard = end_sample
+        elif time.monotonic() - self._asked_s >= ASK_EVERY_S:
+            self._asked_s = time.monotonic()
+            self._ask_for_speaker(end_sample)
+
+    def change_procedure(self, schema: ProcedureSchema) -> None:
+        self._schema = schema
+        if self._speaker:
+            self._speaker.change_procedure(schema)
+
+    def finish(self) -> Transcript | None:
+        """The final text; None when no speaker heard the recording. Raises EngineError."""
+        if self._speaker is None:
+            return None
+        speaker, self._speaker = self._speaker, None
+        speaker.insert(self._resampler.flush())
+        return speaker.finish()
+
+    def close(self) -> None:
+        if self._speaker:
+            self._speaker.close()
+            self._speaker = None
+
+    def _ask_for_speaker(self, end_sample: int) -> None:
+        try:
+            speaker = self._services.scheduler.open_speaker(self._schema, self._on_live)
+        except EngineError as error:
+            self.excuse = f"Your dictation is being saved; its text comes later. {error}"
+            return
+        stored = self._services.sessions.audio(self._session.id)[:end_sample]
+        speaker.insert(self._resampler.insert(stored))
+        self._speaker, self._heard, self.excuse = speaker, end_sample, None

@@ -1,0 +1,190 @@
+"""The page: one screen of Gradio Blocks, speaking on the left and the report on the right.
+
+Here stands only what is where and which event calls which action; `actions.py` says what happens.
+"""
+
+import json
+import logging
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from endoscribe.services import Services
+from endoscribe.web.actions import Actions, Screen
+from endoscribe.web.microphone import StreamingMicrophone
+from endoscribe.web.panels import LIVE_TEXT, samples_html, status_html
+from endoscribe.web.player import evidence_player
+from endoscribe.web.samples import load_samples
+
+log = logging.getLogger(__name__)
+
+WELCOME = "Choose the procedure and press Start Recording, or choose a sample."
+
+#: Submit while recording stops first; the session that was just recorded then takes the place of the page's.
+_SUBMIT_JS = """
+async (session, procedure) => [(await window.endoscribe.finishForSubmit()) ?? session, procedure]
+"""
+_PROCEDURE_JS = "(id) => { window.endoscribe?.chooseProcedure(id); }"
+_LOAD_JS = "(id) => import(new URL('ui/page.js', document.baseURI)).then((page) => { page.start(id); })"
+
+
+def _panel(name: str, value: str = "", mount: str = "") -> gr.HTML:
+    """A part of the page whose HTML both Python and the microphone's socket set.
+
+    `mount` calls the functions of `page.js` that bring it to life, with the events that they trigger.
+    """
+    on_load = (
+        "import(new URL('ui/page.js', document.baseURI)).then((page) => "
+        f"{{ page.addPanel({json.dumps(name)}, element, props); {mount} }});"
+    )
+    return gr.HTML(value, js_on_load=on_load, apply_default_css=False, elem_id=name)
+
+
+class Page:
+    """The components by panel, in the order in which actions name them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._actions = Actions(services)
+        self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
+        gr.HTML(_HEADER, apply_default_css=False, js_on_load=None)
+        with gr.Row(elem_id="columns"):
+            with gr.Column(scale=5, min_width=320, elem_id="speaking"):
+                self._build_speaking()
+            with gr.Column(scale=6, min_width=320, elem_id="report"):
+                self._build_report()
+        with gr.Accordion("Earlier dictations", open=False, elem_id="earlier"):
+            self.history = _panel("history", mount=_HISTORY_MOUNT)
+        _panel("about", _DRAFT)
+        self._outputs: dict[str, gr.Component | gr.Button] = {
+            "status": self.status, "session": self.session, "procedure": self.procedure, "record": self.record,
+            "checklist": self.checklist, "checks": self.checks, "transcript": self.transcript, "player": self.player,
+            "note": self.note, "exports": self.exports, "history": self.history,
+        }  # fmt: skip
+
+    def _build_speaking(self) -> None:
+        choices = [(schema.title, schema.id) for schema in self._services.schemas]
+        self.procedure = gr.Dropdown(
+            choices, value=choices[0][1] if choices else None, label="Procedure", elem_id="procedure", filterable=False
+        )
+        self.microphone = StreamingMicrophone()
+        self.status = _panel("status", status_html(WELCOME))
+        with gr.Row(elem_id="submit-row"):
+            self.submit = gr.Button("Submit", variant="primary", elem_id="submit", interactive=False, scale=3)
+            self.cancel = gr.Button("Cancel", elem_id="cancel", visible="hidden", scale=1)
+        gr.HTML(LIVE_TEXT, elem_id="live-text", apply_default_css=False, js_on_load=None)
+        self.transcript = _panel("transcript", mount="page.mountTranscript(element);")
+        self.player = evidence_player()
+        with gr.Row(elem_id="other-ways"):
+            self.example = _panel("example", samples_html(load_samples()), mount=_SAMPLES_MOUNT)
+            self.upload = gr.File(label="Upload a recording", elem_id="upload", height=96, type="filepath")
+
+    def _build_report(self) -> None:
+        self.record = _panel("record", mount="page.mountEvidence(element);")
+        self.checks = _panel("checks", mount="page.mountEvidence(element);")
+        self.checklist = _panel("checklist")
+        self.exports = _panel("exports")
+        with gr.Accordion("Note", open=False, elem_id="note-part"):
+            self.note = gr.Markdown(elem_id="note")
+
+    @property
+    def _screen(self) -> list[Any]:
+        return [*self._outputs.values(), self.submit, self.cancel]
+
+    def connect(self, blocks: gr.Blocks) -> None:
+        """Bind every event to its action."""
+        quiet: dict[str, Any] = {
+            "outputs": self._screen, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
+        }  # fmt: skip
+        blocks.load(None, self.procedure, None, js=_LOAD_JS, api_visibility="private")
+        blocks.load(self._opened_page, None, **quiet)
+        self.procedure.change(None, self.procedure, None, js=_PROCEDURE_JS, api_visibility="private")
+        working = [
+            self.upload.upload(self._upload, [self.upload, self.procedure], **quiet),
+            self.submit.click(self._submit, [self.session, self.procedure], js=_SUBMIT_JS, **quiet),
+            self.history.opened(self._reopen, None, **quiet),
+        ]
+        self.microphone.began(self._began, None, cancels=working, **quiet)
+        self.microphone.recorded(self._recorded, None, **quiet)
+        self.example.chosen(self._chose_sample, None, **quiet)
+        self.cancel.click(self._cancelled, None, cancels=working, **quiet)
+        self.upload.upload(None, None, self.upload, js="() => null", api_visibility="private")
+
+    def _show(self, screen: Screen) -> list[Any]:
+        """A screen as Gradio wants it: a value for every output, `skip` for what stays."""
+        values = [gr.skip() if (new := getattr(screen, name)) is None else new for name in self._outputs]
+        can_submit = screen.can_submit
+        submit = gr.skip() if can_submit is None else gr.update(interactive=can_submit)
+        return [*values, submit, gr.update(visible=True if screen.busy else "hidden")]
+
+    async def _opened_page(self) -> list[Any]:
+        return self._show(await self._actions.opened_page())
+
+    async def _began(self, event: gr.EventData) -> list[Any]:
+        return self._show(await self._actions.began(event.session))
+
+    async def _recorded(self, event: gr.EventData) -> list[Any]:
+        return self._show(await self._actions.recorded(event.session, event.problem))
+
+    async def _chose_sample(self, event: gr.EventData) -> list[Any]:
+        return self._show(Screen(procedure=event.procedure))
+
+    async def _cancelled(self) -> list[Any]:
+        text = "Cancelled. The recording is kept under Earlier dictations."
+        return self._show(Screen(status=status_html(text), history=await self._actions.history()))
+
+    async def _upload(self, path: str, procedure: str) -> AsyncIterator[list[Any]]:
+        async for values in self._shown(self._actions.upload(Path(path), procedure)):
+            yield values
+
+    async def _submit(self, session: str, procedure: str) -> AsyncIterator[list[Any]]:
+        async for values in self._shown(self._actions.submit(session, procedure)):
+            yield values
+
+    async def _reopen(self, event: gr.EventData) -> AsyncIterator[list[Any]]:
+        async for values in self._shown(self._actions.reopen(event.session)):
+            yield values
+
+    async def _shown(self, screens: AsyncIterator[Screen]) -> AsyncIterator[list[Any]]:
+        """Every screen as values; what nobody foresaw ends in a sentence too, and without its text in the log."""
+        try:
+            async for screen in screens:
+                yield self._show(screen)
+        except Exception as error:  # noqa: BLE001
+            log.error(  # no traceback, which would show what the error says
+                "An action of the page failed: %s at %s", type(error).__name__, _place(error)
+            )
+            text = "Something went wrong here. Your recording is kept under Earlier dictations; please try again."
+            yield self._show(Screen(status=status_html(text, "error")))
+
+
+_HEADER = (
+    '<header class="masthead"><h1>EndoScribe</h1>'
+    "<p>Dictate an endoscopy, read the report, hear every cell.</p></header>"
+)
+_DRAFT = '<p class="about"><span id="models"></span> <strong>Draft: a clinician must review this report.</strong></p>'
+_HISTORY_MOUNT = "page.mountHistory(element, { opened: (data) => trigger('opened', data) });"
+_SAMPLES_MOUNT = "page.mountSamples(element, { chosen: (data) => trigger('chosen', data) });"
+
+
+def build_page(services: Services) -> gr.Blocks:
+    """The whole page on these services; nothing is loaded and no model is asked until somebody uses it."""
+    blocks = gr.Blocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
+    with blocks:
+        Page(services).connect(blocks)
+    blocks.queue(default_concurrency_limit=None, api_open=False)
+    return blocks
+
+
+def _place(error: BaseException) -> str:
+    """Where an error arose, without what it says: that may be a patient's."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
+
+
+def elem_ids(blocks: gr.Blocks) -> Sequence[str]:
+    """The ids that the components of a page have in the browser."""
+    return [block.elem_id for block in blocks.blocks.values() if block.elem_id]

@@ -1,0 +1,19 @@
+"""The player of the evidence: an `<audio>` whose source is the session's stored recording."""
+
+from html import escape
+
+import gradio as gr
+
+_ON_LOAD = """
+import(new URL('ui/page.js', document.baseURI)).then((page) => page.mountPlayer(element, props));
+"""
+
+
+def evidence_player() -> gr.HTML:
+    """Empty until its value comes from `player_html`; a click on a cell or a word plays it from there."""
+    return gr.HTML("", js_on_load=_ON_LOAD, apply_default_css=False, elem_id="player")
+
+
+def player_html(session_id: str) -> str:
+    source = escape(f"audio/{session_id}")
+    return f'<audio controls preload="auto" src="{source}" aria-label="Recording"></audio>'

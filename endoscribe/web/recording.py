@@ -1,0 +1,383 @@
+"""One dictation while it comes in: frames to disk, samples to the speaker, text back, whatever carries them.
+
+The state is what counts, not the messages: every connection has a `Mirror` of what it was told, and `news` is the
+difference. A connection that breaks and comes back, or a second way in, therefore needs nothing special.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from endoscribe.errors import EndoscribeError, StorageError
+from endoscribe.outputs.table import render_checklist, render_checks, render_record
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.services import Services
+from endoscribe.storage import BYTES_PER_SAMPLE, AudioLog, Session
+from endoscribe.transcript import LiveTranscript, Segment, Transcript
+from endoscribe.web.ear import Ear
+from endoscribe.web.job import transcribe
+from endoscribe.web.wire import Ack, Final, Frame, Hello, Live, Notice, Preview, ServerMessage, Stopped
+
+log = logging.getLogger(__name__)
+
+#: Frames are forced onto the disk, and so acknowledged, at most this long after they came.
+SYNC_AFTER_S = 0.3
+#: The table that fills while somebody speaks is made anew at most this often.
+PREVIEW_EVERY_S = 1.5
+#: How far ahead of a gap frames are kept, in samples' worth of seconds; what lies beyond is sent again anyway.
+REORDER_S = 30
+#: A recording that nobody is connected to stays open so long, then it is kept as interrupted.
+ABANDONED_AFTER_S = 120.0
+
+
+class NotOpenError(StorageError):
+    """The session is not being recorded here; a new hello opens it again."""
+
+
+@dataclass
+class Mirror:
+    """What one connection was told so far."""
+
+    words: int = 0
+    tentative: str = ""
+    acknowledged: int = -1
+    preview: int = 0
+    notice: str | None = None
+    stopped: bool = False
+    final: bool = False
+
+
+class Recording:
+    """Takes the frames of one session in any order, any number of times, and stores each sample once."""
+
+    def __init__(self, session: Session, services: Services) -> None:
+        """Go on where the session's stored audio ends; raises StorageError."""
+        self.session = session
+        self._services = services
+        self._sessions = services.sessions
+        self._schema = services.schemas.get(session.procedure)
+        self._audio: AudioLog | None = services.sessions.open_audio(session.id)
+        self._samples = self._synced = self._audio.synced
+        self._waiting: dict[int, Frame] = {}
+        self._written: deque[Frame] = deque()
+        self._sequence: int | None = None
+        self._stop_at: int | None = None
+        self._ear = Ear(services, session, self._on_live)
+        self._live = LiveTranscript()
+        self._preview: Preview | None = None
+        self._previewed_words = 0
+        self._notice: str | None = None
+        self._stopped = session.state in ("stopped", "transcribed", "done")
+        self._final: Final | None = self._final_as_stored() if self._stopped else None
+        self._lock = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._listeners: set[asyncio.Event] = set()
+        self.last_heard_of_s = time.monotonic()
+
+    @property
+    def samples(self) -> int:
+        """How many samples are safe on disk."""
+        return self._synced
+
+    @property
+    def is_abandoned(self) -> bool:
+        return not self._listeners and time.monotonic() - self.last_heard_of_s > ABANDONED_AFTER_S
+
+    @contextmanager
+    def connected(self) -> Iterator[asyncio.Event]:
+        """While a connection lasts; the event is set whenever there may be news."""
+        changed = asyncio.Event()
+        changed.set()
+        self._listeners.add(changed)
+        try:
+            yield changed
+        finally:
+            self._listeners.discard(changed)
+            self.last_heard_of_s = time.monotonic()
+
+    def news(self, mirror: Mirror) -> Iterator[ServerMessage]:
+        """What the connection does not know yet; afterwards it does."""
+        if mirror.acknowledged != self._synced:
+            mirror.acknowledged = self._synced
+            yield Ack(sequence=self._sequence, samples=self._synced)
+        yield from self._news_of_text(mirror)
+        if self._preview and self._preview.number > mirror.preview:
+            mirror.preview = self._preview.number
+            yield self._preview
+        if mirror.notice != self._notice:
+            mirror.notice = self._notice
+            yield Notice(text=self._notice)
+        if self._stopped and not mirror.stopped:
+            mirror.stopped = True
+            yield Stopped()
+        if self._final and not mirror.final:
+            mirror.final = True
+            yield self._final
+
+    async def accept(self, frames: Sequence[Frame]) -> None:
+        """Store what is new in these frames; raises StorageError, after which they must be sent again."""
+        self.last_heard_of_s = time.monotonic()
+        if self._stopped:
+            return
+        async with self._lock:
+            for frame in frames:
+                if self._samples < frame.end_sample <= self._samples + REORDER_S * self.session.sample_rate:
+                    self._waiting[frame.first_sample] = frame
+            await asyncio.to_thread(self._store_waiting)
+        self._run("sync", self._sync_soon())
+        await self._complete_if_all_there()
+
+    async def settle(self) -> None:
+        """Make what was accepted safe now instead of soon."""
+        await self._sync()
+
+    async def choose(self, procedure: str) -> None:
+        """Go on for another procedure; raises SchemaError."""
+        schema = self._services.schemas.get(procedure)
+        if schema.id == self._schema.id:
+            return
+        self._schema = schema
+        self.session = await asyncio.to_thread(self._sessions.set_procedure, self.session.id, procedure)
+        self._ear.change_procedure(schema)
+        self._previewed_words = 0
+        self._preview_if_due()
+
+    async def pause(self, sample: int) -> None:
+        self.session = await asyncio.to_thread(self._sessions.add_pause, self.session.id, sample)
+
+    async def stop(self, samples: int) -> None:
+        """The recording ends after so many samples; finish as soon as they are all there."""
+        self._stop_at = samples
+        await self._complete_if_all_there()
+
+    async def close(self) -> None:
+        """Let go of the speaker and the file; a recording without a Stop is kept as interrupted."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        async with self._lock:
+            self._ear.close()
+            if self._audio:
+                try:
+                    await asyncio.to_thread(self._audio.sync)
+                finally:
+                    self._audio.close()
+                    self._audio = None
+        if not self._stopped:
+            await asyncio.to_thread(self._sessions.set_state, self.session.id, "interrupted")
+
+    def _news_of_text(self, mirror: Mirror) -> Iterator[Live]:
+        words = self._live.committed
+        if mirror.words != len(words) or mirror.tentative != self._live.tentative_text:
+            first = min(mirror.words, len(words))
+            mirror.words, mirror.tentative = len(words), self._live.tentative_text
+            committed = tuple(word.text for word in words[first:])
+            yield Live(from_word=first, committed=committed, tentative=mirror.tentative)
+
+    def _store_waiting(self) -> None:
+        """Append every waiting frame that joins what is stored, and let the speaker hear it."""
+        assert self._audio is not None  # noqa: S101  (only closed once stopped)
+        most = int(self._services.settings.max_audio_minutes * 60 * self.session.sample_rate)
+        while frame := self._next_frame():
+            pcm = frame.pcm[(self._samples - frame.first_sample) * BYTES_PER_SAMPLE :]
+            pcm = pcm[: max(0, most - self._samples) * BYTES_PER_SAMPLE]
+            self._audio.append(pcm)
+            self._samples = self._audio.samples
+            del self._waiting[frame.first_sample]
+            self._written.append(frame)
+            self._ear.hear(pcm, self._samples)
+            self._notice = self._ear.excuse
+            if self._samples >= most:
+                self._stop_at = self._samples
+                self._notice = "The longest dictation that is accepted was reached; it is saved."
+
+    def _next_frame(self) -> Frame | None:
+        for first, frame in list(self._waiting.items()):
+            if frame.end_sample <= self._samples:
+                del self._waiting[first]
+            elif first <= self._samples:
+                return frame
+        return None
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Start a task of this name unless it is running."""
+        running = self._tasks.get(name)
+        if running and not running.done():
+            work.close()
+        else:
+            self._tasks[name] = asyncio.create_task(work)
+
+    def _tell(self) -> None:
+        for changed in self._listeners:
+            changed.set()
+
+    async def _sync_soon(self) -> None:
+        await asyncio.sleep(SYNC_AFTER_S)
+        await self._sync()
+
+    async def _sync(self) -> None:
+        """Acknowledge what is certain; after a failure the disk holds less, and the browser sends the rest again."""
+        async with self._lock:
+            if self._audio is None:
+                return
+            try:
+                await asyncio.to_thread(self._audio.sync)
+            except StorageError as error:
+                self._notice = str(error)
+            self._samples, self._synced = self._audio.samples, self._audio.synced
+            while self._written and self._written[0].end_sample <= self._synced:
+                self._sequence = self._written.popleft().sequence
+        self._tell()
+
+    async def _complete_if_all_there(self) -> None:
+        if self._stopped or self._stop_at is None or self._samples < self._stop_at:
+            return
+        await self._sync()
+        if self._synced >= self._stop_at and not self._stopped:
+            self._stopped = True
+            self._run("finish", self._finish())
+
+    async def _finish(self) -> None:
+        """Close the audio, get the last words, keep the transcript."""
+        problem = None
+        try:
+            await asyncio.to_thread(self._sessions.set_state, self.session.id, "stopped")
+            self._tell()
+            await asyncio.to_thread(self._keep_transcript)
+        except EndoscribeError as error:
+            problem = str(error)
+            log.warning("A recording was kept without a transcript: %s", error)
+        self._notice = None
+        self._final = Final(session=self.session.id, problem=problem)
+        self._tell()
+
+    def _keep_transcript(self) -> None:
+        if self._samples == 0:
+            raise StorageError("Nothing was recorded.")
+        transcript = self._ear.finish()
+        if transcript is None:
+            transcribe(self._services, self.session.id)
+        else:
+            self._sessions.save_transcript(self.session.id, transcript)
+            self._sessions.set_state(self.session.id, "transcribed")
+
+    def _final_as_stored(self) -> Final:
+        missing = self._sessions.transcript(self.session.id) is None
+        problem = "The recording is saved, but not transcribed yet." if missing else None
+        return Final(session=self.session.id, problem=problem)
+
+    def _on_live(self, live: LiveTranscript) -> None:
+        """Called on the engine's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._take_live, live)
+        except RuntimeError:
+            log.debug("Live text came after the server had closed.")
+
+    def _take_live(self, live: LiveTranscript) -> None:
+        self._live = live
+        self._tell()
+        self._preview_if_due()
+
+    def _preview_if_due(self) -> None:
+        if len(self._live.committed) != self._previewed_words and not self._stopped:
+            self._run("preview", self._preview_committed())
+
+    async def _preview_committed(self) -> None:
+        """Fill the table from the committed words, off the event loop, until there are no new ones."""
+        while len(self._live.committed) != self._previewed_words and not self._stopped:
+            words, schema = self._live.committed, self._schema
+            number = self._preview.number + 1 if self._preview else 1
+            try:
+                self._preview = await asyncio.to_thread(self._render, words_as_transcript(self._live), schema, number)
+            except EndoscribeError:
+                log.exception("The table could not be filled while somebody spoke.")
+            self._previewed_words = len(words)
+            self._tell()
+            await asyncio.sleep(PREVIEW_EVERY_S)
+
+    def _render(self, transcript: Transcript, schema: ProcedureSchema, number: int) -> Preview:
+        record = self._services.preview(transcript, schema)
+        return Preview(
+            number=number,
+            record=render_record(record, schema),
+            checklist=render_checklist(record, schema),
+            checks=render_checks(record, schema),
+        )
+
+
+def words_as_transcript(live: LiveTranscript) -> Transcript:
+    """The committed words alone, with the times that they have so far."""
+    words = live.committed
+    return Transcript.from_segments([Segment(words)] if words else [], words[-1].end_s if words else 0.0)
+
+
+class Recordings:
+    """The recordings that are open now, by session."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._open: dict[str, Recording] = {}
+        self._lock = asyncio.Lock()
+
+    async def open(self, hello: Hello) -> Recording:
+        """A new recording, or the one of the named session; raises StorageError or SchemaError."""
+        async with self._lock:
+            if hello.session is None:
+                return await self._create(hello)
+            if found := self._open.get(hello.session):
+                return found
+            session = await asyncio.to_thread(self._resume, hello.session)
+            return self._add(session)
+
+    def find(self, session_id: str) -> Recording:
+        """An open recording; raises StorageError."""
+        if session_id not in self._open:
+            raise NotOpenError("This recording is not open here; say hello again.")
+        return self._open[session_id]
+
+    def is_open(self, session_id: str) -> bool:
+        return session_id in self._open
+
+    async def close_abandoned(self) -> None:
+        """Give back what recordings hold that nobody is connected to any more."""
+        async with self._lock:
+            for session_id, recording in list(self._open.items()):
+                if recording.is_abandoned:
+                    del self._open[session_id]
+                    await _close_quietly(recording)
+
+    async def close(self) -> None:
+        """Keep every recording as it is, for the end of the program."""
+        async with self._lock:
+            for recording in self._open.values():
+                await _close_quietly(recording)
+            self._open.clear()
+
+    async def _create(self, hello: Hello) -> Recording:
+        schema = self._services.schemas.get(hello.procedure)
+        session = await asyncio.to_thread(self._services.sessions.create, schema.id, hello.sample_rate)
+        return self._add(session)
+
+    def _resume(self, session_id: str) -> Session:
+        session = self._services.sessions.get(session_id)
+        if session.state == "interrupted":
+            return self._services.sessions.set_state(session_id, "recording")
+        return session
+
+    def _add(self, session: Session) -> Recording:
+        recording = self._open[session.id] = Recording(session, self._services)
+        return recording
+
+
+async def _close_quietly(recording: Recording) -> None:
+    """One that cannot be closed must not keep the others open; its samples stay acknowledged only if safe."""
+    try:
+        await recording.close()
+    except StorageError as error:
+        log.warning("A recording could not be closed cleanly: %s", error)

@@ -1,0 +1,35 @@
+"""How the page looks: Gradio's plain theme with system fonts and our own colours, and our own style sheets."""
+
+from pathlib import Path
+
+import gradio as gr
+
+_ASSETS_DIR = Path(__file__).parent / "assets"
+STYLE_SHEETS = [_ASSETS_DIR / "page.css", _ASSETS_DIR / "microphone.css"]
+_SCRIPTS = ("page.js", "uplink.js", "microphone.js")
+HEAD = '<meta name="color-scheme" content="light dark">' + "".join(
+    f'<link rel="modulepreload" href="ui/{name}">' for name in _SCRIPTS
+)
+
+_FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+_MONO_FONT = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """No font and no picture of it comes from another host."""
+    return gr.themes.Base(
+        primary_hue="teal", neutral_hue="slate", radius_size="md", font=_FONT, font_mono=_MONO_FONT
+    ).set(
+        body_background_fill="#f7f8f8",
+        body_background_fill_dark="#101516",
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_shadow="none",
+        button_primary_background_fill="#0b6e69",
+        button_primary_background_fill_hover="#095a56",
+        button_primary_background_fill_dark="#12837c",
+        button_primary_background_fill_hover_dark="#17958d",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#ffffff",
+    )
