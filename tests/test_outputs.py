@@ -14,6 +14,7 @@ import docx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from endoscribe.errors import SchemaError
 from endoscribe.extraction.claims import Claim
@@ -119,6 +120,11 @@ def hostile(attack: str) -> tuple[Record, ProcedureSchema]:
         checks=checks,
     )
     return record, schema
+
+
+def test_a_record_survives_being_stored() -> None:
+    stored = TypeAdapter(Record)
+    assert stored.validate_json(stored.dump_json(RECORD)) == RECORD
 
 
 # -- the table -------------------------------------------------------------------------------------------------------

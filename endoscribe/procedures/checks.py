@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from endoscribe.procedures.expressions import (
     Expression,
@@ -19,7 +19,9 @@ from endoscribe.procedures.expressions import (
 from endoscribe.procedures.templates import template_fault
 
 if TYPE_CHECKING:
-    from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, Severity, TableSchema
+    from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, TableSchema
+
+Severity = Literal["error", "warning", "info"]
 
 #: `{bbps_total}` in a message stands for a value, `{rows}` for the rows in which an `any_row` was true.
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -34,7 +36,7 @@ class Verdict:
     """A check that fired."""
 
     id: str
-    severity: "Severity"
+    severity: Severity
     message: str
     fields: tuple[str, ...]
     source: str

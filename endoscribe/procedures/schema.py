@@ -12,13 +12,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from endoscribe.errors import SchemaError
+from endoscribe.procedures.checks import Severity as Severity  # noqa: PLC0414  (also known by this name here)
 from endoscribe.procedures.checks import schema_faults
 from endoscribe.procedures.phrases import compile_phrase
 from endoscribe.procedures.repairs import Repairs
 from endoscribe.procedures.yaml_source import Location, YamlSource
 
 FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
-Severity = Literal["error", "warning", "info"]
 #: M must be in a complete report, C when its condition holds, O may be left out.
 Level = Literal["M", "C", "O"]
 
