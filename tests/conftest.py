@@ -17,7 +17,7 @@ from endoscribe.speech.engine import WhisperXEngine, load_engine
 SAMPLES_DIR = Path(__file__).parent.parent / "endoscribe" / "samples"
 
 
-class NetworkIsOff(OSError):
+class NetworkIsOffError(OSError):
     """A test tried to reach another machine."""
 
 
@@ -40,17 +40,17 @@ def network_off() -> Iterator[None]:
 
     def guarded_connect(self: socket.socket, address: Any) -> None:
         if not _is_loopback(address):
-            raise NetworkIsOff("the tests run without a network")
+            raise NetworkIsOffError("the tests run without a network")
         connect(self, address)
 
     def guarded_connect_ex(self: socket.socket, address: Any) -> int:
         if not _is_loopback(address):
-            raise NetworkIsOff("the tests run without a network")
+            raise NetworkIsOffError("the tests run without a network")
         return connect_ex(self, address)
 
     def guarded_look_up(host: Any, *arguments: Any, **options: Any) -> Any:
         if not _is_loopback((host if isinstance(host, str) else "",)):
-            raise NetworkIsOff("the tests run without a network")
+            raise NetworkIsOffError("the tests run without a network")
         return look_up(host, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Speech without a model: words at known times, an engine that hears them, and a detector that knows when they sound."""
+"""Speech without a model: timed words, an engine that hears them, and a detector that knows when they sound."""
 
 import threading
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Live text: what is committed, what is final, and that neither depends on how the audio arrives."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,7 +54,7 @@ def test_words_are_committed_while_somebody_still_speaks() -> None:
 
 def test_committed_words_never_change() -> None:
     _, shown = listen(HearingEngine(WORDS), audio_of(WORDS), [1600])
-    for before, after in zip(shown, shown[1:], strict=False):
+    for before, after in pairwise(shown):
         assert after.committed[: len(before.committed)] == before.committed
 
 

@@ -429,7 +429,8 @@ def _identified(key: str, part: Any) -> Any:
 
 def _explain(source: YamlSource, error: ValidationError) -> str:
     """One sentence for the first fault: file, line, key, what was expected, and the nearest valid word."""
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])  # a slip says most
     location: Location = tuple(part for part in fault["loc"] if part != "[key]")
     key = ".".join(map(str, location)) or "the file"
     where = f"{source.path.name}, line {source.line(location)}, {key}"
