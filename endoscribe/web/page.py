@@ -12,12 +12,12 @@ from typing import Any
 
 import gradio as gr
 
+from endoscribe.samples import shipped_samples
 from endoscribe.services import Services
 from endoscribe.web.actions import Actions, Screen
 from endoscribe.web.microphone import StreamingMicrophone
 from endoscribe.web.panels import LIVE_TEXT, samples_html, status_html
 from endoscribe.web.player import evidence_player
-from endoscribe.web.samples import load_samples
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Page:
         self.transcript = _panel("transcript", mount="page.mountTranscript(element);")
         self.player = evidence_player()
         with gr.Row(elem_id="other-ways"):
-            self.example = _panel("example", samples_html(load_samples()), mount=_SAMPLES_MOUNT)
+            self.example = _panel("example", samples_html(shipped_samples()), mount=_SAMPLES_MOUNT)
             self.upload = gr.File(label="Upload a recording", elem_id="upload", height=96, type="filepath")
 
     def _build_report(self) -> None:

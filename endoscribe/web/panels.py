@@ -5,10 +5,10 @@ from html import escape
 from typing import Literal
 
 from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.samples import Sample
 from endoscribe.storage import Session
 from endoscribe.transcript import PlacedWord, Transcript
 from endoscribe.web.downloads import FORMATS
-from endoscribe.web.samples import Sample
 
 Kind = Literal["info", "error"]
 

@@ -18,12 +18,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endoscribe.errors import EndoscribeError, SchemaError, StorageError
+from endoscribe.samples import SAMPLES_DIR
 from endoscribe.services import Services
 from endoscribe.storage import Session
 from endoscribe.web.downloads import FORMATS, render_download
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
-from endoscribe.web.samples import SAMPLES_DIR
 from endoscribe.web.theme import HEAD, STYLE_SHEETS, theme
 from endoscribe.web.wire import (
     CLIENT_MESSAGE,
@@ -71,8 +71,7 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.include_router(_microphone_routes())
     app.include_router(_session_routes(services))
     app.mount("/ui", StaticFiles(directory=ASSETS_DIR), name="ui")
-    if SAMPLES_DIR.is_dir():
-        app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
+    app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
     gr.mount_gradio_app(
         app,
         build_page(services),
