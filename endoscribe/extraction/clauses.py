@@ -77,6 +77,8 @@ def _linked_clause(texts: Sequence[str], i: int, clause_first: int) -> bool:
         after += 1
     if after == len(texts):
         return False
+    if texts[after] in _SUBJECTS and texts[i] in ("and", ",") and not _FINITE & set(texts[clause_first:i]):
+        return False
     sets_off = {"now", "then", "next"} & set(texts[i:after])
     return _starts(texts, after, clause_first, linked=True) or bool(sets_off and texts[after].endswith("ing"))
 
@@ -98,7 +100,8 @@ def _starts(texts: Sequence[str], i: int, clause_first: int, *, linked: bool = F
 def _place_before(texts: Sequence[str], clause_first: int, i: int) -> bool:
     """ "in the sigmoid colon I see": the place belongs to what follows."""
     opening = [text for text in texts[clause_first:i] if text not in _LINKS]
-    return 0 < len(opening) <= LONGEST_PLACE and opening[0] in (*_PLACES, "on", "near", "inside", "from")
+    is_place = bool(opening) and opening[0] in (*_PLACES, "on", "near", "inside", "from")
+    return is_place and len(opening) <= LONGEST_PLACE and not any(text.isdigit() for text in opening)
 
 
 def _opens_within(texts: Sequence[str], i: int) -> bool:
@@ -106,9 +109,15 @@ def _opens_within(texts: Sequence[str], i: int) -> bool:
     for k in range(i + 2, min(i + 2 + LONGEST_PLACE, len(texts))):
         if texts[k] in _STOPS or texts[k] in ("and", ","):
             return False
-        if texts[k] in _OPENERS:
+        if texts[k] in _OPENERS and not _is_size(texts, k):
             return texts[k - 1] not in ("the", "of", "segment", "part", "station", "level", *_PLACES)
     return False
+
+
+def _is_size(texts: Sequence[str], k: int) -> bool:
+    """ "measuring 2 to 4 mm" counts nothing."""
+    following = texts[k + 1] if k + 1 < len(texts) else ""
+    return texts[k].isdigit() and (_is_measure(following or ".") or following in ("to", "by", "x"))
 
 
 def _is_measure(text: str) -> bool:

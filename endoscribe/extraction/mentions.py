@@ -1,8 +1,10 @@
 """Where a transcript speaks of one field, and what it says there. Knows field types and English, no procedure."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 from endoscribe.extraction.assertion import Assertion, assertion
 from endoscribe.extraction.claims import Value
@@ -13,8 +15,9 @@ from endoscribe.procedures.schema import Cues, FieldSchema, Part, ProcedureSchem
 
 GOOD = (
     "normal", "normally", "unremarkable", "within normal limits", "no abnormalit*", "not ... abnormalit*",
-    "no [significant|gross|obvious|focal|mucosal] lesions|findings|pathology", "no suspicious lesion*", "healthy",
-    "no evidence of abnormalit*", "grossly intact", "entirely clear",
+    "no (significant|gross|obvious|focal|mucosal|suspicious) (focal) lesions|lesion|findings|pathology|masses",
+    "healthy",
+    "no evidence of abnormalit*", "grossly intact", "entirely clear", "is (absolutely|all) fine", "nothing abnormal",
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
 _NOT_OVERALL = frozenset(
@@ -85,17 +88,21 @@ class Listener:
             return False
         if cues.not_about and (subject := self.topic_at(index)) is not None and subject.topic in cues.not_about:
             return False
-        if any(match.first <= index < match.after for match in self.reading.find(cues.ignoring)):
+        if self._ignored(cues, index):
             return False
         return self._fits_clause(cues, index)
+
+    def _ignored(self, cues: Cues, index: int) -> bool:
+        return any(match.first <= index < match.after for match in self.reading.find(cues.ignoring))
 
     def _is_about(self, topics: tuple[str, ...], index: int) -> bool:
         """Whether the speaker is on one of the topics, or has named one in the same clause."""
         subject = self.topic_at(index)
         first, after = self.reading.clause_span(index)
         near = min(after, index + TOPIC_BEHIND)
-        named = (subject for subject in self.subjects if first <= subject.at < near)
-        return (subject is not None and subject.topic in topics) or any(subject.topic in topics for subject in named)
+        start = bisect_left(self.subjects, first, key=lambda subject: subject.at)
+        named = takewhile(lambda one: one.at < near, self.subjects[start:])
+        return (subject is not None and subject.topic in topics) or any(one.topic in topics for one in named)
 
     def _fits_clause(self, cues: Cues, index: int) -> bool:
         first, after = self.reading.clause_span(index)
@@ -147,7 +154,7 @@ class Listener:
         return assertion(self.reading, match)[0] is Assertion.STATED
 
     def _same_clause(self, a: int, b: int) -> bool:
-        return self.reading.clause_of[a] == self.reading.clause_of[b]
+        return self.reading.clause_span(a) == self.reading.clause_span(b)
 
     def _is_normal(self, match: Match) -> bool | None:
         """True, False, or None where "normal" is not said of the whole."""
@@ -184,19 +191,18 @@ class Listener:
     def topic_at(self, index: int) -> Subject | None:
         """What the speaker is on at a token: named before it in its clause, else after it there, else last before."""
         first, after = self.reading.clause_span(index)
-        before = [subject for subject in self.subjects if first <= subject.at <= index]
-        if before:
-            return before[-1]
-        behind = [subject for subject in self.subjects if index < subject.at < after]
-        if behind:
-            return behind[0]
-        earlier = [subject for subject in self.subjects if index - TOPIC_REACH <= subject.at < first]
-        return earlier[-1] if earlier else None
+        behind = bisect_right(self.subjects, index, key=lambda subject: subject.at)
+        last = self.subjects[behind - 1] if behind else None
+        if last and last.at >= first:
+            return last
+        if behind < len(self.subjects) and self.subjects[behind].at < after:
+            return self.subjects[behind]
+        return last if last and last.at >= index - TOPIC_REACH else None
 
     def _subjects_of(self, match: Match) -> list[Subject]:
         """What a "normal" is said of: "the esophagus and the stomach are normal", "they are normal"."""
         first, after = self.reading.clause_span(match.first)
-        before = [subject for subject in self.subjects if first <= subject.at < match.after]
+        before = [subject for subject in self.subjects if first <= subject.at < match.first]
         if before:
             return _coordinated(self.reading, before)
         behind = [subject for subject in self.subjects if match.first < subject.at < min(after, match.after + 8)]
@@ -217,7 +223,7 @@ class Listener:
             found += [
                 Mention(value, match.first, match.after, match.first)
                 for match in self.reading.find(phrases)
-                if self.counts_in(cues, match.first) and self._holds(match)
+                if self.counts_in(cues, match.first) and (cues.carried or self._holds(match))
             ]
         found += self._beside_name(field, cues)
         return [mention for mention in found if not any(_inside(mention, other) for other in found)]
@@ -257,7 +263,7 @@ class Listener:
         best: dict[int, tuple[tuple[int, int], Mention]] = {}
         for order, phrase in enumerate(cues.said):
             for match in _nearest(self.reading.find_all((phrase,))):
-                if match.number is None or not self.counts_in(cues, match.first):
+                if match.number is None or not self.counts_in(cues, match.first) or self._ignored(cues, match.number):
                     continue
                 value = self._number(match.number, field, cues.part)
                 rank = (order, match.after - match.first)

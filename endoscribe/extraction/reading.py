@@ -84,39 +84,32 @@ class Reading:
         start, end = self.tokens[first].start, max(token.end for token in self.tokens[first:after])
         return self.transcript[start:end], start
 
-    @cached_property
-    def sentence_of(self) -> list[int]:
-        """For each token the number of its sentence; sentences end at a full stop."""
-        return _numbered(self.tokens, {"."})
-
-    @cached_property
-    def clause_of(self) -> list[int]:
-        """For each token the number of its clause; clauses end at a full stop or a new start within a sentence."""
-        return _numbered(self.tokens, {".", "|"})
-
     def clause_span(self, index: int) -> tuple[int, int]:
-        """The tokens [first, after) of the clause that holds token `index`."""
-        return _run(self.clause_of, index)
+        """The tokens [first, after) of the clause that holds token `index`; a clause ends at a stop or a new start."""
+        return self._clauses[index]
 
     def sentence_span(self, index: int) -> tuple[int, int]:
-        return _run(self.sentence_of, index)
+        """The tokens [first, after) of the sentence that holds token `index`; a sentence ends at a full stop."""
+        return self._sentences[index]
+
+    @cached_property
+    def _clauses(self) -> list[tuple[int, int]]:
+        return _spans(self.tokens, {".", "|"})
+
+    @cached_property
+    def _sentences(self) -> list[tuple[int, int]]:
+        return _spans(self.tokens, {"."})
 
 
-def _numbered(tokens: Sequence[Token], stops: set[str]) -> list[int]:
-    numbers, current = [], 0
-    for token in tokens:
-        numbers.append(current)
-        current += token.text in stops
-    return numbers
-
-
-def _run(numbers: Sequence[int], index: int) -> tuple[int, int]:
-    first = after = index
-    while first > 0 and numbers[first - 1] == numbers[index]:
-        first -= 1
-    while after < len(numbers) and numbers[after] == numbers[index]:
-        after += 1
-    return first, after
+def _spans(tokens: Sequence[Token], stops: set[str]) -> list[tuple[int, int]]:
+    """For each token the stretch between stops that holds it; the stop belongs to the stretch before it."""
+    spans: list[tuple[int, int]] = []
+    first = 0
+    for index, token in enumerate(tokens):
+        if token.text in stops or index + 1 == len(tokens):
+            spans += [(first, index + 1)] * (index + 1 - first)
+            first = index + 1
+    return spans
 
 
 def _tokens(transcript: str, repairs: Repairs) -> list[Token]:

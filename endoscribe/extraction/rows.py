@@ -51,6 +51,27 @@ _PHRASE_ENDS = frozenset({
     "visualized", "took", "take", "taking", "obtained", "including", "not", "no", "without", "can", "which", "that",
     "was", "measuring",
 })  # fmt: skip
+_PLACE_WORDS = frozenset(
+    {
+        "in",
+        "at",
+        "within",
+        "from",
+        "near",
+        "of",
+        "on",
+        "into",
+        "across",
+        "to",
+        "through",
+        "encasing",
+        "involving",
+        "occupying",
+        "replacing",
+    }
+)
+#: Things of the open row's kind that are not named again.
+_AGAIN = ("another 1", "second|third|fourth|further 1", "1 more")
 _DETERMINERS = frozenset({"a", "an", "another", "the", "this", "that", "these", "those"})
 _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
 _BEFORE_COUNT = frozenset({"a", "the", "of", "another", "these", "total", "additional", "other", ","})
@@ -79,6 +100,7 @@ class Row:
     values: dict[str, Mention] = field(default_factory=dict)
     count_quote: tuple[int, int] | None = None
     group_of: "Row | None" = None
+    like: "Row | None" = None  # the row before "another one"
     provisional: bool = True
 
     def forget(self) -> None:
@@ -141,6 +163,8 @@ class RowReader:
         row = Row(anchor, phrase.first, phrase.count, phrase.first)
         row.own = set(range(phrase.first, self.reading.clause_span(anchor.first)[1]))
         row.tokens = set(row.own)
+        if anchor in self.reading.find(_AGAIN):
+            row.like, row.count = rows[-1], 1
         group = (rows[-1].group_of or rows[-1]) if rows else None
         if group and (group.count or 0) > 1 and self._names_part(phrase):
             row.group_of = group
@@ -153,10 +177,17 @@ class RowReader:
 
     def _anchors(self) -> Iterator[Match]:
         after = 0
-        for match in self.reading.find(self.cues.anchors):
+        named = self.reading.find(self.cues.anchors)
+        again = [match for match in self.reading.find(_AGAIN) if not self._names_anchor(match, named)]
+        for match in sorted([*named, *again], key=lambda match: match.first):
             if match.first >= after:
                 after = match.after
                 yield match
+
+    def _names_anchor(self, again: Match, named: Sequence[Match]) -> bool:
+        """ "another one is a 7 French stent": the noun comes later and opens the row."""
+        end = self.reading.clause_span(again.first)[1]
+        return any(again.first <= match.first < end for match in named)
 
     def _noun_phrase(self, anchor: Match) -> NounPhrase:
         tokens = self.reading.tokens
@@ -174,6 +205,8 @@ class RowReader:
     def _opens_row(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> bool:
         if not self._may_open(anchor, phrase):
             return False
+        if anchor in self.reading.find(_AGAIN):
+            return bool(rows) and self._may_open(anchor, phrase)
         if rows and self._is_predicate(phrase):
             return False
         if phrase.opens or self.cues.known:
@@ -194,7 +227,7 @@ class RowReader:
 
     def _is_done(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the verb nearest to the thing is one of `needs`: "placed", not "removed"."""
-        if not self.cues.needs:
+        if not self.cues.needs or anchor in self.reading.find(_AGAIN):
             return not self._within(self.cues.unless, *self.reading.clause_span(anchor.first))
         first = self.reading.clause_span(anchor.first)[0]
         after = min(self.reading.sentence_span(anchor.first)[1], anchor.after + VERB_REACH)
@@ -329,6 +362,12 @@ class RowReader:
             if mention is not None and self._fits_row(column, row) and _belongs(column, mention, row):
                 row.values[column.id] = mention
 
+        if row.like is not None:
+            row.values = {name: row.like.values[name] for name in self._shared(row.like, row)} | row.values
+
+    def _shared(self, like: Row, row: Row) -> list[str]:
+        return [name for name in self.cues.alike if name in like.values and name not in row.values]
+
     def _fits_row(self, column: FieldSchema, row: Row) -> bool:
         conditions = column.cues.only_if if column.cues else {}
         return all(name in row.values and row.values[name].value in wanted for name, wanted in conditions.items())
@@ -354,16 +393,17 @@ class RowReader:
 
     def _place(self, own: Sequence[Mention], row: Row) -> Mention | None:
         """Where a thing is: named after it in its clause, else before it there, else later as "in the ..."."""
-        near = [m for m in own if m.at in row.own]
+        near = [m for m in own if m.at in row.own and (m.at < row.anchor.after or self._is_place(m, row))]
         behind = [m for m in near if m.at >= row.phrase_first]
         if near:
             return behind[0] if behind else near[-1]
-        later = [m for m in own if 0 <= m.at - row.anchor.after <= PLACE_REACH and self._is_place(m)]
+        later = [m for m in own if 0 <= m.at - row.anchor.after <= PLACE_REACH and self._is_place(m, row)]
         return later[0] if later else None
 
-    def _is_place(self, mention: Mention) -> bool:
-        before = [token.text for token in self.reading.tokens[max(0, mention.at - 4) : mention.at]]
-        return bool({"in", "at", "within", "from", "near", "of"} & set(before))
+    def _is_place(self, mention: Mention, row: Row) -> bool:
+        """ "... polyp in the cecum", "... polyp, cecum": not a place that the speaker has gone on to."""
+        between = {token.text for token in self.reading.tokens[row.anchor.after : mention.at]}
+        return mention.at - row.anchor.after <= 2 or bool(_PLACE_WORDS & between)
 
     def _merged(self, rows: Sequence[Row]) -> list[Row]:
         """Rows that say the same thing twice are one; the later one may add what the earlier left open."""
@@ -404,7 +444,8 @@ def _ends_phrase(tokens: Sequence[Token], index: int) -> bool:
     said = tokens[index].text
     if said == ",":
         return not (tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None)
-    return said in _PHRASE_ENDS and not (said == "to" and tokens[index - 1].text.isdigit())
+    joins = said in ("to", "by", "and") and (tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None)
+    return said in _PHRASE_ENDS and not joins
 
 
 def _count(tokens: Sequence[Token], first: int, anchor: Match) -> tuple[int | None, int | None]:

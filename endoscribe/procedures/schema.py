@@ -149,6 +149,7 @@ class RowCues(_Listening):
     continues: Phrases = ()  # a later clause with one of these still speaks of the row
     count: Id | None = None  # the column that takes "two" of "two polyps"
     merge: Phrases = ()  # rows equal in these columns are one
+    alike: Phrases = ()  # "another one" is like the row before in these columns
     apart: Phrases = ()  # "the cyst in the tail" is a new row when these columns differ from the open row's
     known: bool = False  # rows may be things that were there before: "the stent" opens a row
     time: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions)] = ("today",)
