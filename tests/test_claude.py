@@ -20,7 +20,7 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.claude import ClaudeExtractor
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.instructions import field_guide
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.schema import Term, load_schema
 from endoscribe.settings import Settings
 from endoscribe.transcript import Transcript
 
@@ -195,6 +195,13 @@ def test_the_guide_names_every_field_with_its_form() -> None:
     assert "female (woman, lady)" in guide
     assert "## Findings & therapy" in guide
     assert "Table polyps: Polyps; one row for each polyp." in guide
+
+
+def test_patterns_for_the_offline_reader_stay_out_of_the_guide() -> None:
+    extent = MINI.fields["extent_reached"]
+    patterns = {"cecum": Term(spoken=("caecum", "reach* ... caput", "base|pole of the cecum"))}
+    schema = MINI.model_copy(update={"fields": {"extent_reached": extent.model_copy(update={"values": patterns})}})
+    assert "Values: cecum (caecum)." in field_guide(schema)
 
 
 def test_silence_asks_nothing() -> None:

@@ -1,5 +1,6 @@
 """What a language model is told: how to read a dictation, the fields of one procedure, and worked examples."""
 
+import re
 from collections.abc import Iterator
 
 from endoscribe.extraction.answer import AnswerCell, answer_json
@@ -8,6 +9,8 @@ from endoscribe.procedures.schema import Example, FieldSchema, ProcedureSchema, 
 #: Ways of saying an allowed value that are worth a model's attention.
 MAX_SPOKEN = 4
 MAX_EXAMPLES = 2
+#: Spoken forms that are words; others are patterns for the offline reader.
+PLAIN_WORDS = re.compile(r"[^|*()\[\]<>#.]+")
 
 RULES = """\
 You read the dictation of an endoscopy, as a speech recogniser wrote it down, and fill the cells of a report.
@@ -68,8 +71,9 @@ def _field_line(name: str, field: FieldSchema) -> str:
 
 def _values(field: FieldSchema) -> Iterator[str]:
     for word, term in field.values.items():
-        said = [said for said in (term.label, *term.spoken) if said and said != word.replace("_", " ")][:MAX_SPOKEN]
-        yield f"{word} ({', '.join(said)})" if said else word
+        said = [said for said in (term.label, *term.spoken) if said and said != word.replace("_", " ")]
+        plain = [form for form in said if PLAIN_WORDS.fullmatch(form)][:MAX_SPOKEN]
+        yield f"{word} ({', '.join(plain)})" if plain else word
 
 
 def _example(example: Example) -> str:
