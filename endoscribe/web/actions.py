@@ -127,7 +127,7 @@ class Actions:
         sessions = self._services.sessions
         try:
             session = await asyncio.to_thread(sessions.get, session_id)
-            yield Screen(session=session_id, procedure=session.procedure, can_submit=False)
+            yield Screen(session=session_id, procedure=session.procedure)
             if await asyncio.to_thread(sessions.transcript, session_id) is None:
                 async for screen in self._transcribed(session_id):
                     yield screen

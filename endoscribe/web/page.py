@@ -78,14 +78,14 @@ class Page:
         gr.HTML(LIVE_TEXT, elem_id="live-text", apply_default_css=False, js_on_load=None)
         self.transcript = _panel("transcript", mount="page.mountTranscript(element);")
         self.player = evidence_player()
+        self.checklist = _panel("checklist")
         with gr.Row(elem_id="other-ways"):
             self.example = _panel("example", samples_html(shipped_samples()), mount=_SAMPLES_MOUNT)
             self.upload = gr.File(label="Upload a recording", elem_id="upload", height=96, type="filepath")
 
     def _build_report(self) -> None:
-        self.record = _panel("record", mount="page.mountEvidence(element);")
         self.checks = _panel("checks", mount="page.mountEvidence(element);")
-        self.checklist = _panel("checklist")
+        self.record = _panel("record", mount="page.mountEvidence(element);")
         self.exports = _panel("exports")
         with gr.Accordion("Note", open=False, elem_id="note-part"):
             self.note = gr.Markdown(elem_id="note")

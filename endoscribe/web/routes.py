@@ -24,7 +24,7 @@ from endoscribe.storage import Session
 from endoscribe.web.downloads import FORMATS, render_download
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
-from endoscribe.web.theme import HEAD, STYLE_SHEETS, theme
+from endoscribe.web.theme import HEAD, theme
 from endoscribe.web.wire import (
     CLIENT_MESSAGE,
     ClientMessage,
@@ -80,7 +80,6 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
         footer_links=[],
         max_file_size=services.settings.max_upload_mb * 1024 * 1024,
         theme=theme(),
-        css_paths=STYLE_SHEETS,
         head=HEAD,
         show_error=False,
     )

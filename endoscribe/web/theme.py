@@ -1,14 +1,14 @@
-"""How the page looks: Gradio's plain theme with system fonts and our own colours, and our own style sheets."""
-
-from pathlib import Path
+"""How the page looks: Gradio's plain theme with system fonts and our own colours, and what the page loads of ours."""
 
 import gradio as gr
 
-_ASSETS_DIR = Path(__file__).parent / "assets"
-STYLE_SHEETS = [_ASSETS_DIR / "page.css", _ASSETS_DIR / "microphone.css"]
+#: Served from `assets/`. Gradio would rewrite the selectors of style sheets that were handed to it.
+_STYLES = ("page.css", "microphone.css", "report.css")
 _SCRIPTS = ("page.js", "uplink.js", "microphone.js")
-HEAD = '<meta name="color-scheme" content="light dark">' + "".join(
-    f'<link rel="modulepreload" href="ui/{name}">' for name in _SCRIPTS
+HEAD = (
+    '<meta name="color-scheme" content="light dark">'
+    + "".join(f'<link rel="stylesheet" href="ui/{name}">' for name in _STYLES)
+    + "".join(f'<link rel="modulepreload" href="ui/{name}">' for name in _SCRIPTS)
 )
 
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -26,6 +26,13 @@ def theme() -> gr.themes.Base:
         block_background_fill_dark="transparent",
         block_border_width="0px",
         block_shadow="none",
+        background_fill_secondary="transparent",
+        background_fill_secondary_dark="transparent",
+        input_background_fill="#ffffff",
+        input_background_fill_dark="#182021",
+        input_border_width="1px",
+        input_border_color="#d9e0df",
+        input_border_color_dark="#2e3a3b",
         button_primary_background_fill="#0b6e69",
         button_primary_background_fill_hover="#095a56",
         button_primary_background_fill_dark="#12837c",
