@@ -8,7 +8,10 @@ experienced reader may conclude more from a sentence than a list of synonyms hol
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, time
+from functools import lru_cache
 from itertools import pairwise
+
+from rapidfuzz import fuzz
 
 from endoscribe.extraction.quantities import CONVERSIONS, SCHEMA_UNITS, SPOKEN_UNITS
 from endoscribe.extraction.quotes import NEGATIONS
@@ -51,6 +54,16 @@ MIN_TERM_CHARS = 2
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MIN_CONTENT_CHARS = 4
 STEM_CHARS = 4
+#: Percent of letters in common from which a word is taken for one that was misheard ("cecilile" for sessile is 53).
+MIN_TOPIC_LIKENESS = 65
+TOPIC_WORDS_BEFORE = 60
+TOPIC_WORDS_AFTER = 10
+#: Longer words that tell nothing about the topic.
+EMPTY_WORDS = PRESENCE_WORDS | {
+    "about", "abnormal", "after", "also", "appear", "appears", "been", "from", "have", "here", "normal", "only", "over",
+    "said", "stated", "that", "their", "then", "there", "these", "this", "true", "false", "unremarkable", "very",
+    "well", "were", "what", "when", "where", "which", "while", "with", "within", "without", "word", "words", "empty",
+}  # fmt: skip
 #: Share of a text's longer words that its quote must hold.
 MIN_TEXT_OVERLAP = 0.5
 
@@ -229,12 +242,38 @@ def _truth_objection(value: bool, field: FieldSchema, said: _Said) -> str | None
     phrases = {plain_phrase(field.label), plain_phrase(field.id)}
     mentions = said.mentions(phrases)
     if not mentions:
-        return None
+        return None if _speaks_of(field, said) else "The words do not speak of it."
     if value:
         return "The words deny it." if all(said.denies(*mention) for mention in mentions) else None
     texts = set(said.texts)
     affirmed = texts & PRESENCE_WORDS and not texts & DENYING_WORDS and not any(said.denies(*m) for m in mentions)
     return "The words affirm it." if affirmed else None
+
+
+def _speaks_of(field: FieldSchema, said: _Said) -> bool:
+    """Whether a longer word in or around the quote is, or sounds like, one of the words for the field.
+
+    A speaker names the organ and then says "normal" a sentence later: the topic is looked for further back.
+    """
+    topic = _topic_words(field)
+    around = said.all[max(0, said.first - TOPIC_WORDS_BEFORE) : said.after + TOPIC_WORDS_AFTER]
+    heard = {word for word in around if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS}
+    if {word[:STEM_CHARS] for word in heard} & {word[:STEM_CHARS] for word in topic}:
+        return True
+    return any(fuzz.ratio(word, other) >= MIN_TOPIC_LIKENESS for word in heard for other in topic)
+
+
+def _topic_words(field: FieldSchema) -> frozenset[str]:
+    """The longer words of a field's label, id and guide, and of what the offline reader listens for."""
+    cues = field.cues
+    listened = (*cues.said, *cues.denied, *cues.normal, *cues.abnormal, *cues.about) if cues else ()
+    return _longer_words(" ".join((field.label, field.id, field.guide or "", *listened)))
+
+
+@lru_cache(maxsize=1024)
+def _longer_words(text: str) -> frozenset[str]:
+    words = re.findall(rf"[a-z]{{{MIN_CONTENT_CHARS},}}", text.casefold().replace("_", " "))
+    return frozenset(words) - EMPTY_WORDS
 
 
 def _word_objection(value: str, field: FieldSchema, said: _Said) -> str | None:
