@@ -405,8 +405,8 @@ def _short_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
 
 def _inside(mention: Mention, other: Mention) -> bool:
     """Whether another mention covers this one and more."""
-    covers = other.first <= mention.first and mention.after <= other.after
-    return covers and (other.after - other.first) > (mention.after - mention.first)
+    covers = other.at <= mention.at and mention.after <= other.after
+    return covers and (other.after - other.at) > (mention.after - mention.at)
 
 
 def _coordinated(reading: Reading, subjects: Sequence[Subject]) -> list[Subject]:

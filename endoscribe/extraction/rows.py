@@ -125,6 +125,9 @@ class RowReader:
     def __init__(self, listener: Listener, table: TableSchema, cues: RowCues) -> None:
         self.listener, self.table, self.cues = listener, table, cues
         self.reading = listener.reading
+        tokens = self.reading.tokens
+        again = self.reading.find(_AGAIN)
+        self._again = [match for match in again if not (match.first and tokens[match.first - 1].text in _DETERMINERS)]
         self.mentions = {column.id: listener.mentions(column) for column in table.columns.values()}
 
     def rows(self) -> list[Row]:
@@ -163,7 +166,7 @@ class RowReader:
         row = Row(anchor, phrase.first, phrase.count, phrase.first)
         row.own = set(range(phrase.first, self.reading.clause_span(anchor.first)[1]))
         row.tokens = set(row.own)
-        if anchor in self.reading.find(_AGAIN):
+        if anchor in self._again:
             row.like, row.count = rows[-1], 1
         group = (rows[-1].group_of or rows[-1]) if rows else None
         if group and (group.count or 0) > 1 and self._names_part(phrase):
@@ -178,7 +181,7 @@ class RowReader:
     def _anchors(self) -> Iterator[Match]:
         after = 0
         named = self.reading.find(self.cues.anchors)
-        again = [match for match in self.reading.find(_AGAIN) if not self._names_anchor(match, named)]
+        again = [match for match in self._again if not self._names_anchor(match, named)]
         for match in sorted([*named, *again], key=lambda match: match.first):
             if match.first >= after:
                 after = match.after
@@ -205,7 +208,7 @@ class RowReader:
     def _opens_row(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> bool:
         if not self._may_open(anchor, phrase):
             return False
-        if anchor in self.reading.find(_AGAIN):
+        if anchor in self._again:
             return bool(rows) and self._may_open(anchor, phrase)
         if rows and self._is_predicate(phrase):
             return False
@@ -227,7 +230,7 @@ class RowReader:
 
     def _is_done(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the verb nearest to the thing is one of `needs`: "placed", not "removed"."""
-        if not self.cues.needs or anchor in self.reading.find(_AGAIN):
+        if not self.cues.needs or anchor in self._again:
             return not self._within(self.cues.unless, *self.reading.clause_span(anchor.first))
         first = self.reading.clause_span(anchor.first)[0]
         after = min(self.reading.sentence_span(anchor.first)[1], anchor.after + VERB_REACH)
@@ -444,7 +447,9 @@ def _ends_phrase(tokens: Sequence[Token], index: int) -> bool:
     said = tokens[index].text
     if said == ",":
         return not (tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None)
-    joins = said in ("to", "by", "and") and (tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None)
+    joins = said in ("to", "by", "and", "of") and (
+        tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None
+    )
     return said in _PHRASE_ENDS and not joins
 
 

@@ -2,7 +2,7 @@
 
     polyp|lesion            either word
     diverticul*             any word that begins so
-    (main) pancreatic duct  a word that may be missing
+    main (pancreatic) duct  a word that may be missing
     cecum ... reached       up to eight words in between, within one clause
     <number>                a number, with or without its unit
     <measure>               a number with its unit

@@ -31,7 +31,8 @@ _BRITISH = (
     (re.compile(r"colour"), "color"), (re.compile(r"fibre"), "fiber"), (re.compile(r"coeli"), "celi"),
     (re.compile(r"diarrhoe"), "diarrhe"), (re.compile(r"melaen"), "melen"), (re.compile(r"orrhaph"), "orrhaph"),
     (re.compile(r"ischaem"), "ischem"), (re.compile(r"paed"), "ped"),
-    (re.compile(r"(?<=[a-z]{4})is(?=(e|ed|es|ing)$)"), "iz"),
+    (re.compile(r"^(visual|local|cauter|recogn|stabil|optim|util|steril|normal|minim|mobil)is(?=(e|ed|es|ing)$)"),
+     r"\1iz"),
 )  # fmt: skip
 
 _UNITS = {
