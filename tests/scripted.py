@@ -17,7 +17,6 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.settings import Settings
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
-from endoscribe.web.routes import create_app
 
 Samples = NDArray[np.float32]
 
@@ -125,7 +124,9 @@ class Server:
         self.client = TestClient(asyncio.run(self._build()), "http://testserver")
 
     async def _build(self) -> FastAPI:
-        """Inside an event loop, because Gradio otherwise makes some of its own and never closes them."""
+        """Gradio is imported and used inside an event loop; otherwise it makes some and never closes them."""
+        from endoscribe.web.routes import create_app
+
         return create_app(self.services, self._start)
 
     def _start(self) -> None:

@@ -6,7 +6,7 @@ Here stands only what is where and which event calls which action; `actions.py` 
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +183,3 @@ def _place(error: BaseException) -> str:
     """Where an error arose, without what it says: that may be a patient's."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(last.filename).name}:{last.lineno}"
-
-
-def elem_ids(blocks: gr.Blocks) -> Sequence[str]:
-    """The ids that the components of a page have in the browser."""
-    return [block.elem_id for block in blocks.blocks.values() if block.elem_id]

@@ -1,0 +1,62 @@
+"""Who may talk to the server, and what every answer tells the browser to keep to."""
+
+import re
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: What a browser calls the page, for the policy on where it may connect to.
+HOST_NAME = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
+OWN_FILES = ("/ui/", "/samples/")
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a browser sent this from our own page; other programs send no Origin and are no danger here."""
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    hosts = {headers.get("host"), headers.get("x-forwarded-host")}
+    return urlsplit(origin).netloc in hosts
+
+
+class SecurityHeaders:
+    """Adds to every answer what keeps the page to itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host", "")
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(security_headers(host))
+                if scope["path"].startswith(OWN_FILES):
+                    headers["Cache-Control"] = "no-cache"  # ask each time whether it is still the same
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def security_headers(host: str) -> dict[str, str]:
+    """For a page served as `host`. Gradio's templates need inline and evaluated scripts; nothing comes from outside."""
+    sockets = f" ws://{host} wss://{host}" if HOST_NAME.fullmatch(host) else ""
+    policy = (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        f"font-src 'self' data:; connect-src 'self'{sockets}; object-src 'none'; base-uri 'self'; "
+        "form-action 'self'; frame-ancestors 'self'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }

@@ -1,0 +1,188 @@
+"""The microphone's two ways in: a WebSocket, and the same frames by POST where WebSockets are refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from pydantic import ValidationError
+from starlette.types import Message
+
+from endoscribe.errors import EndoscribeError, SchemaError, StorageError
+from endoscribe.web.headers import same_origin
+from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
+from endoscribe.web.wire import (
+    CLIENT_MESSAGE,
+    ClientMessage,
+    FrameError,
+    Hello,
+    Paused,
+    Problem,
+    ProcedureChosen,
+    ServerMessage,
+    Stop,
+    Welcome,
+    decode_frames,
+)
+
+#: RFC 6455: the peer broke a rule; the server cannot go on now, come back.
+POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
+#: The most that one POST of frames may hold: a minute of 48 kHz audio.
+MAX_FRAMES_BYTES = 60 * 48_000 * 2
+
+
+def uplink_routes() -> APIRouter:
+    router = APIRouter()
+
+    @router.websocket("/ws/microphone")
+    async def socket(socket: WebSocket) -> None:
+        if not same_origin(socket.headers):
+            await socket.close(POLICY_VIOLATION)
+            return
+        await socket.accept()
+        with suppress(WebSocketDisconnect):
+            await _serve_socket(socket, socket.app.state.recordings)
+
+    @router.post("/microphone/hello")
+    async def hello(request: Request) -> Response:
+        return await _answer_post(request, _post_hello)
+
+    @router.post("/microphone/{session_id}/frames")
+    async def frames(request: Request) -> Response:
+        return await _answer_post(request, _post_frames)
+
+    @router.post("/microphone/{session_id}/messages")
+    async def messages(request: Request) -> Response:
+        return await _answer_post(request, _post_message)
+
+    return router
+
+
+async def _serve_socket(socket: WebSocket, recordings: Recordings) -> None:
+    """One connection from hello to its end; whatever breaks it, the browser comes back with the same frames."""
+    try:
+        recording = await _greet(socket, recordings)
+        with recording.connected() as changed:
+            sending = asyncio.create_task(_send_news(socket, recording, changed))
+            try:
+                while True:
+                    await _take(recording, await socket.receive())
+            finally:
+                sending.cancel()
+                with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                    await sending
+    except StorageError as error:
+        await _end(socket, Problem(text=str(error), again=_can_come_back(error)))
+    except (SchemaError, FrameError, ValidationError) as error:
+        await _end(socket, Problem(text=_sentence(error), again=False))
+
+
+async def _greet(socket: WebSocket, recordings: Recordings) -> Recording:
+    hello = CLIENT_MESSAGE.validate_json(await socket.receive_text())
+    if not isinstance(hello, Hello):
+        raise FrameError("the first message of a connection is hello")
+    recording = await recordings.open(hello)
+    await socket.send_text(Welcome(session=recording.session.id, samples=recording.samples).model_dump_json())
+    return recording
+
+
+async def _take(recording: Recording, message: Message) -> None:
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1006))
+    if (data := message.get("bytes")) is not None:
+        await recording.accept(list(decode_frames(data)))
+    else:
+        await _obey(recording, CLIENT_MESSAGE.validate_json(message.get("text") or ""))
+
+
+async def _obey(recording: Recording, message: ClientMessage) -> None:
+    if isinstance(message, ProcedureChosen):
+        await recording.choose(message.procedure)
+    elif isinstance(message, Paused):
+        await recording.pause(message.sample)
+    elif isinstance(message, Stop):
+        await recording.stop(message.samples)
+
+
+async def _send_news(socket: WebSocket, recording: Recording, changed: asyncio.Event) -> None:
+    mirror = Mirror()
+    while True:
+        await changed.wait()
+        changed.clear()
+        for message in recording.news(mirror):
+            await socket.send_text(message.model_dump_json())
+
+
+async def _end(socket: WebSocket, problem: Problem) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await socket.send_text(problem.model_dump_json())
+        await socket.close(TRY_AGAIN_LATER if problem.again else POLICY_VIOLATION)
+
+
+async def _answer_post(request: Request, answer: Callable[[Request], Awaitable[list[ServerMessage]]]) -> Response:
+    """Run one step of the fallback; its answer is a list of the same messages as on the socket."""
+    if not same_origin(request.headers):
+        return _messages([Problem(text="This page may not send audio here.", again=False)], 403)
+    try:
+        return _messages(await answer(request))
+    except NotOpenError:
+        return _messages([], 409)
+    except StorageError as error:
+        return _messages([Problem(text=str(error), again=_can_come_back(error))], 503)
+    except (SchemaError, FrameError, ValidationError) as error:
+        return _messages([Problem(text=_sentence(error), again=False)], 400)
+
+
+async def _post_hello(request: Request) -> list[ServerMessage]:
+    hello = CLIENT_MESSAGE.validate_json(await _body(request))
+    if not isinstance(hello, Hello):
+        raise FrameError("the first message of a connection is hello")
+    recording = await request.app.state.recordings.open(hello)
+    return [Welcome(session=recording.session.id, samples=recording.samples)]
+
+
+async def _post_frames(request: Request) -> list[ServerMessage]:
+    """Take frames, perhaps none, and tell what the browser does not know; the query says what it does know."""
+    recording: Recording = request.app.state.recordings.find(request.path_params["session_id"])
+    known = request.query_params
+    with recording.connected():
+        await recording.accept(list(decode_frames(await _body(request))))
+        await recording.settle()
+        mirror = Mirror(words=_count(known.get("words")), preview=_count(known.get("preview")), notice="")
+        return list(recording.news(mirror))
+
+
+async def _post_message(request: Request) -> list[ServerMessage]:
+    recording: Recording = request.app.state.recordings.find(request.path_params["session_id"])
+    await _obey(recording, CLIENT_MESSAGE.validate_json(await _body(request)))
+    return []
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body; raises FrameError once it is longer than frames can be."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_FRAMES_BYTES:
+            raise FrameError("too many frames at once")
+    return bytes(body)
+
+
+def _messages(messages: list[ServerMessage], status: int = 200) -> Response:
+    body = "[" + ",".join(message.model_dump_json() for message in messages) + "]"
+    return Response(body, status, {"Cache-Control": "no-store"}, media_type="application/json")
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+
+
+def _can_come_back(error: StorageError) -> bool:
+    """A failing disk may recover; a session that does not exist will not."""
+    return error.__cause__ is not None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, EndoscribeError):
+        return str(error)
+    return "This page and the server do not understand each other; reload the page."
