@@ -106,8 +106,13 @@ class Services:
             )
             log.info("All processors initialized successfully")
         except EndoscribeError as error:
-            log.error("Start-up failed: %s", error)
-            self._health = replace(self._health, status="unhealthy", problem=str(error))
+            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001  (whatever it was, /health must not say "starting" for ever)
+            self._fail(f"The speech model could not be started ({type(error).__name__}).")
+
+    def _fail(self, problem: str) -> None:
+        log.error("Start-up failed: %s", problem)
+        self._health = replace(self._health, status="unhealthy", problem=problem)
 
     def _probe(self, extractor: Extractor) -> None:
         """An extractor that cannot read now stays configured: Submit tries it, says why it failed, and falls back."""

@@ -13,7 +13,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -116,6 +116,14 @@ class SessionStore:
         with _disk_errors():
             shutil.rmtree(self._folder(session_id))
             shutil.rmtree(self._results_dir / session_id, ignore_errors=True)
+
+    def discard_older_than(self, days: int) -> int:
+        """Remove what was recorded more than so many days ago; returns how many sessions that were."""
+        limit = datetime.now(UTC) - timedelta(days=days)
+        expired = [session for session in self.sessions() if session.created < limit and session.state != "recording"]
+        for session in expired:
+            self.discard(session.id)
+        return len(expired)
 
     def open_audio(self, session_id: str) -> "AudioLog":
         """The session's audio, to be appended to; one writer at a time."""

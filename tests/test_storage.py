@@ -54,6 +54,19 @@ def test_a_session_is_found_again_by_another_process(store: SessionStore, tmp_pa
     assert again.duration_s(session.id) == 2000 / 16_000
 
 
+def test_what_is_older_than_the_retention_is_gone_with_all_its_files(store: SessionStore, tmp_path: Path) -> None:
+    old, new, recording = (store.create("col", 16_000) for _ in range(3))
+    for session in (old, new):
+        store.save_transcript(session.id, Transcript("a"))
+        store.set_state(session.id, "done")
+    for session in (old, recording):
+        meta = tmp_path / "uploads" / session.id / "meta.json"
+        meta.write_text(meta.read_text().replace(str(session.created.year), str(session.created.year - 1), 1))
+    assert store.discard_older_than(30) == 1
+    assert {session.id for session in store.sessions()} == {new.id, recording.id}
+    assert not list(tmp_path.glob(f"*/{old.id}"))
+
+
 def test_ids_cannot_be_guessed_or_repeat(store: SessionStore) -> None:
     ids = {store.create("col", 16_000).id for _ in range(20)}
     assert len(ids) == 20

@@ -275,6 +275,7 @@ class ProcedureSchema(_Part):
     title: str
     version: str
     synonyms: Phrases = ()
+    position: int = 100  # where it stands in lists, lowest first
     sections: dict[Id, str]
     fields: dict[Id, FieldSchema]
     tables: dict[Id, TableSchema] = {}
@@ -322,7 +323,7 @@ class ProcedureSchema(_Part):
     @cached_property
     def spoken_repairs(self) -> Repairs:
         """What recognisers make of this procedure's terms, put right."""
-        return Repairs(self.repairs, self._phrases(), (*self.vocabulary, *self.real_words))
+        return Repairs(self.repairs, (*self._phrases(), *self.vocabulary), self.real_words)
 
     def _phrases(self) -> Iterator[str]:
         listening: list[_Listening | None] = [self.course, *(table.cues for table in self.tables.values())]
@@ -354,7 +355,7 @@ class SchemaLibrary:
                     self._schemas[path.stem] = load_schema(path)
 
     def __iter__(self) -> Iterator[ProcedureSchema]:
-        return iter(self._schemas.values())
+        return iter(sorted(self._schemas.values(), key=lambda schema: (schema.position, schema.title)))
 
     def get(self, procedure: str) -> ProcedureSchema:
         """The schema with this id; raises SchemaError with the nearest known one."""

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from endoscribe.procedures.schema import ProcedureSchema
 
 SEPARATOR = ", "
+#: Shorter terms ("I", "2A") say nothing out of their place.
+SHORTEST_TERM = 3
 
 
 def prompt_terms(schema: ProcedureSchema, limit_chars: int) -> str:
@@ -18,7 +20,7 @@ def prompt_terms(schema: ProcedureSchema, limit_chars: int) -> str:
     left = limit_chars
     for term in _terms(schema):
         length = len(term) + (len(SEPARATOR) if chosen else 0)
-        if term.casefold() not in known and length <= left:
+        if len(term) >= SHORTEST_TERM and term.casefold() not in known and length <= left:
             chosen.append(term)
             known.add(term.casefold())
             left -= length

@@ -1,6 +1,7 @@
 """The FastAPI app: health, the microphone, what is kept of sessions, and the page at "/"."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from endoscribe.errors import StorageError
 from endoscribe.samples import SAMPLES_DIR
 from endoscribe.services import Services
 from endoscribe.web.files import file_routes
@@ -21,6 +23,9 @@ from endoscribe.web.uplink import uplink_routes
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 SWEEP_EVERY_S = 15
+EXPIRE_EVERY_S = 3600
+
+log = logging.getLogger(__name__)
 
 
 def create_app(services: Services, on_start: Callable[[], None] = lambda: None) -> FastAPI:
@@ -30,10 +35,11 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(services.sessions.recover)
         recordings = app.state.recordings = Recordings(services)
-        sweeping = asyncio.create_task(_sweep(recordings))
+        chores = [asyncio.create_task(_sweep(recordings)), asyncio.create_task(_expire(services))]
         on_start()
         yield
-        sweeping.cancel()
+        for chore in chores:
+            chore.cancel()
         await recordings.close()
         await asyncio.to_thread(services.close)
 
@@ -62,6 +68,17 @@ async def _sweep(recordings: Recordings) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         await recordings.close_abandoned()
+
+
+async def _expire(services: Services) -> None:
+    """Delete what is older than the configured days, at the start and every hour."""
+    while (days := services.settings.retention_days) is not None:
+        try:
+            if deleted := await asyncio.to_thread(services.sessions.discard_older_than, days):
+                log.info("%d sessions older than %d days were deleted.", deleted, days)
+        except StorageError as error:
+            log.warning("Old sessions could not be deleted: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
 
 
 def _health_routes(services: Services) -> APIRouter:
