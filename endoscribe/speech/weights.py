@@ -186,8 +186,8 @@ def hub_route(hf_token: str | None = None) -> Route:
     """From the model hub, at the pinned revision; an interrupted download goes on where it stopped."""
 
     def fetch(model: KnownModel, folder: Path) -> None:
-        from huggingface_hub import snapshot_download  # noqa: PLC0415  (heavy: only when something is fetched)
-        from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError
 
         log.info("Fetching the weights of %s from the model hub.", model.name)
         try:
