@@ -4,8 +4,10 @@ The engine knows nothing of speakers, queues or live text. It is not thread-safe
 is the only module that imports whisperx; torch comes first, so that CTranslate2 finds the cuBLAS that torch brings.
 """
 
+import contextlib
 import logging
 import os
+import sys
 import time
 import zlib
 from collections.abc import Sequence
@@ -350,7 +352,8 @@ def _load_aligner(settings: Settings, device: str) -> Aligner | None:
 
     nltk.data.path.insert(0, str(NLTK_DATA))
     try:
-        model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(settings.models_dir))
+        with contextlib.redirect_stdout(sys.stderr):  # a download is announced on stdout, which is for JSON
+            model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(settings.models_dir))
     except (OSError, RuntimeError, ValueError) as error:
         log.warning(
             "The WhisperX alignment model cannot be had (%s): word times come from the decoder's cross-attention.",
