@@ -90,7 +90,8 @@ def _starts(texts: Sequence[str], i: int, clause_first: int, *, linked: bool = F
         verbs = _SPEAKERS_VERBS if said in _SPEAKERS else _EXISTS
         return following in verbs and not _place_before(texts, clause_first, i)
     if said in _PLACES:
-        return before not in _FOUND and not _is_measure(before) and _opens_within(texts, i)
+        known = before in _FOUND or _is_measure(before) or following[:1].isdigit()
+        return not known and _opens_within(texts, i)
     if said in _SUBJECTS:
         free = linked or (before not in _NOT_BEFORE_SUBJECT and not before.endswith("ing"))
         return free and _finite_within(texts, i) and not _place_before(texts, clause_first, i)

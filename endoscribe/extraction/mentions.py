@@ -32,7 +32,7 @@ CORRECTION_REACH = 10
 CORRECTED_WITHIN = 7
 TOPIC_REACH = 80
 #: A topic named so many words behind counts as well: "a normal caliber pancreatic duct".
-TOPIC_BEHIND = 6
+TOPIC_BEHIND = 8
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 MOST_TEXT_WORDS = 40
@@ -421,7 +421,7 @@ def _coordinated(reading: Reading, subjects: Sequence[Subject]) -> list[Subject]
 
 def _linked(reading: Reading, earlier: Subject, later: Subject) -> bool:
     between = {token.text for token in reading.tokens[earlier.after : later.at]}
-    return bool(between & {"and", ",", "or"}) and between <= {
+    return between <= {
         "and",
         ",",
         "or",

@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from endoscribe.procedures.wording import PlainWord, plain_words
 
 #: A word that no phrase knows is taken for a term when it is this much like it, in per cent (rapidfuzz' ratio).
-LIKENESS = 84
+LIKENESS = 88
 SHORTEST_REPAIRED = 7
 OPPOSITES = (
     "in", "un", "non", "ir", "im", "hypo", "hyper", "an", "iso", "endo", "intra", "extra", "retro", "antero", "post",
@@ -32,8 +32,9 @@ class Repairs:
                 self._sequences.setdefault(words[0], []).append((words, plain_words(meant)))
         for choices in self._sequences.values():
             choices.sort(key=lambda choice: -len(choice[0]))
-        self._known, self._beginnings = _known_words([*phrases, *listed, *real_words])
-        self._terms = sorted(word for word in self._known if len(word) >= SHORTEST_REPAIRED)
+        terms, self._beginnings = _known_words([*phrases, *listed])
+        self._known = terms | frozenset(real_words)
+        self._terms = sorted(word for word in terms if len(word) >= SHORTEST_REPAIRED)
         self._guessed: dict[str, str] = {}
 
     def apply(self, words: Sequence[PlainWord]) -> list[PlainWord]:
@@ -82,7 +83,7 @@ def _opposite(word: str, term: str) -> bool:
     for prefix in OPPOSITES:
         if word.startswith(prefix) != term.startswith(prefix):
             longer, shorter = (word, term) if word.startswith(prefix) else (term, word)
-            if fuzz.ratio(longer.removeprefix(prefix), shorter) >= LIKENESS - 10:
+            if fuzz.ratio(longer.removeprefix(prefix), shorter) >= LIKENESS - 14:
                 return True
     return False
 
