@@ -1,0 +1,128 @@
+"""Start-up, health, and who reads when Claude cannot."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from speech_script import HearingEngine, LevelDetector, words_at
+
+from endoscribe.errors import EngineError, ExtractionError, SchemaError, WeightsError
+from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.offline import OfflineExtractor
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.services import Services, build_extractor
+from endoscribe.settings import Settings
+from endoscribe.speech.scheduler import Scheduler
+from endoscribe.transcript import Transcript
+
+DICTATION = Transcript("Boston bowel prep score right colon 2, transverse colon 3, left colon 3, total 8.")
+
+
+class FailingExtractor:
+    """A reader that cannot be reached."""
+
+    name = "claude"
+
+    def probe(self) -> str | None:
+        return "Claude cannot be reached."
+
+    def extract(
+        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
+    ) -> tuple[Claim, ...]:
+        raise ExtractionError("Claude cannot be reached.")
+
+
+def services_in(folder: Path, **environ: str) -> Services:
+    return Services(Settings.from_environment({"ENDOSCRIBE_DATA_DIR": str(folder), **environ}, env_file=None))
+
+
+def load_scripted(_settings: Settings) -> Scheduler:
+    return Scheduler(HearingEngine(words_at("the cecum was reached")), new_detector=LevelDetector)
+
+
+def wait_until_warm(services: Services) -> None:
+    for thread in threading.enumerate():
+        if thread.name == "warm-up":
+            thread.join(30)
+
+
+def test_before_the_models_are_there_speech_says_so(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    assert services.health.status == "starting"
+    assert services.health.supported_procedures == ("col", "eus", "ercp", "egd")
+    with pytest.raises(EngineError, match="still loading"):
+        _ = services.scheduler
+
+
+def test_after_warming_up_all_is_healthy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    services = services_in(tmp_path)
+    with caplog.at_level("INFO"):
+        services.start(load_scripted)
+        wait_until_warm(services)
+    health = services.health
+    assert (health.status, health.whisper_loaded, health.llm_initialized) == ("healthy", True, True)
+    assert (health.whisper_model, health.extractor, health.problem) == ("hearing", "offline", None)
+    assert "LLM handler initialized successfully" in caplog.text
+    assert "All processors initialized successfully" in caplog.text
+    services.close()
+
+
+@pytest.mark.parametrize("fault", [WeightsError("No weights: run models fetch."), MemoryError("secret")])
+def test_a_model_that_cannot_be_loaded_is_unhealthy(tmp_path: Path, fault: Exception) -> None:
+    def fail(_settings: Settings) -> Scheduler:
+        raise fault
+
+    services = services_in(tmp_path)
+    services.start(fail)
+    wait_until_warm(services)
+    assert services.health.status == "unhealthy"
+    assert services.health.problem
+    assert "secret" not in services.health.problem
+    with pytest.raises(EngineError, match=r"run models fetch|could not be started"):
+        _ = services.scheduler
+
+
+def test_without_a_key_claude_is_not_ready_but_speech_is(tmp_path: Path) -> None:
+    services = services_in(tmp_path, ENDOSCRIBE_EXTRACTOR="claude", ANTHROPIC_API_KEY="")
+    services.start(load_scripted)
+    wait_until_warm(services)
+    assert (services.health.status, services.health.llm_initialized) == ("healthy", False)
+    made = services.report(DICTATION, services.schemas.get("col"))
+    assert made.record.extractor == "offline"
+    assert made.notice
+    assert "ANTHROPIC_API_KEY" in made.notice
+    services.close()
+
+
+def test_when_claude_fails_the_offline_reader_answers_and_says_so(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    services._extractor = FailingExtractor()
+    made = services.report(DICTATION, services.schemas.get("col"))
+    assert made.record.fields["bbps_total"].value == 8
+    assert made.record.extractor == "offline"
+    assert made.notice
+    assert made.notice.startswith("Claude cannot be reached.")
+
+
+def test_offline_there_is_nothing_to_say(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    assert services.report(DICTATION, services.schemas.get("col")).notice is None
+    assert services.preview(DICTATION, services.schemas.get("col")).fields["bbps_total"].value == 8
+
+
+def test_the_reader_is_the_configured_one() -> None:
+    assert isinstance(build_extractor(Settings.from_environment({}, env_file=None)), OfflineExtractor)
+    with_key = Settings.from_environment({"ANTHROPIC_API_KEY": "sk-none"}, env_file=None)
+    assert build_extractor(with_key).name == with_key.claude_model
+
+
+def test_own_schemas_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="does not exist"):
+        services_in(tmp_path, ENDOSCRIBE_SCHEMA_DIR=str(tmp_path / "none"))
+    (tmp_path / "bronch.yaml").write_text(
+        'title: Bronchoscopy\nversion: "1"\nsections: {findings: Findings}\n'
+        "fields:\n  lavage: {label: Lavage, type: boolean, section: findings}\nnote: '{{ title }}'\n"
+    )
+    services = services_in(tmp_path, ENDOSCRIBE_SCHEMA_DIR=str(tmp_path))
+    assert services.schemas.get("bronch").title == "Bronchoscopy"
+    assert services.schemas.get("col").title == "Colonoscopy"

@@ -1,0 +1,85 @@
+"""The environment, read once."""
+
+from pathlib import Path
+
+import pytest
+
+from endoscribe.errors import SettingsError
+from endoscribe.settings import Settings
+
+
+def read(**environ: str) -> Settings:
+    return Settings.from_environment(environ, env_file=None)
+
+
+def test_everything_has_a_default() -> None:
+    settings = read()
+    assert (settings.host, settings.port, settings.device, settings.language) == ("127.0.0.1", 7860, "auto", "en")
+    assert settings.uploads_dir == Path("web_app/uploads")
+    assert settings.results_dir == Path("web_app/results")
+
+
+def test_on_fly_data_lives_on_the_volume() -> None:
+    settings = read(FLY_APP_NAME="clinic")
+    assert settings.uploads_dir == Path("/data/uploads")
+    assert settings.results_dir == Path("/data/results")
+    assert settings.models_dir == Path("/data/models")
+
+
+def test_an_own_data_folder_wins() -> None:
+    assert read(FLY_APP_NAME="clinic", ENDOSCRIBE_DATA_DIR="/srv/scribe").models_dir == Path("/srv/scribe/models")
+
+
+@pytest.mark.parametrize(
+    ("environ", "extractor"),
+    [
+        ({}, "offline"),
+        ({"ANTHROPIC_API_KEY": ""}, "offline"),
+        ({"ANTHROPIC_API_KEY": "sk-x"}, "claude"),
+        ({"ANTHROPIC_API_KEY": "sk-x", "ENDOSCRIBE_EXTRACTOR": "offline"}, "offline"),
+        ({"ENDOSCRIBE_EXTRACTOR": "claude"}, "claude"),
+    ],
+)
+def test_claude_reads_where_there_is_a_key(environ: dict[str, str], extractor: str) -> None:
+    assert read(**environ).extractor_name == extractor
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(SettingsError, match="Did you mean ENDOSCRIBE_WHISPER_MODEL"):
+        read(ENDOSCRIBE_WISPER_MODEL="base")
+
+
+@pytest.mark.parametrize("environ", [{"PORT": "high"}, {"PORT": "0"}, {"ENDOSCRIBE_DEVICE": "tpu"}])
+def test_an_unusable_value_is_named_by_its_setting(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(environ))):
+        read(**environ)
+
+
+def test_no_value_is_ever_shown() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(ANTHROPIC_API_KEY="sk-canary-key", PORT="canary-port")
+    assert "canary" not in str(refused.value)
+    assert "canary" not in repr(read(ANTHROPIC_API_KEY="sk-canary-key"))
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8000\nENDOSCRIBE_LANGUAGE=de\n")
+    settings = Settings.from_environment({"PORT": "9000"}, tmp_path / ".env")
+    assert (settings.port, settings.language) == (9000, "de")
+
+
+def test_a_slip_in_the_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ENDOSCRIBE_HOTS=0.0.0.0\n")
+    with pytest.raises(SettingsError, match="Did you mean ENDOSCRIBE_HOST"):
+        Settings.from_environment({}, tmp_path / ".env")
+
+
+def test_every_setting_stands_in_the_example_file() -> None:
+    example = (Path(__file__).parent.parent / ".env.example").read_text()
+    for field in Settings.model_fields.values():
+        assert f"{field.alias}=" in example
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read().port = 1
