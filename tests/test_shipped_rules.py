@@ -56,6 +56,10 @@ GOOD: dict[str, tuple[Fields, Rows]] = {
 
 #: What must be changed in the good report for a check to fire; None takes a value away.
 FAULTS: dict[str, tuple[dict[str, Value | None], Rows]] = {
+    "CORE-06": ({"adverse_event": "none"}, {"sedation_drugs": [{"drug": "flumazenil"}]}),
+    "CORE-13": ({"sedation_level": "none"}, {"sedation_drugs": [{"drug": "midazolam", "dose": 2}]}),
+    "CORE-14": ({}, {"antithrombotics": [{"drug": "apixaban", "status": "held"}]}),
+    "CORE-17": ({"adverse_event": "bleeding"}, {}),
     "bbps_sum": ({"bbps_total": 7}, {}),
     "polyps_in_table": ({"polyp_count": 4}, {}),
     "COL-03": ({"bbps_right": 1, "bbps_total": 7}, {}),
