@@ -153,6 +153,27 @@ class TestRows:
         rows = read("eus", text)["lesions"]
         assert [(row["organ"], row["size_mm"]) for row in rows] == [("lymph_node", 14), ("lymph_node", 12)]
 
+    def test_sizes_told_in_a_list_are_rows(self) -> None:
+        rows = polyps("There were three polyps in the ascending colon, 3, 4 and 6 mm, removed by cold snare.")
+        assert [(row["segment"], row["size_mm"], row["method"], row["count"]) for row in rows] == [
+            ("ascending", 3, "cold_snare", 1),
+            ("ascending", 4, "cold_snare", 1),
+            ("ascending", 6, "cold_snare", 1),
+        ]
+
+    def test_what_is_said_of_both_holds_for_both(self) -> None:
+        text = (
+            "There were two polyps in the rectum. One was 3 mm and the other was 5 mm, both removed with cold forceps."
+        )
+        rows = polyps(text)
+        assert [(row["size_mm"], row["method"]) for row in rows] == [(3, "cold_forceps"), (5, "cold_forceps")]
+
+    def test_a_group_told_singly_is_counted_once(self) -> None:
+        text = (
+            "There were two polyps in the sigmoid, a 4 mm polyp removed by cold snare and a 12 mm polyp by hot snare."
+        )
+        assert read("col", text)["polyp_count"] == 2
+
     def test_another_one_is_of_the_same_kind(self) -> None:
         text = "There is a 6 mm cyst in the head of the pancreas. There's another one in the tail, 19 by 14 mm."
         first, second = read("eus", text)["lesions"]

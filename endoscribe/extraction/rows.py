@@ -303,13 +303,19 @@ class RowReader:
         while index < end:
             after = min(end, self.reading.clause_span(index)[1])
             today = self.listener.occasions[index].value in self.cues.time
-            if index == first or (today and self._within(self.cues.continues, index, after)):
+            if index == first or (today and self._speaks_on(row, index, after)):
                 row.tokens.update(range(index, after))
             elif self._ends_row(index, after):
                 break
             index = after
         if first <= row.anchor.first < end:
             row.own.update(range(first, min(end, self.reading.clause_span(row.anchor.first)[1])))
+
+    def _speaks_on(self, row: Row, first: int, after: int) -> bool:
+        if self._within(self.cues.continues, first, after):
+            return True
+        is_group = (row.count or 0) > 1
+        return is_group and any(self._begins_part(index) for index in range(first, min(first + 4, after)))
 
     def _ends_row(self, first: int, after: int) -> bool:
         """Two clauses in a row about something else end it."""
@@ -320,15 +326,35 @@ class RowReader:
 
     def _split_groups(self, rows: Sequence[Row]) -> list[Row]:
         split: list[Row] = []
-        for row in rows:
+        for index, row in enumerate(rows):
+            if self._is_told_singly(row, rows[index + 1 :]):
+                continue
             named = sum(other.group_of is row for other in rows)
             if named:
                 row.count = (row.count or 0) - named
                 split += [row] if row.count > 0 else []
                 continue
-            parts = self._parts(row) if (row.count or 0) > 1 else []
+            parts = (self._parts(row) or self._listed(row)) if (row.count or 0) > 1 else []
             split += parts or [row]
         return split
+
+    def _is_told_singly(self, group: Row, following: Sequence[Row]) -> bool:
+        """ "Two polyps in the sigmoid, a 4 mm polyp and a 6 mm polyp": the parts take the group's place."""
+        if (group.count or 0) < 2 or any(self._sizes(group)):
+            return False
+        end = self.reading.sentence_span(group.anchor.first)[1]
+        end = self.reading.sentence_span(end)[1] if end < len(self.reading.tokens) else end
+        parts = [row for row in following[: group.count] if row.anchor.first < end and any(self._sizes(row))]
+        if sum(row.count or 0 for row in parts) != group.count:
+            return False
+        for row in parts:
+            row.group_of = group
+        return True
+
+    def _sizes(self, row: Row) -> Iterator[Mention]:
+        for column in self.table.columns.values():
+            if column.type == "number":
+                yield from (mention for mention in self.mentions[column.id] if mention.at in row.tokens)
 
     def _parts(self, row: Row) -> list[Row]:
         """ "Two nodes, the first 14 mm, the second 12 mm": a row for each part that says something of its own."""
@@ -346,8 +372,39 @@ class RowReader:
                 parts.append(part)
         if not 2 <= len(parts) <= (row.count or 0):
             return []
-        row.tokens -= set().union(*(part.tokens for part in parts))
+        shared = self._said_of_all(parts)
+        row.tokens = (row.tokens - set().union(*(part.tokens for part in parts))) | shared
+        for part in parts:
+            part.tokens -= shared
         return parts
+
+    def _said_of_all(self, parts: Sequence[Row]) -> set[int]:
+        """ "the first is 3 mm, the second 5 mm, both removed by snare": what follows "both" holds for every part."""
+        shared: set[int] = set()
+        for index in (index for part in parts for index in part.tokens):
+            if self.reading.tokens[index].text in ("both", "all", "each"):
+                shared.update(range(index, self.reading.clause_span(index)[1]))
+        return shared & set().union(*(part.tokens for part in parts))
+
+    def _listed(self, row: Row) -> list[Row]:
+        """ "Three polyps, 3, 4 and 6 mm": a row for each size, as many as the group counts."""
+        tokens, count = self.reading.tokens, row.count or 0
+        for column in self.table.columns.values():
+            for last in (m for m in self.mentions[column.id] if m.at in row.tokens and m.at > row.anchor.first):
+                places = _list_ending_at(tokens, last.at)
+                quantity = tokens[last.at].quantity
+                if column.type == "number" and len(places) == count and quantity and quantity.kind == "single":
+                    scale = float(last.value) / quantity.numbers[0] if isinstance(last.value, int | float) else 1
+                    return [self._part_of_size(row, column, place, scale) for place in places]
+        return []
+
+    def _part_of_size(self, group: Row, column: FieldSchema, place: int, scale: float) -> Row:
+        token = self.reading.tokens[place]
+        number = scale * (token.quantity.numbers[0] if token.quantity else float(token.text))
+        part = Row(group.anchor, place, 1, group.first, {place}, {place}, count_quote=(place, place + 1))
+        part.group_of = group
+        part.values[column.id] = Mention(int(number) if number.is_integer() else number, place, place + 1, place)
+        return part
 
     def _begins_part(self, index: int) -> bool:
         tokens = self.reading.tokens
@@ -359,7 +416,7 @@ class RowReader:
 
     def _fill(self, row: Row) -> None:
         for column in self.table.columns.values():
-            if column.id == self.cues.count:
+            if column.id == self.cues.count or column.id in row.values:
                 continue
             mention = self._own_or_carried(column, row)
             if mention is not None and self._fits_row(column, row) and _belongs(column, mention, row):
@@ -466,6 +523,22 @@ def _count(tokens: Sequence[Token], first: int, anchor: Match) -> tuple[int | No
         if said in ("a", "an", "another") and not plural:
             return 1, index
     return (None, None) if plural else (1, anchor.first)
+
+
+def _list_ending_at(tokens: Sequence[Token], last: int) -> list[int]:
+    """The places of the numbers in "3, 4 and 6 mm", given the last one's."""
+    places = [last]
+    index = last - 1
+    while index > 0 and tokens[index].text in (",", "and"):
+        while tokens[index].text in (",", "and"):
+            index -= 1
+        quantity = tokens[index].quantity
+        single = quantity is not None and quantity.kind == "single"
+        if not (single or tokens[index].text.replace(".", "").isdigit()):
+            break
+        places.insert(0, index)
+        index -= 1
+    return places
 
 
 def _of_another(tokens: Sequence[Token], first: int) -> bool:

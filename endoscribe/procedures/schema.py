@@ -3,7 +3,7 @@
 A schema is data: everything that tells a colonoscopy from an ERCP stands in `procedure_schemas/`, nothing in code.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,12 @@ class Term(_Part):
         if value is None:
             return {}
         return {"spoken": value} if isinstance(value, str | list) else value
+
+    @model_validator(mode="after")
+    def _phrases_compile(self) -> Self:
+        for phrase in (*self.spoken, *self.misheard, *self.short):
+            compile_phrase(phrase)
+        return self
 
 
 #: `before` the examination began; `past`; what is `former` ("the previously placed stent"); `today`; a `plan`.
@@ -313,6 +319,23 @@ class ProcedureSchema(_Part):
                 raise ValueError(f"examples: {cell.field}: columns have a row, other fields have none")
         return self
 
+    @model_validator(mode="after")
+    def _cues_name_what_there_is(self) -> Self:
+        for phrase in (phrase for topic in self.topics.values() for phrase in topic):
+            compile_phrase(phrase)
+        for target, field in self.targets():
+            cues = field.cues or Cues()
+            _require(target, (*cues.about, *cues.not_about, *cues.normal), self.topics, "topic")
+            _require(target, (cues.count_of,) if cues.count_of else (), self.tables, "table")
+            if "." in target:
+                _require(target, cues.only_if, self.tables[target.split(".")[0]].columns, "column")
+        for table in self.tables.values():
+            if table.cues:
+                named = (*table.cues.merge, *table.cues.apart, *table.cues.alike)
+                count = (table.cues.count,) if table.cues.count else ()
+                _require(table.id, (*named, *count), table.columns, "column")
+        return self
+
     def targets(self) -> Iterator[tuple[str, FieldSchema]]:
         """Every place that a claim can fill: `bbps_right`, `polyps.size_mm`, in reading order."""
         yield from self.fields.items()
@@ -339,6 +362,14 @@ class ProcedureSchema(_Part):
     @cached_property
     def target_index(self) -> Mapping[str, FieldSchema]:
         return dict(self.targets())
+
+
+def _require(where: str, names: Iterable[str], known: Mapping[str, object], kind: str) -> None:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"cues of {where}: there is no {kind} {name!r}{hint}")
 
 
 class SchemaLibrary:
@@ -449,6 +480,7 @@ def _allowed_keys(location: Location) -> list[str]:
     kinds: dict[str, type[BaseModel]] = {
         "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived,
         "checks": Check, "references": Reference, "values": Term, "codes": Code,
+        "cues": Cues, "course": Course,
     }  # fmt: skip
     for part in location[:-1]:
         model = kinds.get(str(part), model)
