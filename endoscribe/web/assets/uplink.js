@@ -169,7 +169,6 @@ export class Uplink {
   }
 
   receive(message) {
-    this.waitingSince = null;
     if (message.type === 'welcome') this.welcomed(message);
     else if (message.type === 'ack') this.forget(message.samples);
     else if (message.type === 'live') this.words = message.from_word + message.committed.length;
@@ -182,6 +181,7 @@ export class Uplink {
 
   welcomed(message) {
     this.session = message.session;
+    this.waitingSince = null;
     this.everOpened = true;
     this.failures = 0;
     this.wait = FIRST_WAIT_MS;
@@ -193,6 +193,7 @@ export class Uplink {
   }
 
   forget(samples) {
+    if (samples > this.saved) this.waitingSince = null;
     this.saved = Math.max(this.saved, samples);
     while (this.pending.length && this.pending[0].end <= samples) this.pending.shift();
     this.onChange();
