@@ -215,7 +215,7 @@ class RowReader:
         if phrase.opens or self.cues.known:
             return True
         if phrase.definite:
-            return self._differs(anchor, rows[-1] if rows else None)
+            return all(self._differs(anchor, row) for row in rows) if rows else self._differs(anchor, None)
         return not rows or self._describes(anchor, phrase)
 
     def _is_predicate(self, phrase: NounPhrase) -> bool:
@@ -237,7 +237,12 @@ class RowReader:
         best: tuple[int, bool] | None = None
         for phrases, wanted in ((self.cues.needs, True), (self.cues.unless, False)):
             for match in self.reading.find(phrases):
-                if first <= match.first < after and (best is None or _distance(match, phrase, anchor) < best[0]):
+                today = self.listener.occasions[match.first].value != "former"
+                if (
+                    today
+                    and first <= match.first < after
+                    and (best is None or _distance(match, phrase, anchor) < best[0])
+                ):
                     best = (_distance(match, phrase, anchor), wanted)
         return best is not None and best[1]
 
@@ -507,6 +512,7 @@ def _ends_phrase(tokens: Sequence[Token], index: int) -> bool:
     joins = said in ("to", "by", "and", "of") and (
         tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None
     )
+    joins = joins or (said in ("placed", "inserted") and tokens[index - 1].text in ("previously", "recently"))
     return said in _PHRASE_ENDS and not joins
 
 
