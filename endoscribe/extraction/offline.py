@@ -6,9 +6,10 @@ Deterministic, and silent where it is not sure. Knows no procedure: what to list
 from collections.abc import Iterator
 
 from endoscribe.extraction.claims import Claim, OnClaims, Value
+from endoscribe.extraction.groups import Row
 from endoscribe.extraction.mentions import Listener, pick
 from endoscribe.extraction.reading import Reading
-from endoscribe.extraction.rows import Row, RowReader
+from endoscribe.extraction.rows import RowReader
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.transcript import Transcript
 

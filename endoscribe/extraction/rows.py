@@ -4,119 +4,27 @@ A row is opened by an anchor ("a polyp", "another lesion", "two stents"); "the p
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from endoscribe.extraction.assertion import Assertion, assertion
 from endoscribe.extraction.claims import Value
+from endoscribe.extraction.groups import Groups, Row
 from endoscribe.extraction.mentions import Listener, Mention, pick
-from endoscribe.extraction.reading import Match, Token
+from endoscribe.extraction.noun_phrases import DETERMINERS, NounPhrase, distance, noun_phrase, stands_for_a_place
+from endoscribe.extraction.reading import Match
 from endoscribe.procedures.schema import FieldSchema, RowCues, TableSchema
 
-_INDEFINITE = frozenset(
-    {"a", "an", "another", "1", "additional", "second", "third", "fourth", "fifth", "sixth", "next", "new", "first"}
-)
-_DEFINITE = frozenset(
-    {
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "it",
-        "its",
-        "all",
-        "both",
-        "each",
-        "said",
-        "previous",
-        "same",
-        "every",
-        "largest",
-        "any",
-        "his",
-        "her",
-    }
-)
-_UNCOUNTED = frozenset({
-    "few", "several", "multiple", "many", "numerous", "some", "scattered", "various", "countless",
+_PLACE_WORDS = frozenset({
+    "in", "at", "within", "from", "near", "of", "on", "into", "across", "to", "through", "encasing", "involving",
+    "occupying", "replacing",
 })  # fmt: skip
-#: A noun phrase begins after one of these.
-_PHRASE_ENDS = frozenset({
-    ".", "|", "and", "is", "see", "saw", "there", "of", "in", "at", "on", "with", "for", "to", "from", "i", "we",
-    "as", "near", "found", "noted", "have", "has", "had", "am", "placed", "removed", "identified", "notice",
-    "noticed", "note", "find", "or", "but", "by", "into", "through", "using", "per", "also", "then", "now", "here",
-    "removing", "inserting", "placing", "deploying", "after", "before", "during", "remove", "place", "insert",
-    "inserted", "deployed", "shows", "showed", "reveals", "revealed", "resected", "seeing", "seen", "visualize",
-    "visualized", "took", "take", "taking", "obtained", "including", "not", "no", "without", "can", "which", "that",
-    "was", "measuring",
-})  # fmt: skip
-_PLACE_WORDS = frozenset(
-    {
-        "in",
-        "at",
-        "within",
-        "from",
-        "near",
-        "of",
-        "on",
-        "into",
-        "across",
-        "to",
-        "through",
-        "encasing",
-        "involving",
-        "occupying",
-        "replacing",
-    }
-)
 #: Things of the open row's kind that are not named again.
 _AGAIN = ("another 1", "second|third|fourth|further 1", "1 more")
-_DETERMINERS = frozenset({"a", "an", "another", "the", "this", "that", "these", "those"})
 _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
-_BEFORE_COUNT = frozenset({"a", "the", "of", "another", "these", "total", "additional", "other", ","})
-_MOST_MODIFIERS = 16
-MOST_IN_GROUP = 50
 #: "the old stent, partially occluded, was grasped and removed": words to the verb.
 VERB_REACH = 14
 #: "There is another polyp. It is in the cecum.": words from the thing to a place named later.
 PLACE_REACH = 15
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining")
-_PART_FOLLOWS = frozenset(
-    {"is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed", "was"}
-)
-
-
-@dataclass
-class Row:
-    """A row in the making: its anchor and the tokens that speak of it."""
-
-    anchor: Match
-    phrase_first: int
-    count: int | None
-    first: int = 0  # of all tokens that speak of it
-    tokens: set[int] = field(default_factory=set)
-    own: set[int] = field(default_factory=set)  # the anchor's own clause and noun phrase
-    values: dict[str, Mention] = field(default_factory=dict)
-    count_quote: tuple[int, int] | None = None
-    group_of: "Row | None" = None
-    like: "Row | None" = None  # the row before "another one"
-    provisional: bool = True
-
-    def forget(self) -> None:
-        """Drop the tokens that were only supposed to be the row's."""
-        self.own, self.tokens, self.provisional = set(), set(), False
-
-
-@dataclass(frozen=True, slots=True)
-class NounPhrase:
-    """The words around an anchor: "the 5 mm sessile polyp"."""
-
-    first: int
-    definite: bool
-    opens: bool  # says by itself that it is a new thing
-    count: int | None
-    count_at: int | None
 
 
 class RowReader:
@@ -127,12 +35,13 @@ class RowReader:
         self.reading = listener.reading
         tokens = self.reading.tokens
         again = self.reading.find(_AGAIN)
-        self._again = [match for match in again if not (match.first and tokens[match.first - 1].text in _DETERMINERS)]
+        self._again = [match for match in again if not (match.first and tokens[match.first - 1].text in DETERMINERS)]
         self.mentions = {column.id: listener.mentions(column) for column in table.columns.values()}
+        self.groups = Groups(self.reading, table, self.mentions)
 
     def rows(self) -> list[Row]:
         """The rows in the order in which they were dictated, their columns filled."""
-        rows = self._split_groups(self._collect())
+        rows = self.groups.split(self._collect())
         for row in rows:
             self._fill(row)
         return self._merged([row for row in rows if row.values or row.count])
@@ -144,7 +53,7 @@ class RowReader:
         rows: list[Row] = []
         starts: list[tuple[int, int]] = []  # (first token of its stretch, index of the row it speaks of)
         for anchor in self._anchors():
-            phrase = self._noun_phrase(anchor)
+            phrase = noun_phrase(self.reading, anchor)
             if self._opens_row(anchor, phrase, rows):
                 rows.append(self._opened(anchor, phrase, rows))
                 if phrase.count_at is not None:
@@ -192,19 +101,6 @@ class RowReader:
         end = self.reading.clause_span(again.first)[1]
         return any(again.first <= match.first < end for match in named)
 
-    def _noun_phrase(self, anchor: Match) -> NounPhrase:
-        tokens = self.reading.tokens
-        clause_first = self.reading.clause_span(anchor.first)[0]
-        first = anchor.first
-        while first > max(clause_first, anchor.first - _MOST_MODIFIERS) and not _ends_phrase(tokens, first - 1):
-            first -= 1
-        first = next((i for i in range(anchor.first - 1, first, -1) if tokens[i].text in _DETERMINERS), first)
-        words = [token.text for token in tokens[first : anchor.first]]
-        definite = any(word in _DEFINITE for word in words)
-        count, at = _count(tokens, first, anchor)
-        opens = not definite and (any(word in _INDEFINITE for word in words) or (at or anchor.first) < anchor.first)
-        return NounPhrase(first, definite, opens, count, at)
-
     def _opens_row(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> bool:
         if not self._may_open(anchor, phrase):
             return False
@@ -226,7 +122,7 @@ class RowReader:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
         if not self._refers(anchor) or not self._is_done(anchor, phrase):
             return False
-        return not _of_another(self.reading.tokens, phrase.first)
+        return not stands_for_a_place(self.reading.tokens, phrase.first)
 
     def _is_done(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the verb nearest to the thing is one of `needs`: "placed", not "removed"."""
@@ -241,9 +137,9 @@ class RowReader:
                 if (
                     today
                     and first <= match.first < after
-                    and (best is None or _distance(match, phrase, anchor) < best[0])
+                    and (best is None or distance(match, phrase, anchor) < best[0])
                 ):
-                    best = (_distance(match, phrase, anchor), wanted)
+                    best = (distance(match, phrase, anchor), wanted)
         return best is not None and best[1]
 
     def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
@@ -320,102 +216,12 @@ class RowReader:
         if self._within(self.cues.continues, first, after):
             return True
         is_group = (row.count or 0) > 1
-        return is_group and any(self._begins_part(index) for index in range(first, min(first + 4, after)))
+        return is_group and any(self.groups.begins_part(index) for index in range(first, min(first + 4, after)))
 
     def _ends_row(self, first: int, after: int) -> bool:
         """Two clauses in a row about something else end it."""
         following = self.reading.clause_span(after)[1] if after < len(self.reading.tokens) else after
         return not self._within(self.cues.continues, after, following) and after - first > 3
-
-    # --- groups ---
-
-    def _split_groups(self, rows: Sequence[Row]) -> list[Row]:
-        split: list[Row] = []
-        for index, row in enumerate(rows):
-            if self._is_told_singly(row, rows[index + 1 :]):
-                continue
-            named = sum(other.group_of is row for other in rows)
-            if named:
-                row.count = (row.count or 0) - named
-                split += [row] if row.count > 0 else []
-                continue
-            parts = (self._parts(row) or self._listed(row)) if (row.count or 0) > 1 else []
-            split += parts or [row]
-        return split
-
-    def _is_told_singly(self, group: Row, following: Sequence[Row]) -> bool:
-        """ "Two polyps in the sigmoid, a 4 mm polyp and a 6 mm polyp": the parts take the group's place."""
-        if (group.count or 0) < 2 or any(self._sizes(group)):
-            return False
-        end = self.reading.sentence_span(group.anchor.first)[1]
-        end = self.reading.sentence_span(end)[1] if end < len(self.reading.tokens) else end
-        parts = [row for row in following[: group.count] if row.anchor.first < end and any(self._sizes(row))]
-        if sum(row.count or 0 for row in parts) != group.count:
-            return False
-        for row in parts:
-            row.group_of = group
-        return True
-
-    def _sizes(self, row: Row) -> Iterator[Mention]:
-        for column in self.table.columns.values():
-            if column.type == "number":
-                yield from (mention for mention in self.mentions[column.id] if mention.at in row.tokens)
-
-    def _parts(self, row: Row) -> list[Row]:
-        """ "Two nodes, the first 14 mm, the second 12 mm": a row for each part that says something of its own."""
-        tokens = self.reading.tokens
-        inside = sorted(index for index in row.tokens if index >= row.anchor.after)
-        begins = [index for index in inside if self._begins_part(index)]
-        parts = []
-        for k, begin in enumerate(begins):
-            end = begins[k + 1] if k + 1 < len(begins) else inside[-1] + 1
-            inner = {i for i in inside if begin <= i < end}
-            part = Row(row.anchor, begin, 1, begin, inner, group_of=row)
-            part.own = set(part.tokens)
-            part.count_quote = (begin, min(begin + 2, len(tokens)))
-            if any(m.at in part.tokens for found in self.mentions.values() for m in found):
-                parts.append(part)
-        if not 2 <= len(parts) <= (row.count or 0):
-            return []
-        shared = self._said_of_all(parts)
-        row.tokens = (row.tokens - set().union(*(part.tokens for part in parts))) | shared
-        for part in parts:
-            part.tokens -= shared
-        return parts
-
-    def _said_of_all(self, parts: Sequence[Row]) -> set[int]:
-        """ "the first is 3 mm, the second 5 mm, both removed by snare": what follows "both" holds for every part."""
-        shared: set[int] = set()
-        for index in (index for part in parts for index in part.tokens):
-            if self.reading.tokens[index].text in ("both", "all", "each"):
-                shared.update(range(index, self.reading.clause_span(index)[1]))
-        return shared & set().union(*(part.tokens for part in parts))
-
-    def _listed(self, row: Row) -> list[Row]:
-        """ "Three polyps, 3, 4 and 6 mm": a row for each size, as many as the group counts."""
-        tokens, count = self.reading.tokens, row.count or 0
-        for column in self.table.columns.values():
-            for last in (m for m in self.mentions[column.id] if m.at in row.tokens and m.at > row.anchor.first):
-                places = _list_ending_at(tokens, last.at)
-                quantity = tokens[last.at].quantity
-                if column.type == "number" and len(places) == count and quantity and quantity.kind == "single":
-                    scale = float(last.value) / quantity.numbers[0] if isinstance(last.value, int | float) else 1
-                    return [self._part_of_size(row, column, place, scale) for place in places]
-        return []
-
-    def _part_of_size(self, group: Row, column: FieldSchema, place: int, scale: float) -> Row:
-        token = self.reading.tokens[place]
-        number = scale * (token.quantity.numbers[0] if token.quantity else float(token.text))
-        part = Row(group.anchor, place, 1, group.first, {place}, {place}, count_quote=(place, place + 1))
-        part.group_of = group
-        part.values[column.id] = Mention(int(number) if number.is_integer() else number, place, place + 1, place)
-        return part
-
-    def _begins_part(self, index: int) -> bool:
-        tokens = self.reading.tokens
-        if tokens[index].text not in _ORDINALS or index + 1 >= len(tokens):
-            return False
-        return tokens[index + 1].text in _PART_FOLLOWS or tokens[index + 1].quantity is not None
 
     # --- columns ---
 
@@ -496,60 +302,3 @@ def _belongs(column: FieldSchema, mention: Mention, row: Row) -> bool:
     if column.cues is None or column.cues.part in ("low", "first", "largest"):
         return True
     return any(other.at == mention.at for other in row.values.values())
-
-
-def _distance(verb: Match, phrase: NounPhrase, anchor: Match) -> int:
-    """Words between a verb and a noun phrase, whichever comes first; 0 within it ("the previously placed stent")."""
-    if verb.first >= anchor.after:
-        return verb.first - anchor.after
-    return max(0, phrase.first - verb.after) + 1
-
-
-def _ends_phrase(tokens: Sequence[Token], index: int) -> bool:
-    said = tokens[index].text
-    if said == ",":
-        return not (tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None)
-    joins = said in ("to", "by", "and", "of") and (
-        tokens[index - 1].text.isdigit() or tokens[index - 1].quantity is not None
-    )
-    joins = joins or (said in ("placed", "inserted") and tokens[index - 1].text in ("previously", "recently"))
-    return said in _PHRASE_ENDS and not joins
-
-
-def _count(tokens: Sequence[Token], first: int, anchor: Match) -> tuple[int | None, int | None]:
-    """How many a noun phrase speaks of, and the token that says so: "two", "a", or the noun's own number."""
-    plural = tokens[anchor.after - 1].text.endswith("s")
-    for index in range(first, anchor.first):
-        said = tokens[index].text
-        if said in _UNCOUNTED:
-            return None, None
-        plain_number = said.isdigit() and 0 < int(said) <= MOST_IN_GROUP and tokens[index].quantity is None
-        if plain_number and (index == first or plural or tokens[index - 1].text in _BEFORE_COUNT):
-            return int(said), index
-        if said in ("a", "an", "another") and not plural:
-            return 1, index
-    return (None, None) if plural else (1, anchor.first)
-
-
-def _list_ending_at(tokens: Sequence[Token], last: int) -> list[int]:
-    """The places of the numbers in "3, 4 and 6 mm", given the last one's."""
-    places = [last]
-    index = last - 1
-    while index > 0 and tokens[index].text in (",", "and"):
-        while tokens[index].text in (",", "and"):
-            index -= 1
-        quantity = tokens[index].quantity
-        single = quantity is not None and quantity.kind == "single"
-        if not (single or tokens[index].text.replace(".", "").isdigit()):
-            break
-        places.insert(0, index)
-        index -= 1
-    return places
-
-
-def _of_another(tokens: Sequence[Token], first: int) -> bool:
-    """ "near the first polyp", "same jar as previous polyp": the noun only says where."""
-    before = tokens[first - 1].text if first else ""
-    return before in ("near", "as", "from", "beside", "adjacent") or (
-        before == "to" and tokens[first - 2].text in ("adjacent", "next", "distal", "proximal", "close", "opposite")
-    )
