@@ -155,10 +155,10 @@ class TestRows:
 
     def test_sizes_told_in_a_list_are_rows(self) -> None:
         rows = polyps("There were three polyps in the ascending colon, 3, 4 and 6 mm, removed by cold snare.")
-        assert [(row["segment"], row["size_mm"], row["method"], row["count"]) for row in rows] == [
-            ("ascending", 3, "cold_snare", 1),
-            ("ascending", 4, "cold_snare", 1),
-            ("ascending", 6, "cold_snare", 1),
+        assert [(row["segment"], row["size_mm"], row["method"]) for row in rows] == [
+            ("ascending", 3, "cold_snare"),
+            ("ascending", 4, "cold_snare"),
+            ("ascending", 6, "cold_snare"),
         ]
 
     def test_what_is_said_of_both_holds_for_both(self) -> None:

@@ -119,8 +119,7 @@ class Groups:
     def _part_of_size(self, group: Row, column: FieldSchema, place: int, scale: float) -> Row:
         token = self.reading.tokens[place]
         number = scale * (token.quantity.numbers[0] if token.quantity else float(token.text))
-        part = Row(group.anchor, place, 1, group.first, {place}, {place}, count_quote=(place, place + 1))
-        part.group_of = group
+        part = Row(group.anchor, place, 1, group.first, {place}, {place}, group_of=group)
         part.values[column.id] = Mention(int(number) if number.is_integer() else number, place, place + 1, place)
         return part
 

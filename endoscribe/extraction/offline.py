@@ -78,7 +78,9 @@ class _Extraction:
     def _cells(self, table: TableSchema, row: Row, index: int) -> Iterator[Claim]:
         count_column = table.cues.count if table.cues else None
         for column in table.columns.values():
-            if column.id == count_column and row.count is not None:
+            if column.id == count_column:
+                if row.count is None or (row.group_of and not row.count_quote):
+                    continue  # told by its size alone: no words say "one"
                 first, after = row.count_quote or (row.anchor.first, row.anchor.after)
                 yield self._claim(f"{table.id}.{column.id}", row.count, first, after, index)
             elif column.id in row.values:

@@ -57,7 +57,7 @@ class RowReader:
             if self._opens_row(anchor, phrase, rows):
                 rows.append(self._opened(anchor, phrase, rows))
                 if phrase.count_at is not None:
-                    rows[-1].count_quote = (phrase.count_at, anchor.after)
+                    rows[-1].count_quote = (phrase.count_at, min(phrase.count_at + 2, anchor.after))
                 starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
             elif rows and self._refers(anchor):
                 starts.append((self._stretch_start(phrase, starts), self._meant(anchor, rows)))

@@ -17,6 +17,7 @@ from endoscribe.extraction.quantities import CONVERSIONS, SCHEMA_UNITS, SPOKEN_U
 from endoscribe.extraction.quotes import NEGATIONS
 from endoscribe.extraction.values import plain_phrase, sure_phrases, term_phrases
 from endoscribe.procedures.expressions import Value
+from endoscribe.procedures.phrases import compile_phrase
 from endoscribe.procedures.schema import FieldSchema
 from endoscribe.procedures.wording import PlainWord, plain_words
 
@@ -255,6 +256,9 @@ def _speaks_of(field: FieldSchema, said: _Said) -> bool:
 
     A speaker names the organ and then says "normal" a sentence later: the topic is looked for further back.
     """
+    quoted = " ".join(said.texts)
+    if field.cues and any(compile_phrase(phrase).pattern.search(quoted) for phrase in field.cues.said):
+        return True
     topic = _topic_words(field)
     around = said.all[max(0, said.first - TOPIC_WORDS_BEFORE) : said.after + TOPIC_WORDS_AFTER]
     heard = {word for word in around if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS}
