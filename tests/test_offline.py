@@ -260,6 +260,25 @@ class TestNumbers:
         assert "balloon_dilation_mm" not in read("ercp", "A 12 mm stone extraction balloon was used.")
 
 
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ("Today is the 17th of September, 2024.", "2024-09-17"),
+        ("Today is September 3rd 2025 and we are in the endoscopy suite.", "2025-09-03"),
+        ("Today is the second of January, 2025.", "2025-01-02"),
+    ],
+)
+def test_dates(said: str, day: str) -> None:
+    assert read("eus", said)["procedure_date"] == day
+
+
+@pytest.mark.parametrize(
+    "said", ["Today is the 31st of February 2025.", "Today is Monday.", "Her last one was in May 2020."]
+)
+def test_incomplete_or_impossible_dates_are_none(said: str) -> None:
+    assert "procedure_date" not in read("eus", said)
+
+
 def test_a_normal_colon_has_no_polyps_and_silence_has_no_count() -> None:
     assert read("col", "The rest of the colon was normal.")["polyp_count"] == 0
     assert "polyp_count" not in read("col", "The cecum was reached.")

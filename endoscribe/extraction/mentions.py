@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import takewhile
 
 from endoscribe.extraction.assertion import Assertion, assertion
+from endoscribe.extraction.calendar import spoken_date
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.occasion import occasions
 from endoscribe.extraction.quantities import SCHEMA_UNITS
@@ -36,6 +37,7 @@ TOPIC_BEHIND = 8
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 MOST_TEXT_WORDS = 40
+DATE_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Listener:
             found = self._terms(field)
         elif field.type in ("integer", "number"):
             found = self._numbers(field)
+        elif field.type == "date":
+            found = self._dates(field.cues)
         else:
             found = self._texts(field.cues)
         return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)), field)
@@ -309,6 +313,15 @@ class Listener:
             if stop > match.after and self.counts_in(cues, match.first):
                 words, _ = self.reading.quote(match.after, stop)
                 yield Mention(words.strip(), match.after, stop, match.first)
+
+    def _dates(self, cues: Cues) -> Iterator[Mention]:
+        """Dates with a day, a month's name and a year, right after one of the phrases."""
+        for match in self.reading.find(cues.said):
+            if self.counts_in(cues, match.first):
+                words = [token.text for token in self.reading.tokens[match.after : match.after + DATE_WORDS]]
+                said, length = spoken_date(words)
+                if said:
+                    yield Mention(said.isoformat(), match.first, match.after + length, match.first)
 
     # --- corrections ---
 
