@@ -66,6 +66,13 @@ class TestNegation:
         assert read("col", "No pathology was seen on retroflexion.")["retroflexion_rectum"] is True
         assert read("col", "Retroflexion was not performed.")["retroflexion_rectum"] is False
 
+    def test_a_denied_success_is_a_failure(self) -> None:
+        found = read("ercp", "We could not cannulate the bile duct despite multiple attempts.")
+        assert found["cannulation_bile"] == "failed"
+
+    def test_what_is_only_possible_is_no_row(self) -> None:
+        assert polyps("There is a possible polyp in the rectum.") == []
+
     def test_silence_is_not_no(self) -> None:
         assert "hemorrhoids" not in read("col", "The cecum was reached and the prep was good.")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 
-from endoscribe.extraction.assertion import Assertion, assertion
+from endoscribe.extraction.assertion import NEGATORS, Assertion, assertion
 from endoscribe.extraction.calendar import spoken_date
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.occasion import occasions
@@ -233,6 +233,9 @@ class Listener:
         return [mention for mention in found if not any(_inside(mention, other) for other in found)]
 
     def _holds(self, match: Match) -> bool:
+        """Whether a value is meant as it is said; a phrase that itself begins with "no" cannot be denied once more."""
+        if self.reading.tokens[match.first].text in NEGATORS:
+            return True
         return assertion(self.reading, match)[0] in (Assertion.STATED, Assertion.UNSURE)
 
     def _beside_name(self, field: FieldSchema, cues: Cues) -> Iterator[Mention]:

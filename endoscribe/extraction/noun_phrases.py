@@ -12,6 +12,7 @@ _DEFINITE = frozenset({
     "the", "this", "that", "these", "those", "it", "its", "all", "both", "each", "said", "previous", "same",
     "every", "largest", "any", "his", "her",
 })  # fmt: skip
+_DOUBTFUL = frozenset({"possible", "possibly", "questionable", "query", "potential", "probable"})
 _UNCOUNTED = frozenset({
     "few", "several", "multiple", "many", "numerous", "some", "scattered", "various", "countless",
 })  # fmt: skip
@@ -37,6 +38,7 @@ class NounPhrase:
 
     first: int
     definite: bool
+    doubtful: bool  # "a possible polyp"
     opens: bool  # says by itself that it is a new thing
     count: int | None
     count_at: int | None
@@ -54,7 +56,7 @@ def noun_phrase(reading: Reading, anchor: Match) -> NounPhrase:
     definite = any(word in _DEFINITE for word in words)
     count, at = _count(tokens, first, anchor)
     opens = not definite and (any(word in _INDEFINITE for word in words) or (at or anchor.first) < anchor.first)
-    return NounPhrase(first, definite, opens, count, at)
+    return NounPhrase(first, definite, bool(_DOUBTFUL & set(words)), opens, count, at)
 
 
 def stands_for_a_place(tokens: Sequence[Token], first: int) -> bool:

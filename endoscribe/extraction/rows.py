@@ -120,7 +120,7 @@ class RowReader:
 
     def _may_open(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
-        if not self._refers(anchor) or not self._is_done(anchor, phrase):
+        if phrase.doubtful or not self._refers(anchor) or not self._is_done(anchor, phrase):
             return False
         return not stands_for_a_place(self.reading.tokens, phrase.first)
 

@@ -3,7 +3,7 @@
     polyp|lesion            either word
     diverticul*             any word that begins so
     main (pancreatic) duct  a word that may be missing
-    cecum ... reached       up to eight words in between, within one clause
+    cecum ... reached       up to eight words in between, within one clause, none of them a negation
     <number>                a number, with or without its unit
     <measure>               a number with its unit
     <other>                 a number that is not the one meant
@@ -21,7 +21,8 @@ from endoscribe.procedures.wording import plain_words
 #: Between two words of a phrase these count for nothing.
 SKIPPED = "a|an|the|this|that|these|those|our|,"
 JOINT = rf" (?:(?:{SKIPPED}) )*"
-GAP = r" (?:[^ .|]+ ){0,8}?"
+#: What `...` passes over: no end of a clause, and no word that turns the meaning round.
+GAP = r" (?:(?!(?:not|no|never|without|unable|failed|unsuccessful|neither) )[^ .|]+ ){0,8}?"
 NUMBERS = {
     "<number>": r"(@[a-z]+\d+|\d+(?:\.\d+)?)",
     "<measure>": r"(@[a-z]+\d+)",
