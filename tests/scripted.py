@@ -115,19 +115,22 @@ class ScriptedScheduler:
 
 
 class Server:
-    """The real app on a folder, with a scripted engine."""
+    """The real app on a folder, with a scripted engine; `has_page` where a test needs it: it takes a second."""
 
-    def __init__(self, folder: Path, scheduler: ScriptedScheduler | None = None, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, scheduler: ScriptedScheduler | None = None, *, has_page: bool = False, **settings: str
+    ) -> None:
         environ = {"ENDOSCRIBE_DATA_DIR": str(folder), "ENDOSCRIBE_EXTRACTOR": "offline", **settings}
         self.services = Services(Settings.from_environment(environ, None))
         self.scheduler = scheduler
-        self.client = TestClient(asyncio.run(self._build()), "http://testserver")
+        self.client = TestClient(asyncio.run(self._build(has_page=has_page)), "http://testserver")
 
-    async def _build(self) -> FastAPI:
+    async def _build(self, *, has_page: bool) -> FastAPI:
         """Gradio is imported and used inside an event loop; otherwise it makes some and never closes them."""
-        from endoscribe.web.routes import create_app
+        from endoscribe.web.routes import create_api, create_app
 
-        return create_app(self.services, self._start)
+        create = create_app if has_page else create_api
+        return create(self.services, self._start)
 
     def _start(self) -> None:
         if self.scheduler:

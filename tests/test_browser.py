@@ -364,6 +364,8 @@ def test_the_page_fits_a_phone(browser: Browser, app: App) -> None:
         visitor.sees("#live-text .committed", "This is a screening colonoscopy.")
         visitor.click("#submit")
         visitor.sees("#status", "Draft report ready")
+        visitor.click("#earlier button")
+        expect(visitor.page.locator("#history button").first).to_be_visible()
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -285,12 +285,12 @@ class Recording:
         self._preview_if_due()
 
     def _preview_if_due(self) -> None:
-        if len(self._live.committed) != self._previewed_words and not self._stopped:
+        if len(self._live.committed) != self._previewed_words and self._final is None:
             self._run("preview", self._preview_committed())
 
     async def _preview_committed(self) -> None:
         """Fill the table from the committed words, off the event loop, until there are no new ones."""
-        while len(self._live.committed) != self._previewed_words and not self._stopped:
+        while len(self._live.committed) != self._previewed_words and self._final is None:
             words, schema = self._live.committed, self._schema
             number = self._preview.number + 1 if self._preview else 1
             try:

@@ -30,25 +30,7 @@ log = logging.getLogger(__name__)
 
 def create_app(services: Services, on_start: Callable[[], None] = lambda: None) -> FastAPI:
     """Everything that is served; `on_start` is called when the server is about to answer."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(services.sessions.recover)
-        recordings = app.state.recordings = Recordings(services)
-        chores = [asyncio.create_task(_sweep(recordings)), asyncio.create_task(_expire(services))]
-        on_start()
-        yield
-        for chore in chores:
-            chore.cancel()
-        await recordings.close()
-        await asyncio.to_thread(services.close)
-
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(_health_routes(services))
-    app.include_router(uplink_routes())
-    app.include_router(file_routes(services))
-    app.mount("/ui", StaticFiles(directory=ASSETS_DIR), name="ui")
-    app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
+    app = create_api(services, on_start)
     gr.mount_gradio_app(
         app,
         build_page(services),
@@ -60,6 +42,29 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
         head=HEAD,
         show_error=False,
     )
+    return app
+
+
+def create_api(services: Services, on_start: Callable[[], None] = lambda: None) -> FastAPI:
+    """All but the page."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(services.sessions.recover)
+        recordings = app.state.recordings = Recordings(services)
+        sweeping = asyncio.create_task(_sweep(recordings))
+        on_start()
+        yield
+        sweeping.cancel()
+        await recordings.close()
+        await asyncio.to_thread(services.close)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(_health_routes(services))
+    app.include_router(uplink_routes())
+    app.include_router(file_routes(services))
+    app.mount("/ui", StaticFiles(directory=ASSETS_DIR), name="ui")
+    app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
     app.add_middleware(SecurityHeaders)
     return app
 

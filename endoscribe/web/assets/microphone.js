@@ -16,6 +16,7 @@ const REFUSALS = {
   NotReadableError:
     'The microphone is in use by another program. Close that program, then press Start Recording again.',
 };
+const LISTENING = 'Listening. Speak; press Stop when you are done.';
 const NO_MEDIA =
   'Browsers give the microphone only to https pages and to this computer itself. Open the page by https, or upload a recording.';
 
@@ -65,7 +66,7 @@ class Microphone {
     }
     this.begin(this.source.sampleRate, page.procedure());
     this.setState('recording');
-    page.say('Listening. Speak; press Stop when you are done.');
+    page.say(LISTENING);
   }
 
   // Plays a recording from an address as if it were spoken, `SAMPLE_SPEED` times faster.
@@ -116,7 +117,7 @@ class Microphone {
       try {
         await this.source.resume();
         this.setState('recording');
-        page.say('Listening. Speak; press Stop when you are done.');
+        page.say(LISTENING);
       } catch (error) {
         page.say(REFUSALS[error.name] ?? 'The microphone could not be started again. Press Stop; what you said is saved.', 'error');
       }
@@ -157,13 +158,20 @@ class Microphone {
     if (message.type === 'welcome') this.welcomed(message);
     else if (message.type === 'live') page.showLive(message);
     else if (message.type === 'preview') page.showPreview(message);
-    else if (message.type === 'notice') page.say(message.text ?? 'Listening. Speak; press Stop when you are done.');
+    else if (message.type === 'notice') this.noticed(message.text);
     else if (message.type === 'stopped') this.serverStopped();
     else if (message.type === 'final') this.done(message.problem);
     else if (message.type === 'problem') this.failed(message);
   }
 
+  noticed(text) {
+    if (text) page.say(text);
+    else if (this.state === 'recording') page.say(LISTENING);
+  }
+
   welcomed({ session }) {
+    if (this.troubled) this.noticed(null);
+    this.troubled = false;
     if (this.session !== session) {
       this.session = session;
       this.events.began({ session });
@@ -181,6 +189,7 @@ class Microphone {
   }
 
   failed(message) {
+    this.troubled = true;
     page.say(message.text, 'error');
     if (!message.again) {
       this.source.close();
@@ -213,6 +222,7 @@ class Microphone {
     level.style.transform = `scaleX(${this.state === 'recording' ? Math.min(1, Math.sqrt(this.level)) : 0})`;
     clock.textContent = clockTime(this.uplink ? this.uplink.samples / this.uplink.sampleRate : 0);
     unsaved.textContent = this.unsavedText();
+    page.allowUpload(!this.isActive);
   }
 
   unsavedText() {

@@ -47,6 +47,11 @@ export function isRecording() {
   return Boolean(microphone?.isActive);
 }
 
+// An upload would take the place of what is being recorded.
+export function allowUpload(allowed) {
+  document.querySelector('#upload input[type=file]')?.toggleAttribute('disabled', !allowed);
+}
+
 export function say(text, kind = 'info') {
   const line = document.createElement('p');
   line.className = kind;
