@@ -203,6 +203,90 @@ class TestRows:
         assert (row["material"], row["diameter_mm"], row["length_cm"]) == ("metal", 10, 6)
 
 
+KNOWN = "In the cecum there is a 5 mm polyp removed with a cold snare. "
+
+
+class TestGarbledBeginnings:
+    """Recognition mangles "in the ... I see a"; what is left must not make two polyps one."""
+
+    @pytest.mark.parametrize("known", ["", KNOWN])
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "And the ascending colon ICA flat polyp, 6mm, Paris 2A, it is removed with a cold snare,",
+            "and the ascending colon icy a flat polyp 6 mm Paris 2a it is removed with cold snare",
+            "End the ascending colon eye sea sessile polyp, 6 mm, Paris IIa, removed with cold snare.",
+            "The ascending colon I C a polyp, 6 mm, Paris 2A. It is removed with a cold snare.",
+            "In the ascending colon polyp, 6 mm, Paris 2A, taken off with a cold snare.",
+            "In the ascending colon I see the flat polyp, 6 mm, Paris 2A, it is removed with a cold snare.",
+            "Ascending colon ICA polyp, 6 mm, Paris 2a, cold snare.",
+            "and the ascending colon isea the 6 mm lesion, Paris 2A, removed with a cold snare.",
+        ],
+    )
+    def test_a_thing_described_in_a_new_place_is_a_row(self, known: str, said: str) -> None:
+        found = read("col", f"{known}{said} And the sigmoid colon there is a polyp, 12 mm, removed with a hot snare.")
+        *before, garbled, last = found["polyps"]
+        assert [row["size_mm"] for row in before] == ([5] if known else [])
+        expected = {"segment": "ascending", "size_mm": 6, "paris": "0-IIa", "method": "cold_snare"}
+        assert {**garbled, "count": 1} == {**expected, "count": 1}
+        assert (last["segment"], last["size_mm"], last["method"]) == ("sigmoid", 12, "hot_snare")
+        assert found["polyp_count"] == len(found["polyps"])
+
+    @pytest.mark.parametrize("opening", ["and the", ", and the", "In the", "and in the"])
+    def test_and_the_place_is_in_the_place(self, opening: str) -> None:
+        text = f"In the cecum I see a 3 mm polyp at the base of the fold {opening} sigmoid colon there is a 9 mm polyp."
+        assert [row["segment"] for row in polyps(text)] == ["cecum", "sigmoid"]
+
+    def test_the_same_thing_again_is_no_row(self) -> None:
+        text = (
+            "In the sigmoid colon there is a 12 mm polyp. The polyp was lifted. The sigmoid polyp was removed with a "
+            "15 mm hot snare, and the 12 mm polyp was retrieved. Polyp was retrieved."
+        )
+        found = read("col", text)
+        assert [(row["segment"], row["size_mm"], row["method"]) for row in found["polyps"]] == [
+            ("sigmoid", 12, "hot_snare")
+        ]
+        assert found["polyp_count"] == 1
+
+    def test_what_is_said_of_the_thing_in_its_place_is_said_of_its_row(self) -> None:
+        text = (
+            "There is a 5 mm polyp in the cecum. There is a 9 mm polyp in the rectum. "
+            "The polyp in the cecum was removed with cold forceps."
+        )
+        assert [row.get("method") for row in polyps(text)] == ["cold_forceps", None]
+
+
+class TestCount:
+    def test_back_references_are_counted_once(self) -> None:
+        text = f"{KNOWN}The polyp was retrieved. There were no other polyps. Polyp was removed completely."
+        assert read("col", text)["polyp_count"] == 1
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "In the signed colon ICA polyp, 8 mm.",  # neither place nor beginning survived
+            "The transfer scolen icy polyp was removed.",
+            "In the rectum the polyp was seen.",
+            "There is a possible polyp in the rectum.",
+            "Also the polyp measures 11 mm.",
+            "And the sick mode polyp.",
+            "Several polyps were left.",
+            "ICA polyp.",
+        ],
+    )
+    @pytest.mark.parametrize("normal", ["", " The rest of the colon was normal."])
+    def test_no_count_while_a_thing_has_no_row(self, said: str, normal: str) -> None:
+        assert "polyp_count" not in read("col", KNOWN + said + normal)
+
+    @pytest.mark.parametrize("said", ["In the rectum ICA the polyp.", "The sick mode polyp was seen."])
+    def test_a_normal_rest_is_no_zero_when_a_thing_was_named(self, said: str) -> None:
+        assert "polyp_count" not in read("col", f"{said} The rest of the colon was normal.")
+
+    def test_a_thing_without_a_row_gives_its_values_to_no_other(self) -> None:
+        row = polyps("There is a 5 mm polyp in the cecum. Also the polyp, 11 mm, removed with a hot snare.")[0]
+        assert (row["size_mm"], row.get("method")) == (5, None)
+
+
 class TestClasses:
     @pytest.mark.parametrize(
         ("said", "paris"),

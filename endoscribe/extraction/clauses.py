@@ -77,6 +77,8 @@ def _linked_clause(texts: Sequence[str], i: int, clause_first: int) -> bool:
         after += 1
     if after == len(texts):
         return False
+    if texts[i] in ("and", ",") and _is_bare_place(texts, after):
+        return True
     if texts[after] in _SUBJECTS and texts[i] in ("and", ",") and not _FINITE & set(texts[clause_first:i]):
         return False
     sets_off = {"now", "then", "next"} & set(texts[i:after])
@@ -99,10 +101,24 @@ def _starts(texts: Sequence[str], i: int, clause_first: int, *, linked: bool = F
 
 
 def _place_before(texts: Sequence[str], clause_first: int, i: int) -> bool:
-    """ "in the sigmoid colon I see": the place belongs to what follows."""
+    """ "in the sigmoid colon I see": the place belongs to what follows; "and the sigmoid colon" may be "in the"."""
     opening = [text for text in texts[clause_first:i] if text not in _LINKS]
     is_place = bool(opening) and opening[0] in (*_PLACES, "on", "near", "inside", "from")
+    linked = texts[clause_first] in ("and", ",") and _is_bare_place(texts, i - len(opening))
+    is_place = is_place or linked
     return is_place and len(opening) <= LONGEST_PLACE and not any(text.isdigit() for text in opening)
+
+
+def _is_bare_place(texts: Sequence[str], i: int) -> bool:
+    """ "and the sigmoid colon there is": without a verb of its own before "there is" or "I see"."""
+    if texts[i : i + 1] != ["the"]:
+        return False
+    for k in range(i + 2, min(i + 2 + LONGEST_PLACE, len(texts) - 1)):
+        if texts[k] in ("there", *_SPEAKERS):
+            return texts[k + 1] in (_EXISTS if texts[k] == "there" else _SPEAKERS_VERBS)
+        if texts[k] in _STOPS or texts[k] in _FINITE or texts[k] in _ENDS_SUBJECT:
+            return False
+    return False
 
 
 def _opens_within(texts: Sequence[str], i: int) -> bool:

@@ -8,7 +8,7 @@ from endoscribe.extraction.reading import Match, Reading, Token
 _INDEFINITE = frozenset({
     "a", "an", "another", "1", "additional", "second", "third", "fourth", "fifth", "sixth", "next", "new", "first",
 })  # fmt: skip
-_DEFINITE = frozenset({
+DEFINITE = frozenset({
     "the", "this", "that", "these", "those", "it", "its", "all", "both", "each", "said", "previous", "same",
     "every", "largest", "any", "his", "her",
 })  # fmt: skip
@@ -53,7 +53,7 @@ def noun_phrase(reading: Reading, anchor: Match) -> NounPhrase:
         first -= 1
     first = next((i for i in range(anchor.first - 1, first, -1) if tokens[i].text in DETERMINERS), first)
     words = [token.text for token in tokens[first : anchor.first]]
-    definite = any(word in _DEFINITE for word in words)
+    definite = any(word in DEFINITE for word in words)
     count, at = _count(tokens, first, anchor)
     opens = not definite and (any(word in _INDEFINITE for word in words) or (at or anchor.first) < anchor.first)
     return NounPhrase(first, definite, bool(_DOUBTFUL & set(words)), opens, count, at)

@@ -10,7 +10,7 @@ from endoscribe.extraction.groups import Row
 from endoscribe.extraction.mentions import Listener, pick
 from endoscribe.extraction.reading import Reading
 from endoscribe.extraction.rows import RowReader
-from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
+from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.transcript import Transcript
 
 
@@ -42,17 +42,23 @@ class _Extraction:
         self.schema = schema
 
     def claims(self) -> Iterator[Claim]:
-        rows = {table.id: self._rows(table) for table in self.schema.tables.values()}
+        readers = {table.id: self._reader(table) for table in self.schema.tables.values()}
+        rows = {name: reader.rows() if reader else [] for name, reader in readers.items()}
+        all_told = {name for name, reader in readers.items() if reader and reader.all_told}
         for field in self.schema.fields.values():
-            claim = self._count(field, rows) if field.cues and field.cues.count_of else self._scalar(field)
+            if field.cues and field.cues.count_of:
+                table_id = field.cues.count_of
+                claim = self._count(field, field.cues, rows[table_id]) if table_id in all_told else None
+            else:
+                claim = self._scalar(field)
             if claim:
                 yield claim
         for table in self.schema.tables.values():
             for index, row in enumerate(rows[table.id]):
                 yield from self._cells(table, row, index)
 
-    def _rows(self, table: TableSchema) -> list[Row]:
-        return RowReader(self.listener, table, table.cues).rows() if table.cues and self.reading.tokens else []
+    def _reader(self, table: TableSchema) -> RowReader | None:
+        return RowReader(self.listener, table, table.cues) if table.cues and self.reading.tokens else None
 
     def _scalar(self, field: FieldSchema) -> Claim | None:
         mentions = self.listener.mentions(field)
@@ -62,12 +68,8 @@ class _Extraction:
         mention = pick(mentions, field, "last")
         return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
 
-    def _count(self, field: FieldSchema, rows: dict[str, list[Row]]) -> Claim | None:
+    def _count(self, field: FieldSchema, cues: Cues, found: list[Row]) -> Claim | None:
         """The number of things in a table; None when some row does not say how many it holds."""
-        cues = field.cues
-        if cues is None or cues.count_of is None:
-            return None
-        found = rows.get(cues.count_of, [])
         if found:
             counts = [row.count for row in found if row.count is not None]
             anchor = found[0].anchor

@@ -4,13 +4,21 @@ A row is opened by an anchor ("a polyp", "another lesion", "two stents"); "the p
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 from endoscribe.extraction.assertion import Assertion, assertion
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.groups import Groups, Row
 from endoscribe.extraction.mentions import Listener, Mention, pick
-from endoscribe.extraction.noun_phrases import DETERMINERS, NounPhrase, distance, noun_phrase, stands_for_a_place
+from endoscribe.extraction.noun_phrases import (
+    DEFINITE,
+    DETERMINERS,
+    NounPhrase,
+    distance,
+    noun_phrase,
+    stands_for_a_place,
+)
 from endoscribe.extraction.reading import Match
 from endoscribe.procedures.schema import FieldSchema, RowCues, TableSchema
 
@@ -25,6 +33,12 @@ _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "f
 VERB_REACH = 14
 #: "There is another polyp. It is in the cecum.": words from the thing to a place named later.
 PLACE_REACH = 15
+#: "the polyp, 8 mm", "the polyp measures 8 mm": words from the noun to its size; farther off is a snare's.
+_SIZE_FOLLOWS = 3
+#: "polyp was then completely removed": words from the noun to the verb.
+_ACT_FOLLOWS = 4
+#: "the sessile polyp": what is said again is said shortly; "the transfer scolen icy polyp" may be a new one.
+_MOST_UNKNOWN = 1
 
 
 class RowReader:
@@ -38,12 +52,16 @@ class RowReader:
         self._again = [match for match in again if not (match.first and tokens[match.first - 1].text in DETERMINERS)]
         self.mentions = {column.id: listener.mentions(column) for column in table.columns.values()}
         self.groups = Groups(self.reading, table, self.mentions)
+        self._named = [*self._anchors()]
+        #: Whether, once the rows are read, each thing that today's findings name has its row: then they can be counted.
+        self.all_told = True
 
     def rows(self) -> list[Row]:
         """The rows in the order in which they were dictated, their columns filled."""
         rows = self.groups.split(self._collect())
         for row in rows:
             self._fill(row)
+        self.all_told = self.all_told and all(row.values or row.count for row in rows)
         return self._merged([row for row in rows if row.values or row.count])
 
     # --- opening rows ---
@@ -51,17 +69,22 @@ class RowReader:
     def _collect(self) -> list[Row]:
         tokens = self.reading.tokens
         rows: list[Row] = []
-        starts: list[tuple[int, int]] = []  # (first token of its stretch, index of the row it speaks of)
-        for anchor in self._anchors():
+        starts: list[tuple[int, int | None]] = []  # (first token of its stretch, index of the row it speaks of)
+        for anchor in self._named:
             phrase = noun_phrase(self.reading, anchor)
             if self._opens_row(anchor, phrase, rows):
                 rows.append(self._opened(anchor, phrase, rows))
                 if phrase.count_at is not None:
                     rows[-1].count_quote = (phrase.count_at, min(phrase.count_at + 2, anchor.after))
                 starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
-            elif rows and self._refers(anchor):
-                starts.append((self._stretch_start(phrase, starts), self._meant(anchor, rows)))
+            elif self._refers(anchor):
+                meant = self._meant(anchor, phrase, rows)
+                self.all_told = self.all_told and self._is_told(anchor, phrase, meant)
+                if rows:
+                    starts.append((self._stretch_start(phrase, starts), meant))
         for k, (first, index) in enumerate(starts):
+            if index is None:
+                continue
             end = starts[k + 1][0] if k + 1 < len(starts) else len(tokens)
             if rows[index].provisional:
                 rows[index].forget()
@@ -73,7 +96,7 @@ class RowReader:
     def _opened(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> Row:
         """A new row; until all anchors are known its own clause is what speaks of it."""
         row = Row(anchor, phrase.first, phrase.count, phrase.first)
-        row.own = set(range(phrase.first, self.reading.clause_span(anchor.first)[1]))
+        row.own = set(range(phrase.first, self._own_words(anchor, phrase)[1]))
         row.tokens = set(row.own)
         if anchor in self._again:
             row.like, row.count = rows[-1], 1
@@ -111,8 +134,10 @@ class RowReader:
         if phrase.opens or self.cues.known:
             return True
         if phrase.definite:
-            return all(self._differs(anchor, row) for row in rows) if rows else self._differs(anchor, None)
-        return not rows or self._describes(anchor, phrase)
+            differs = all(self._differs(anchor, row) for row in rows) if rows else self._differs(anchor, None)
+            return differs or self._is_elsewhere(anchor, phrase, rows)
+        again = self._is_acted_on(anchor) and self._meant(anchor, phrase, rows) is not None
+        return not rows or (self._describes(anchor, phrase) and not again)
 
     def _is_predicate(self, phrase: NounPhrase) -> bool:
         """ "it is a multilocular cyst" says more of the open row."""
@@ -165,13 +190,97 @@ class RowReader:
                 return True
         return False
 
+    # --- things that are not introduced as new ---
+
+    def _is_elsewhere(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> bool:
+        """ "and the ascending colon ICA flat polyp, 6 mm": described anew in a place where no row is, so a new row.
+
+        Where recognition garbles "in the ... I see a", the article of the place is all that is left before the noun.
+        """
+        tokens = self.reading.tokens
+        before = tokens[phrase.first - 1].text if phrase.first else ""
+        if tokens[phrase.first].text != "the" or before in DEFINITE or len(self._definite(anchor, phrase)) > 1:
+            return False
+        _, after = self._own_words(anchor, phrase)
+        described = any(phrase.first <= m.at < after for column in self._described for m in self.mentions[column.id])
+        if not described or not rows:
+            return described
+        return all(any(self._place_apart(column, anchor, phrase, row) for column in self._carried) for row in rows)
+
+    def _definite(self, anchor: Match, phrase: NounPhrase) -> list[str]:
+        words = [token.text for token in self.reading.tokens[phrase.first : anchor.first]]
+        return [word for word in words if word in DEFINITE]
+
+    @cached_property
+    def _carried(self) -> list[FieldSchema]:
+        return [column for column in self.table.columns.values() if column.cues and column.cues.carried]
+
+    @cached_property
+    def _described(self) -> list[FieldSchema]:
+        """The columns that tell one thing of a place from another."""
+        plain = [column for column in self.table.columns.values() if column not in self._carried]
+        return [column for column in plain if column.id != self.cues.count]
+
+    def _own_words(self, anchor: Match, phrase: NounPhrase) -> tuple[int, int]:
+        """The anchor's clause without what other anchors say there."""
+        first, after = self.reading.clause_span(anchor.first)
+        behind = [other.after for other in self._named if first <= other.first < phrase.first]
+        ahead = [noun_phrase(self.reading, other).first for other in self._named if anchor.after <= other.first < after]
+        return max([first, *behind]), min([after, *ahead])
+
+    def _place_apart(self, column: FieldSchema, anchor: Match, phrase: NounPhrase, row: Row) -> bool:
+        """Whether the words around the anchor name a place, and not the row's."""
+        span = range(*self._own_words(anchor, phrase))
+        around = Row(anchor, phrase.first, None, own=set(span))
+        here = self._place([m for m in self.mentions[column.id] if m.at in span], around)
+        there = self._own_or_carried(column, row)
+        return here is not None and there is not None and here.value != there.value
+
+    def _size_apart(self, column: FieldSchema, anchor: Match, phrase: NounPhrase, row: Row) -> bool:
+        """Whether the noun phrase, or what follows it at once, gives a number that is not the row's."""
+        after = min(self._own_words(anchor, phrase)[1], anchor.after + _SIZE_FOLLOWS)
+        here = {m.value for m in self.mentions[column.id] if phrase.first <= m.at < after}
+        there = {m.value for m in self.mentions[column.id] if m.at in row.tokens and m.at < phrase.first}
+        return bool(here and there) and not here & there
+
+    def _is_apart(self, anchor: Match, phrase: NounPhrase, row: Row) -> bool:
+        numbers = [column for column in self._described if column.type == "number"]
+        return any(self._place_apart(column, anchor, phrase, row) for column in self._carried) or any(
+            self._size_apart(column, anchor, phrase, row) for column in numbers
+        )
+
+    def _is_told(self, anchor: Match, phrase: NounPhrase, meant: int | None) -> bool:
+        """Whether a thing named without opening a row is in one nevertheless, or is none that counts."""
+        if self._within(self.cues.unless, *self.reading.clause_span(anchor.first)):
+            return True
+        if meant is None or phrase.doubtful:
+            return False
+        if self._is_predicate(phrase) or stands_for_a_place(self.reading.tokens, phrase.first):
+            return True
+        if phrase.definite:
+            return self._unknown_words(anchor, phrase) <= _MOST_UNKNOWN
+        return self._is_acted_on(anchor)
+
+    def _is_acted_on(self, anchor: Match) -> bool:
+        """ "Polyp is removed": a bare noun at the head of a clause that tells what is done with the open row's."""
+        first, after = self.reading.clause_span(anchor.first)
+        told = [token.text for token in self.reading.tokens[anchor.after : anchor.after + 1]] == ["is"]
+        near = min(after, anchor.after + _ACT_FOLLOWS)
+        return anchor.first == first and told and self._within(self.cues.continues, anchor.after, near)
+
+    def _unknown_words(self, anchor: Match, phrase: NounPhrase) -> int:
+        """Words before the noun that say nothing for any column: more than a few may be a garbled new thing."""
+        known = {i for found in self.mentions.values() for m in found for i in (m.at, *range(m.first, m.after))}
+        words = (i for i in range(phrase.first, anchor.first) if i not in known)
+        return sum(self.reading.tokens[i].text not in (*DEFINITE, ",") for i in words)
+
     def _refers(self, anchor: Match) -> bool:
         occasion = self.listener.occasions[anchor.first].value
         denied = assertion(self.reading, anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
         return occasion in self.cues.time and not denied
 
-    def _meant(self, anchor: Match, rows: Sequence[Row]) -> int:
-        """The row that "the polyp in the cecum" speaks of; the open row unless another fits better."""
+    def _meant(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> int | None:
+        """The row that "the polyp in the cecum" speaks of: the open one unless another fits better, or none."""
         first, after = self.reading.clause_span(anchor.first)
         for name in self.cues.apart:
             here = [m.value for m in self.mentions[name] if first <= m.at < after]
@@ -179,9 +288,10 @@ class RowReader:
                 own = self._own_or_carried(self.table.columns[name], rows[index])
                 if here and own is not None and own.value == here[0]:
                     return index
-        return len(rows) - 1
+        fitting = (index for index in reversed(range(len(rows))) if not self._is_apart(anchor, phrase, rows[index]))
+        return next(fitting, None)
 
-    def _stretch_start(self, phrase: NounPhrase, starts: Sequence[tuple[int, int]]) -> int:
+    def _stretch_start(self, phrase: NounPhrase, starts: Sequence[tuple[int, int | None]]) -> int:
         """A stretch begins with the anchor's clause, or with its noun phrase where the clause holds another anchor."""
         clause_first = self.reading.clause_span(phrase.first)[0]
         if starts and starts[-1][0] >= clause_first:
