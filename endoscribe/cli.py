@@ -209,7 +209,7 @@ def run_evaluate(options: argparse.Namespace, settings: Settings) -> None:
 
     evaluation = evaluate(options.folder, _extractor(options, settings), _schemas(settings))
     if options.json:
-        _print_json(evaluation.to_json())
+        _print_json(evaluation.to_json(by_field=options.by_field))
     else:
         print(evaluation.to_text(by_field=options.by_field))
 

@@ -163,3 +163,14 @@ def test_recordings_played_at_once_are_heard_apart(capsys: pytest.CaptureFixture
         assert summary["rewrites"] == 0
         assert summary["rtf"] > 0
         assert summary["commit_p50_s"] is summary["first_word_s"] is summary["stop_to_final_s"] is None
+
+
+def test_the_scores_of_each_field_are_shown_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.txt").write_text(DICTATION)
+    labels = {"procedure": "col", "fields": {"bbps_right": 2}, "columns": {}, "tables": {}, "held_out": False}
+    (tmp_path / "one.json").write_text(json.dumps(labels))
+    command = ["evaluate", str(tmp_path), "--extractor", "offline", "--json"]
+    assert main([*command, "--by-field"]) == 0
+    assert lines_of(capsys)[0]["by_field"]["col.bbps_right"]["f1"] == 1
+    assert main(command) == 0
+    assert "by_field" not in lines_of(capsys)[0]
