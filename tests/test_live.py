@@ -32,7 +32,7 @@ def listen(
         first, turn = first + size, turn + 1
         if first >= len(audio):
             transcriber.stop()
-        while task := transcriber.next_task():
+        while task := transcriber.next_task() or transcriber.next_chunk():
             transcriber.accept(task, engine.decode(task.window, task.decoding))
             shown.append(transcriber.live)
     return transcriber, shown
@@ -64,12 +64,25 @@ def test_a_word_cut_by_the_newest_sample_is_not_committed() -> None:
     assert any("..." in word.text for live in shown for word in live.tentative)
 
 
-def test_a_pause_closes_a_chunk_of_the_final_text() -> None:
-    transcriber, _ = listen(HearingEngine(WORDS), audio_of(WORDS), [1600])
+def test_a_silence_ends_a_chunk_of_the_final_text() -> None:
+    words = words_at(TEXT, pause_after={"today.": 3.0})
+    transcriber, _ = listen(HearingEngine(words), audio_of(words), [1600])
     assert [segment.text for segment in transcriber.transcript.segments] == [
         "the cecum was reached today.",
         "withdrawal took nine minutes and there were no further findings at all",
     ]
+
+
+def test_short_windows_are_gathered_into_chunks_with_their_times() -> None:
+    """Sentences apart by a second are decoded together for the final text; each word keeps its place in time."""
+    text = " ".join(f"sentence{number} ends." for number in range(12))
+    words = words_at(text, word_s=0.6, pause_after={"ends.": 1.2})
+    engine = HearingEngine(words)
+    transcriber, _ = listen(engine, audio_of(words), [1600])
+    finals = [window for window, decoding in engine.decoded if decoding.beam_size > 1]
+    assert 2 <= len(finals) <= 4
+    assert all(window.duration_s <= LiveOptions().max_chunk_s for window in finals)
+    assert [word for segment in transcriber.transcript.segments for word in segment.words] == list(words)
 
 
 def test_long_speech_without_a_pause_is_cut_all_the_same() -> None:
@@ -77,7 +90,7 @@ def test_long_speech_without_a_pause_is_cut_all_the_same() -> None:
     engine = HearingEngine(words)
     transcriber, _ = listen(engine, audio_of(words), [1600])
     assert transcriber.transcript.text.split() == [word.text for word in words]
-    assert max(window.duration_s for window, _ in engine.decoded) < LiveOptions().max_chunk_s + 2
+    assert max(window.duration_s for window, _ in engine.decoded) < LiveOptions().max_chunk_s + 1
 
 
 def test_silence_is_never_decoded() -> None:
@@ -139,7 +152,7 @@ def test_words_of_a_noise_that_turned_out_empty_leave_no_trace() -> None:
     transcriber.insert(audio)
     transcriber.stop()
     turn = 0
-    while task := transcriber.next_task():
+    while task := transcriber.next_task() or transcriber.next_chunk():
         turn += 1
         transcriber.accept(task, (Word(f"Thanks{turn}.", 0.6, 1.0, 0.2),) if task.kind == "preview" else ())
     assert transcriber.live == LiveTranscript()

@@ -100,6 +100,13 @@ class SpeechActivity:
         """How many frames before `until` hold speech."""
         return sum(each >= SPEECH_PROBABILITY for each in self._probabilities[: until - self.start_frame])
 
+    def speech_end(self, until: int) -> int:
+        """The frame after the last one before `until` that holds speech."""
+        heard = self._probabilities[: until - self.start_frame]
+        return next(
+            (self.start_frame + at + 1 for at in range(len(heard) - 1, -1, -1) if heard[at] >= SPEECH_PROBABILITY), 0
+        )
+
     def longest_pause(self, first: int, last: int) -> tuple[int, int] | None:
         """The longest run of silence within the frames [first, last), half-open, or None; the later of equals."""
         best: tuple[int, int] | None = None

@@ -1,7 +1,8 @@
 """The resident WhisperX pipeline: windows of audio in, timed words out.
 
-The engine knows nothing of speakers, queues or live text. It is not thread-safe: the scheduler's thread owns it. This
-is the only module that imports whisperx; torch comes first, so that CTranslate2 finds the cuBLAS that torch brings.
+The engine knows nothing of speakers, queues or live text. `decode` may be called from two threads at once, `split`
+from one; WhisperX's own `transcribe` changes its tokenizer and options while it runs and is not used. This is the only
+module that imports whisperx; torch comes first, so that CTranslate2 finds the cuBLAS that torch brings.
 """
 
 import contextlib
@@ -43,6 +44,10 @@ LOG_PROBABILITY_THRESHOLD = -1.0
 COMPRESSION_THRESHOLD = 2.4
 FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6)
 
+#: Live and final text are decoded side by side. On two cores one thread for each is faster than two for one: int8
+#: decoding a token at a time does not gain from a second thread.
+CPU_WORKERS = 2
+
 #: -60 dB of full scale: quieter than any room that a microphone hears.
 SILENT_PEAK = 0.001
 
@@ -77,9 +82,12 @@ class Decoding:
     tail_s: float | None
     #: Word times from WhisperX's alignment model, where it could be loaded.
     refine_times: bool
+    #: Whether a loop is worth another, costlier try; a preview is soon followed by the next one.
+    insist: bool = True
 
 
-PREVIEW = Decoding(beam_size=1, tail_s=8.0, refine_times=False)
+PREVIEW = Decoding(beam_size=1, tail_s=8.0, refine_times=False, insist=False)
+REST = Decoding(beam_size=1, tail_s=8.0, refine_times=False)
 FINAL = Decoding(beam_size=5, tail_s=None, refine_times=True)
 
 
@@ -181,9 +189,9 @@ class WhisperXEngine:
             return ()
         encoded = self._encode(window, decoding.tail_s)
         decoded = self._generate(encoded, window, decoding.beam_size)
-        if not decoded.is_silence and not decoded.is_sound:
+        if not decoded.is_silence and not decoded.is_sound and decoding.insist:
             encoded, decoded = self._decode_again(window, decoded)
-        return () if decoded.is_silence else self._time_words(encoded, decoded, window)
+        return () if decoded.is_silence or decoded.is_loop else self._time_words(encoded, decoded, window)
 
     def _encode(self, window: Window, tail_s: float | None) -> Any:
         seconds = MAX_WINDOW_S if tail_s is None else min(MAX_WINDOW_S, window.duration_s + tail_s)
@@ -332,14 +340,24 @@ def _load_pipeline(folder: Path, device: str, settings: Settings) -> Any:
     quieten_libraries()
     if device == "cpu":
         torch.set_num_threads(settings.threads)
+    compute_type = settings.compute_type or DEFAULT_COMPUTE_TYPES[device]
+    workers = CPU_WORKERS if device == "cpu" else 1
     try:
+        model = asr.WhisperModel(
+            str(folder),
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=max(1, settings.threads // workers),
+            num_workers=workers,
+            local_files_only=True,
+        )
         return asr.load_model(
             str(folder),
             device,
-            compute_type=settings.compute_type or DEFAULT_COMPUTE_TYPES[device],
+            compute_type=compute_type,
             language=settings.language,
             vad_method="pyannote",
-            threads=settings.threads,
+            model=model,
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise EngineError(f"WhisperX cannot load the model in {folder.name}: {type(error).__name__}.") from error

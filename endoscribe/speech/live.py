@@ -2,8 +2,10 @@
 
 Audio is clocked in samples, never by the wall. A window is open from the last cut to the newest sample; it is decoded
 again and again as it grows, and words on which two decodes in a row agree are committed (LocalAgreement-2). At a pause
-the window is cut: its audio is decoded once more, carefully, as one closed chunk of the final text. Cuts fall into
-pauses, never into a word, and the longer a window is, the shorter a pause will do.
+the window is cut and what is left of its words is committed too. Cuts fall into pauses, never into a word, and the
+longer a window is, the shorter a pause will do. Windows that were cut are gathered into chunks long enough to be
+understood, and each chunk is decoded once more, carefully: these are the segments of the final text, nearly all of
+which is there before anybody presses Stop.
 
 This module knows nothing of threads or engines: it hands out `Task`s and takes their words back.
 """
@@ -19,7 +21,7 @@ import numpy.typing as npt
 
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.speech.endpointing import FRAME_S, FRAME_SAMPLES, SileroDetector, SpeechActivity, SpeechDetector
-from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, Window
+from endoscribe.speech.engine import FINAL, PREVIEW, REST, Decoding, Window
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 
 Samples = npt.NDArray[np.float32]
@@ -34,10 +36,14 @@ class LiveOptions:
 
     hop_s: float = 1.0  # new audio between two decodes of a window
     edge_margin_s: float = 0.3  # a word that ends this near to the newest sample may still grow
+    sure_probability: float = 0.5  # a word heard only once is committed at a pause from here on
     lead_s: float = 0.4  # kept before the first speech of a window, so that no onset is lost
     trail_s: float = 0.3  # kept after the last speech of a chunk
-    min_chunk_s: float = 1.0
-    max_chunk_s: float = 18.0  # from here on the quietest moment must do
+    min_window_s: float = 1.0
+    max_window_s: float = 18.0  # from here on the quietest moment must do
+    chunk_s: float = 9.0  # windows are gathered until they last so long
+    max_chunk_s: float = 28.0  # Whisper hears 30 s
+    chunk_gap_s: float = 2.0  # a silence this long ends a chunk
     min_speech_s: float = 0.1  # less is a click or a cough, not a word
     #: (window at least this long, a pause at least this long): the first row that fits cuts.
     pauses: tuple[tuple[float, float], ...] = ((12.0, 0.19), (8.0, 0.32), (4.0, 0.6), (0.0, 0.9))
@@ -47,19 +53,25 @@ class LiveOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chunk:
-    """Closed audio, waiting for its careful decode."""
+class _Cut:
+    """Audio that was cut off at a pause."""
 
     samples: Samples
     start_s: float
     end_s: float
 
+    def window(self, vocabulary: str) -> Window:
+        return Window(self.samples, self.start_s, vocabulary)
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A window to decode for one speaker; `end_s` is where it ends in the recording."""
+    """A window to decode for one speaker; `end_s` is where it ends in the recording.
 
-    kind: Literal["preview", "final"]
+    A `preview` shows the open window, `rest` commits what is left of one that was cut, `final` is a finished chunk.
+    """
+
+    kind: Literal["preview", "rest", "final"]
     window: Window
     end_s: float
     decoding: Decoding
@@ -68,7 +80,8 @@ class Task:
 class LiveTranscriber:
     """The live transcript of one recording, from its first sample to its last.
 
-    `insert` and `stop` may be called from another thread than the rest.
+    Three threads may share one: `insert` and `stop` belong to the first, `next_task` and the tasks that it gives to the
+    second, `next_chunk` and its tasks to the third.
     """
 
     def __init__(
@@ -82,7 +95,9 @@ class LiveTranscriber:
         self._waiting: deque[Samples] = deque()  # inserted and not yet looked at
         self._unframed = np.zeros(0, np.float32)
         self._open = np.zeros(0, np.float32)  # the window's audio, from frame self._activity.start_frame on
-        self._closed: deque[_Chunk] = deque()  # cut and not yet decoded
+        self._rests: deque[_Cut] = deque()  # cut before a preview had heard all of it
+        self._gathered: list[_Cut] = []  # cut and not yet enough for a chunk
+        self._chunks: deque[_Cut] = deque()  # waiting for their careful decode
         self._decoded_until_s = 0.0
         self._committed: list[Word] = []
         self._tentative: tuple[Word, ...] = ()
@@ -108,7 +123,7 @@ class LiveTranscriber:
     @property
     def is_finished(self) -> bool:
         """Whether the recording has ended and all of it is in `transcript`."""
-        return self._stopped and not self._closed
+        return self._stopped and not self._rests and not self._chunks
 
     def change_vocabulary(self, vocabulary: str) -> None:
         """Terms to listen for from now on."""
@@ -128,23 +143,32 @@ class LiveTranscriber:
         self._stopping = True
 
     def next_task(self) -> Task | None:
-        """What to decode now, closed chunks first; None when there is nothing new to hear."""
-        while not self._closed and not self._must_preview_now() and self._take_step():
+        """What to decode now for the live text, what was cut first; None when there is nothing new to hear."""
+        while not self._rests and not self._must_preview_now() and self._take_step():
             pass
-        if self._closed:
-            chunk = self._closed[0]
-            return Task("final", Window(chunk.samples, chunk.start_s, self._vocabulary), chunk.end_s, FINAL)
+        if self._rests:
+            return Task("rest", self._rests[0].window(self._vocabulary), self._rests[0].end_s, REST)
         if self._stopped or not self._is_preview_due():
             return None
         return Task("preview", Window(self._open, self._start_s, self._vocabulary), self._edge_s, PREVIEW)
 
+    def next_chunk(self) -> Task | None:
+        """The next piece of the final text that can be decoded; None while there is none.
+
+        The final text may be decoded on a thread of its own, beside the live text.
+        """
+        if not self._chunks:
+            return None
+        return Task("final", self._chunks[0].window(self._vocabulary), self._chunks[0].end_s, FINAL)
+
     def accept(self, task: Task, words: Sequence[Word]) -> None:
-        """Take the words of the task that `next_task` gave last."""
+        """Take the words of the task that `next_task` or `next_chunk` gave last."""
         if task.kind == "final":
-            self._closed.popleft()
             if words:
                 self._segments.append(Segment(tuple(words)))
-            self._commit_rest(task, words)
+            self._chunks.popleft()
+        elif task.kind == "rest":
+            self._commit_rest(words, self._rests.popleft())
         else:
             self._decoded_until_s = task.end_s
             self._agree(task, words)
@@ -159,7 +183,8 @@ class LiveTranscriber:
             return True
         if self._stopping and not self._waiting and not self._stopped:
             self._look_at(np.concatenate([self._unframed, np.zeros(-len(self._unframed) % FRAME_SAMPLES, np.float32)]))
-            self._close(self._activity.end_frame)
+            self._cut(self._activity.end_frame)
+            self._finish_chunk()
             self._stopped = True
         return False
 
@@ -168,7 +193,9 @@ class LiveTranscriber:
         self._open = np.concatenate([self._open, samples])
         self._drop_silence()
         while (cut := self._find_cut()) is not None:
-            self._close(cut)
+            self._cut(cut)
+        if self._gathered and self._start_s - self._gathered[-1].end_s > self._options.chunk_gap_s:
+            self._finish_chunk()
 
     @property
     def _start_s(self) -> float:
@@ -208,25 +235,54 @@ class LiveTranscriber:
         options = self._options
         length_s = (self._activity.end_frame - first) * FRAME_S
         needed_s = next(pause for length, pause in options.pauses if length_s >= length)
-        earliest = first + round(options.min_chunk_s / FRAME_S)
+        earliest = first + round(options.min_window_s / FRAME_S)
         pause = self._activity.longest_pause(earliest, self._activity.end_frame)
         if pause and (pause[1] - pause[0]) * FRAME_S >= needed_s:
             return min(pause[1], pause[0] + round(options.trail_s / FRAME_S))
-        if length_s >= options.max_chunk_s:
-            half = first + round(options.max_chunk_s / 2 / FRAME_S)
+        if length_s >= options.max_window_s:
+            half = first + round(options.max_window_s / 2 / FRAME_S)
             return self._activity.quietest(half, self._activity.end_frame - round(1.0 / FRAME_S)) + 1
         return None
 
-    def _close(self, cut_frame: int) -> None:
-        """Everything before `cut_frame` becomes a chunk of the final text, if there is speech in it."""
-        if self._activity.speech_frames(cut_frame) * FRAME_S >= self._options.min_speech_s:
-            samples = self._open[: (cut_frame - self._activity.start_frame) * FRAME_SAMPLES]
-            self._closed.append(_Chunk(samples, self._start_s, cut_frame * FRAME_S))
+    def _cut(self, frame: int) -> None:
+        """End the window at `frame`; where it holds speech, commit its words and keep its audio for the final text."""
+        if self._activity.speech_frames(frame) * FRAME_S >= self._options.min_speech_s:
+            samples = self._open[: (frame - self._activity.start_frame) * FRAME_SAMPLES]
+            cut = _Cut(samples, self._start_s, frame * FRAME_S)
+            self._gather(cut)
+            if self._has_heard_all_until(frame):
+                self._commit_rest([*self._committed_within(cut.start_s, cut.end_s), *self._tentative], cut)
+            else:
+                self._rests.append(cut)
         else:
             self._tentative = ()
-        self._advance(cut_frame)
+        self._advance(frame)
         self._decoded_until_s = self._start_s
         self._drop_silence()
+
+    def _has_heard_all_until(self, frame: int) -> bool:
+        """Whether the last preview heard all speech before `frame`, and was sure of every word not yet committed."""
+        sure = all((word.probability or 0.0) >= self._options.sure_probability for word in self._tentative)
+        return sure and self._decoded_until_s >= self._activity.speech_end(frame) * FRAME_S
+
+    def _gather(self, cut: _Cut) -> None:
+        if self._gathered and cut.end_s - self._gathered[0].start_s > self._options.max_chunk_s:
+            self._finish_chunk()
+        self._gathered.append(cut)
+        if cut.end_s - self._gathered[0].start_s >= self._options.chunk_s:
+            self._finish_chunk()
+
+    def _finish_chunk(self) -> None:
+        """What was gathered becomes a chunk of the final text; where silence was dropped it is silent again."""
+        if not self._gathered:
+            return
+        start_s, end_s = self._gathered[0].start_s, self._gathered[-1].end_s
+        samples = np.zeros(round((end_s - start_s) * SAMPLE_RATE), np.float32)
+        for cut in self._gathered:
+            first = round((cut.start_s - start_s) * SAMPLE_RATE)
+            samples[first : first + len(cut.samples)] = cut.samples
+        self._chunks.append(_Cut(samples, start_s, end_s))
+        self._gathered.clear()
 
     def _advance(self, frame: int) -> None:
         self._open = self._open[(frame - self._activity.start_frame) * FRAME_SAMPLES :]
@@ -244,11 +300,11 @@ class LiveTranscriber:
         self._committed.extend(fresh[:agreed])
         self._tentative = fresh[agreed:]
 
-    def _commit_rest(self, task: Task, words: Sequence[Word]) -> None:
-        """Commit what the closed chunk holds beyond the words that were committed while it was open."""
-        known = self._committed_within(task.window.start_s, task.end_s)
-        self._committed.extend(words[_already_committed(words, known) :])
-        self._tentative = tuple(word for word in self._tentative if _middle_s(word) >= task.end_s)
+    def _commit_rest(self, words: Sequence[Word], cut: _Cut) -> None:
+        """Commit what the words of a window that was cut hold beyond those committed while it was open."""
+        inside = [word for word in words if _middle_s(word) < cut.end_s]
+        self._committed.extend(inside[_already_committed(inside, self._committed_within(cut.start_s, cut.end_s)) :])
+        self._tentative = tuple(word for word in self._tentative if _middle_s(word) >= cut.end_s)
 
     def _committed_within(self, start_s: float, end_s: float) -> list[Word]:
         return [word for word in self._committed if start_s <= _middle_s(word) < end_s]

@@ -1,10 +1,12 @@
-"""One thread owns the speech engine; speakers and uploads hand it their audio and it goes round them fairly.
+"""Two threads own the speech engine; speakers and uploads hand it their audio and it goes round them fairly.
 
-Closed chunks come before previews, previews before uploads; within a kind the speakers take turns. A speaker has at
-most one preview waiting, always of its newest audio, so that a slow machine shows text less often but never falls
-behind.
+One thread decodes live text: what was cut at a pause before previews, the speakers in turn. A speaker has at most one
+preview waiting, always of its newest audio, so that a slow machine shows text less often but never falls behind. The
+other thread decodes the final text, closed chunks before uploads: careful decoding takes seconds, and live text must
+not wait for it.
 """
 
+import itertools
 import logging
 import threading
 import time
@@ -41,7 +43,7 @@ class Limits:
     #: A new speaker is told to wait while tasks of the present ones wait longer than this for the engine.
     max_wait_s: float = 2.5
     #: The share of the time that previews of one speaker may keep the engine busy.
-    preview_share: float = 0.6
+    preview_share: float = 0.8
     #: Weight of the newest wait in the running average.
     wait_smoothing: float = 0.3
 
@@ -52,9 +54,14 @@ class Speaker:
     def __init__(self, scheduler: "Scheduler", transcriber: LiveTranscriber, on_live: OnLive) -> None:
         self._scheduler = scheduler
         self._on_live = on_live
+        self._shown = LiveTranscript()
         self.transcriber = transcriber
         self.problem: str | None = None
         self.due_since_s: float | None = None
+        #: Its live text is being decoded or shown; until that is done it is not finished.
+        self.is_served = False
+        #: When it was served last, as a running number: who has waited longest is next.
+        self.live_turn = self.final_turn = 0
         self.finished = threading.Event()
 
     @property
@@ -93,9 +100,13 @@ class Speaker:
         self._scheduler.remove(self)
 
     def show(self) -> None:
-        """Tell the listener what is known now; its errors are its own."""
+        """Tell the listener what is new; its errors are its own."""
+        live = self.live
+        if live == self._shown:
+            return
+        self._shown = live
         try:
-            self._on_live(self.live)
+            self._on_live(live)
         except Exception:  # a listener's fault must not stop the engine for everybody
             log.exception("A listener to live text failed")
 
@@ -155,12 +166,18 @@ class Scheduler:
         self._options = options or LiveOptions()
         self._speakers: deque[Speaker] = deque()
         self._uploads: deque[_Upload] = deque()
-        self._awake = threading.Condition()
+        self._lock = threading.Lock()
         self._closing = False
-        self._has_news = False
+        self._turns = itertools.count(1)
+        self._live_news, self._final_news = threading.Event(), threading.Event()
         self._wait_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="speech-engine", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, args=(self._work_on_live_text, self._live_news), name="live-text"),
+            threading.Thread(target=self._run, args=(self._work_on_final_text, self._final_news), name="final-text"),
+        ]
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
 
     @property
     def wait_s(self) -> float:
@@ -174,7 +191,7 @@ class Scheduler:
         """
         transcriber = LiveTranscriber(_vocabulary(schema), self._options, self._new_detector())
         speaker = Speaker(self, transcriber, on_live)
-        with self._awake:
+        with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
             if self._speakers and self._wait_s > self._limits.max_wait_s:
@@ -194,7 +211,7 @@ class Scheduler:
         Raises EngineError when recognition fails, is cancelled or has been stopped.
         """
         upload = _Upload(samples, _vocabulary(schema), on_progress, cancelled)
-        with self._awake:
+        with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
             self._uploads.append(upload)
@@ -206,12 +223,11 @@ class Scheduler:
 
     def wake(self) -> None:
         """There is something new to look at."""
-        with self._awake:
-            self._has_news = True
-            self._awake.notify()
+        self._live_news.set()
+        self._final_news.set()
 
     def remove(self, speaker: Speaker) -> None:
-        with self._awake:
+        with self._lock:
             if speaker in self._speakers:
                 self._speakers.remove(speaker)
             if not self._speakers:
@@ -219,59 +235,77 @@ class Scheduler:
         speaker.finished.set()
 
     def close(self) -> None:
-        """Stop the thread; whoever still waits gets an EngineError."""
-        with self._awake:
+        """Stop both threads; whoever still waits gets an EngineError."""
+        with self._lock:
             self._closing = True
-            self._awake.notify()
-        self._thread.join()
+        self.wake()
+        for thread in self._threads:
+            thread.join()
         for upload in self._uploads:
             upload.error = EngineError("Speech recognition was stopped.")
             upload.done.set()
         for speaker in list(self._speakers):
             self.remove(speaker)
 
-    def _run(self) -> None:
-        while True:
-            with self._awake:
-                self._awake.wait_for(lambda: self._closing or self._has_news)
-                if self._closing:
-                    return
-                self._has_news = False
-            while not self._closing and self._work():
+    def _run(self, work: Callable[[], bool], news: threading.Event) -> None:
+        """One thread's life: work while there is any, else wait for news."""
+        while not self._closing:
+            news.wait()
+            news.clear()
+            while not self._closing and work():
                 pass
 
-    def _work(self) -> bool:
-        """Do the most urgent task; False when there is none."""
-        with self._awake:
-            speakers = list(self._speakers)
-        tasks = [(speaker, task) for speaker in speakers if (task := _next_task(speaker))]
+    def _work_on_live_text(self) -> bool:
+        """Decode what is most urgent for those who speak; False when there is nothing."""
+        speakers = self._present()
+        tasks = [(speaker, task) for speaker in speakers if (task := _look_at(speaker))]
+        if any(speaker.transcriber.next_chunk() or speaker.transcriber.is_finished for speaker in speakers):
+            self._final_news.set()
+        if not tasks:
+            return False
+        self._serve(*min(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn)))
+        return True
+
+    def _work_on_final_text(self) -> bool:
+        """Decode the next chunk of somebody's final text, else the next window of an upload."""
+        speakers = self._present()
         for speaker in speakers:
-            if speaker.transcriber.is_finished:
+            if speaker.transcriber.is_finished and not speaker.is_served:
                 self.remove(speaker)
-        if tasks:
-            speaker, task = min(tasks, key=lambda each: each[1].kind != "final")
-            self._serve(speaker, task)
+        chunks = [(speaker, chunk) for speaker in speakers if (chunk := speaker.transcriber.next_chunk())]
+        if chunks:
+            self._finalise(*min(chunks, key=lambda each: each[0].final_turn))
             return True
         return self._work_on_upload()
+
+    def _present(self) -> list[Speaker]:
+        with self._lock:
+            return list(self._speakers)
 
     def _serve(self, speaker: Speaker, task: Task) -> None:
         began_s = time.monotonic()
         self._note_wait(began_s - (speaker.due_since_s or began_s))
         speaker.due_since_s = None
-        with self._awake:
-            if speaker in self._speakers:
-                self._speakers.remove(speaker)
-                self._speakers.append(speaker)
+        speaker.live_turn = next(self._turns)
+        speaker.is_served = True
         words = self._decode(task)
-        if words is None and task.kind == "final":
+        if words is None and task.kind == "rest":
             words = self._decode(task)
-        if words is None and task.kind == "final":
-            span = f"{task.window.start_s:.0f} to {task.end_s:.0f} s"
-            speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
         if task.kind == "preview" and self._options.catch_up:
             speaker.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
         speaker.transcriber.accept(task, words or ())
         speaker.show()
+        speaker.is_served = False
+
+    def _finalise(self, speaker: Speaker, chunk: Task) -> None:
+        speaker.final_turn = next(self._turns)
+        words = self._decode(chunk)
+        if words is None:
+            words = self._decode(chunk)
+        if words is None:
+            span = f"{chunk.window.start_s:.0f} to {chunk.end_s:.0f} s"
+            speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
+        speaker.transcriber.accept(chunk, words or ())
 
     def _decode(self, task: Task) -> tuple[Word, ...] | None:
         try:
@@ -295,8 +329,12 @@ class Scheduler:
         return True
 
 
-def _next_task(speaker: Speaker) -> Task | None:
+def _look_at(speaker: Speaker) -> Task | None:
+    """What to decode for a speaker now; a pause may have committed words without any decoding."""
+    speaker.is_served = True
     task = speaker.transcriber.next_task()
+    speaker.show()
+    speaker.is_served = False
     if task and speaker.due_since_s is None:
         speaker.due_since_s = time.monotonic()
     return task

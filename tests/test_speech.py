@@ -1,0 +1,73 @@
+"""Real speech, real weights: live and final text from the first sample to the last."""
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from endoscribe.audio import SAMPLE_RATE
+from endoscribe.procedures.schema import load_schema
+from endoscribe.settings import SHIPPED_SCHEMA_DIR
+from endoscribe.speech.engine import WhisperXEngine
+from endoscribe.speech.live import LiveOptions
+from endoscribe.speech.scheduler import Scheduler
+from endoscribe.transcript import LiveTranscript, Transcript
+
+Samples = npt.NDArray[np.float32]
+
+pytestmark = pytest.mark.slow
+
+
+def dictated(engine: WhisperXEngine, audio: Samples, size: int) -> tuple[list[LiveTranscript], Transcript]:
+    """What is shown and what is final when the audio comes in pieces of this size, at the pace of a fast machine."""
+    scheduler = Scheduler(engine, options=LiveOptions(catch_up=False))
+    shown: list[LiveTranscript] = []
+    try:
+        speaker = scheduler.open_speaker(load_schema(SHIPPED_SCHEMA_DIR / "col.yaml"), shown.append)
+        for first in range(0, len(audio), size):
+            speaker.insert(audio[first : first + size])
+        return shown, speaker.finish()
+    finally:
+        scheduler.close()
+
+
+def test_the_same_audio_in_pieces_of_any_size_gives_the_same_text(
+    tiny_engine: WhisperXEngine, colonoscopy_speech: Samples
+) -> None:
+    audio = colonoscopy_speech[: 11 * SAMPLE_RATE]
+    shown, final = dictated(tiny_engine, audio, 1600)
+    assert "screening colonoscopy" in shown[-1].committed_text.lower()
+    for size in (777, 48_000, len(audio)):
+        again, final_again = dictated(tiny_engine, audio, size)
+        assert again[-1].committed_text == shown[-1].committed_text
+        assert final_again == final
+
+
+def test_a_real_dictation_is_shown_early_and_heard_to_its_end(
+    base_engine: WhisperXEngine, colonoscopy_speech: Samples
+) -> None:
+    shown, final = dictated(base_engine, colonoscopy_speech, 3200)
+    early = next(live for live in shown if live.committed)
+    assert early.committed[-1].end_s < 5
+    for before, after in pairwise(shown):
+        assert after.committed[: len(before.committed)] == before.committed
+    for words in (shown[-1].committed_text.lower(), final.text.lower()):
+        assert "this is a screening colonoscopy" in words
+        assert "boston bowel prep score" in words
+        assert "sigmoid colon" in words
+        assert words.rstrip(".").endswith("three years")
+    assert final.duration_s == pytest.approx(len(colonoscopy_speech) / SAMPLE_RATE)
+
+
+def test_a_room_without_speech_gives_no_words(tiny_engine: WhisperXEngine) -> None:
+    """Silence, a hissing room, and clatter: short bursts as of keys."""
+    random = np.random.default_rng(11)
+    hiss = random.normal(0, 0.01, 10 * SAMPLE_RATE).astype(np.float32)
+    clatter = hiss.copy()
+    for start in range(0, len(clatter), SAMPLE_RATE // 3):
+        clatter[start : start + 400] += random.normal(0, 0.3, 400).astype(np.float32)
+    for audio in (np.zeros(10 * SAMPLE_RATE, np.float32), hiss, clatter):
+        shown, final = dictated(tiny_engine, audio, 3200)
+        assert final.text == ""
+        assert not any(live.committed for live in shown)
