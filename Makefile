@@ -16,8 +16,6 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := VIRTUAL_ENV=$(VENV) $(UV) pip install --require-hashes
 LOCK := $(UV) pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --quiet
-# What the app uses without an NVIDIA GPU; the tests also use the smallest model.
-MODEL ?= $(or $(ENDOSCRIBE_WHISPER_MODEL),base)
 VOICE := $(VENV)-voice
 
 .PHONY: help
@@ -25,8 +23,7 @@ help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 #/p' Makefile | column -t -s '#'
 
 .PHONY: run
-run: $(VENV)/run.stamp ## set up what is missing and start the app
-	$(BIN)/python -m endoscribe -v models fetch $(MODEL)
+run: $(VENV)/run.stamp ## set up what is missing and start the app, which fetches and verifies its model
 	$(BIN)/python app.py
 
 .PHONY: test

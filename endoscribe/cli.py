@@ -158,8 +158,12 @@ def run_extract(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def run_run(options: argparse.Namespace, settings: Settings) -> None:
+    from endoscribe.errors import ExtractionError
+
     schema = _schemas(settings).get(options.procedure)
     extractor = _extractor(options, settings)
+    if problem := extractor.probe():
+        raise ExtractionError(problem)  # before minutes are spent on recognition
     transcript, _ = _hear(options, settings)
     _show_record(options, _record(extractor, transcript, schema), schema, options.file)
 

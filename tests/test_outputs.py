@@ -22,7 +22,7 @@ from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Cell, Evidence, Record
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import neutral, note_docx, render_note
-from endoscribe.outputs.outline import DRAFT, printable
+from endoscribe.outputs.outline import DRAFT, draft_line, printable
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import COLUMNS, record_csv
 from endoscribe.procedures.schema import Code, ProcedureSchema, load_schema
@@ -218,7 +218,7 @@ def test_hostile_texts_stay_text_in_html(attack: str) -> None:
 
 def test_the_note_follows_the_schemas_template() -> None:
     note = render_note(RECORD, MINI)
-    assert note.startswith(f"**{DRAFT}**\n\n# Mini colonoscopy\n## Patient\n")
+    assert note.startswith(f"**{draft_line(RECORD)}**\n\n# Mini colonoscopy\n## Patient\n")
     assert "- Right colon: 3\n" in note
     assert "- Boston score: 8 (computed)\n" in note
     assert "  1. Segment sigmoid; Size 4 mm\n" in note
@@ -273,7 +273,7 @@ def test_a_template_that_reaches_further_fails_as_the_schemas_error(template: st
         note = render_note(RECORD, schema)
     except SchemaError:
         return
-    assert note == f"**{DRAFT}**\n\n\n"
+    assert note == f"**{draft_line(RECORD)}**\n\n\n"
 
 
 def word_text(data: bytes) -> str:

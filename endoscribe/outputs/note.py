@@ -9,7 +9,7 @@ from jinja2 import TemplateError
 
 from endoscribe.errors import SchemaError
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.outputs.outline import DRAFT, Grid, Part, outline, plain_value, printable, remark, value_text
+from endoscribe.outputs.outline import Grid, Part, draft_line, outline, plain_value, printable, remark, value_text
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema
 from endoscribe.procedures.templates import note_environment
@@ -38,7 +38,7 @@ def render_note(record: Record, schema: ProcedureSchema) -> str:
         text = note_environment().from_string(schema.note).render(names)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise SchemaError(f"The note template of {schema.id} fails ({type(error).__name__}).") from error
-    return f"**{DRAFT}**\n\n{BLANK_LINES.sub(chr(10) * 2, text).strip()}\n"
+    return f"**{neutral(draft_line(record))}**\n\n{BLANK_LINES.sub(chr(10) * 2, text).strip()}\n"
 
 
 def neutral(text: str) -> str:
@@ -53,7 +53,7 @@ def note_docx(record: Record, schema: ProcedureSchema) -> bytes:
 
     document = docx.Document()
     document.add_heading(printable(schema.title), level=0)
-    document.add_paragraph(DRAFT).runs[0].bold = True
+    document.add_paragraph(draft_line(record)).runs[0].bold = True
     for part in outline(record, schema):
         _add_part(document, part)
     if record.checks:

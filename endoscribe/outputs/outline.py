@@ -9,6 +9,7 @@ from endoscribe.procedures.expressions import Value, expression
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
 
 DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a clinician."
+
 #: UCUM units as they are read.
 UNIT_WORDS = {
     "a": "years", "mo": "months", "wk": "weeks", "d": "days", "[Ch]": "Fr", "ug": "mcg", "[in_i]": "inch",
@@ -23,6 +24,11 @@ STATUS_WORDS = {
     "invalid": "not valid",
     "edited": "edited",
 }
+
+
+def draft_line(record: Record) -> str:
+    """The first line of every output, with the reader that really answered."""
+    return f"{DRAFT} Read by {record.extractor}."
 
 
 @dataclass(frozen=True)

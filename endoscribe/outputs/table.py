@@ -26,12 +26,12 @@ from html import escape
 
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.outputs.outline import (
-    DRAFT,
     Computed,
     Grid,
     Line,
     Part,
     clock,
+    draft_line,
     outline,
     plain_value,
     remark,
@@ -52,7 +52,7 @@ def render_record(record: Record, schema: ProcedureSchema) -> str:
     parts = "".join(_section(part, record) for part in outline(record, schema))
     return (
         f'<div class="es-record" data-procedure="{escape(schema.id)}">'
-        f'<p class="es-draft">{escape(DRAFT)}</p>{parts}</div>'
+        f'<p class="es-draft">{escape(draft_line(record))}</p>{parts}</div>'
     )
 
 

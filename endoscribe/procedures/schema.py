@@ -373,7 +373,7 @@ def _require(where: str, names: Iterable[str], known: Mapping[str, object], kind
 
 
 class SchemaLibrary:
-    """The procedures of one or more folders; a later folder overrides an earlier one's file of the same name."""
+    """The procedures of one or more folders; a later folder's schema takes the place of an earlier one with its id."""
 
     def __init__(self, *folders: Path) -> None:
         """Raises SchemaError when a folder is missing or any file in it is wrong."""
@@ -383,7 +383,8 @@ class SchemaLibrary:
                 raise SchemaError(f"The schema folder {folder} does not exist.")
             for path in sorted(folder.glob("*.yaml")):
                 if not path.name.startswith(PART_PREFIX):
-                    self._schemas[path.stem] = load_schema(path)
+                    schema = load_schema(path)
+                    self._schemas[schema.id] = schema
 
     def __iter__(self) -> Iterator[ProcedureSchema]:
         return iter(sorted(self._schemas.values(), key=lambda schema: (schema.position, schema.title)))

@@ -52,10 +52,11 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(services.sessions.recover)
         recordings = app.state.recordings = Recordings(services)
-        sweeping = asyncio.create_task(_sweep(recordings))
+        chores = [asyncio.create_task(_sweep(recordings)), asyncio.create_task(_expire(services))]
         on_start()
         yield
-        sweeping.cancel()
+        for chore in chores:
+            chore.cancel()
         await recordings.close()
         await asyncio.to_thread(services.close)
 
