@@ -252,9 +252,46 @@ def test_cells_that_fail_are_asked_for_once_more_with_the_reason() -> None:
     assert Claim("polyps.method", "hot_snare", "hot snare", 0) not in claims
 
 
+INVENTED = {"field": "extent_reached", "row": 0, "value": "cecum", "quote": "we reached the cecum"}
+WITH_INVENTED = (*CLAIMS, Claim("extent_reached", "cecum", "we reached the cecum"))
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [
+        [refused(429, "rate_limit_error", {"retry-after": "3600"})],
+        [refused(500, "api_error") for _ in range(3)],
+        [httpx2.ReadTimeout("slow") for _ in range(3)],
+        [sse(b"\xff\xfe")],
+        [answer([], "refusal")],
+        [sse(wire(events(json.dumps({"cells": [INVENTED]})[:-2], "max_tokens"))), refused(401, "authentication_error")],
+    ],
+)
+def test_a_correction_that_fails_leaves_the_complete_answer(
+    failures: "list[httpx2.Response | Exception]", caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[tuple[Claim, ...]] = []
+    server = PlayedServer(answer([*CELLS, INVENTED]), *failures)
+    assert server.extractor().extract(HEARD, MINI, seen.append) == WITH_INVENTED
+    assert seen[-1] == WITH_INVENTED
+    assert server.responses == []
+    assert "4 claims are used as they were" in caplog.text
+
+
+def test_a_correction_that_outlasts_the_deadline_leaves_the_complete_answer() -> None:
+    over = threading.Event()
+
+    def late() -> httpx2.Response:
+        over.wait(20)
+        return answer([])
+
+    server = PlayedServer(answer([*CELLS, INVENTED]), late)
+    assert server.extractor(deadline_s=2).extract(HEARD, MINI) == WITH_INVENTED
+    over.set()
+
+
 def test_what_still_fails_is_kept_and_shown_as_unsupported() -> None:
-    invented = {"field": "extent_reached", "row": 0, "value": "cecum", "quote": "we reached the cecum"}
-    server = PlayedServer(answer([*CELLS, invented]), answer([invented]))
+    server = PlayedServer(answer([*CELLS, INVENTED]), answer([INVENTED]))
     claims = server.extractor().extract(HEARD, MINI)
     assert len(server.requests) == 2
     cell = verify(claims, HEARD, MINI, "claude-test").fields["extent_reached"]

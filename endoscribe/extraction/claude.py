@@ -189,7 +189,7 @@ class ClaudeExtractor:
         try:
             result = outcome.get(timeout=self.deadline_s)
         except queue.Empty:
-            result = ExtractionError(f"Claude did not answer within {self.deadline_s:g} seconds.")
+            result = reading.complete_or(ExtractionError(f"Claude did not answer within {self.deadline_s:g} seconds."))
         finally:
             reading.abandon()
         if isinstance(result, ExtractionError):
@@ -217,6 +217,7 @@ class _Reading:
         self.ends_at = time.monotonic() + reader.deadline_s
         self.consumption = Consumption()
         self.abandoned = threading.Event()
+        self.complete: tuple[Claim, ...] | None = None  # of a whole answer, while faulty cells are asked for again
 
     def abandon(self) -> None:
         """Nobody waits any more: report nothing and ask nothing further."""
@@ -229,10 +230,19 @@ class _Reading:
         try:
             result = self._converse()
         except _RequestFailedError as error:
-            result = ExtractionError(error.sentence)
+            result = self.complete_or(ExtractionError(error.sentence))
+            if not isinstance(result, ExtractionError):
+                self._report(result)
         finally:
             self._log_consumption(time.monotonic() - started)
             outcome.put(result)
+
+    def complete_or(self, error: ExtractionError) -> tuple[Claim, ...] | ExtractionError:
+        """The claims of a complete answer whose correction failed; without one, the error."""
+        if self.complete is None:
+            return error
+        log.warning("Claude's correction of faulty cells failed; %d claims are used as they were", len(self.complete))
+        return self.complete
 
     def _converse(self) -> tuple[Claim, ...]:
         messages: list[MessageParam] = [{"role": "user", "content": _dictation(self.transcript)}]
@@ -248,7 +258,7 @@ class _Reading:
             if not faults:
                 self._report(claims)
                 return claims
-            is_corrected = True
+            is_corrected, self.complete = True, claims
             messages += _turn(answer, CORRECT.format(faults="\n".join(faults)))
         raise _RequestFailedError("Claude's answer was too long to be completed; dictate the report in two parts.")
 
