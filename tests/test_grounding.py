@@ -80,6 +80,8 @@ def test_a_value_that_follows_from_its_words_is_ok(target: str, value: Value, qu
 @pytest.mark.parametrize(
     ("target", "value", "quote", "problem"),
     [
+        ("patient_age", 57, "a 58 year old", "not hold the number 57"),
+        ("polyps.size_mm", 101, "a 100 millimeter polyp", "not hold the number 101"),
         ("polyps.size_mm", 8, "a six millimeter polyp", "not hold the number 8"),
         ("polyps.size_mm", 2, "measuring 2 centimeters", "not hold the number 2"),
         ("polyps.size_mm", 6, "it took 6 minutes", "not hold the number 6"),

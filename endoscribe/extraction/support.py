@@ -21,8 +21,10 @@ from endoscribe.procedures.phrases import compile_phrase
 from endoscribe.procedures.schema import FieldSchema
 from endoscribe.procedures.wording import PlainWord, plain_words
 
+#: Difference that two ways of writing the same number may leave.
+NUMBER_TOLERANCE = 0.005
 #: Relative difference that a unit conversion may leave (25.4 mm said as one inch and written as 25).
-NUMBER_TOLERANCE = 0.02
+CONVERSION_TOLERANCE = 0.02
 WORD_NUMBERS = {
     "another": 1, "once": 1, "solitary": 1, "first": 1, "both": 2, "pair": 2, "twice": 2, "second": 2, "third": 3,
     "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11,
@@ -150,16 +152,15 @@ class _Said:
 
 def _number_objection(value: Value, field: FieldSchema, words: Sequence[PlainWord]) -> str | None:
     number = float(value) if isinstance(value, int | float) else 0.0
-    said = [said for said in _numbers(words, field.unit) if said is not None]
-    if any(abs(number - candidate) <= max(0.005, NUMBER_TOLERANCE * abs(candidate)) for candidate in said):
+    if any(abs(number - candidate) <= tolerance for candidate, tolerance in _numbers(words, field.unit)):
         return None
     if field.type == "integer" and _counts(number, words):
         return None
     return f"The words do not hold the number {number:g}."
 
 
-def _numbers(words: Sequence[PlainWord], unit: str | None) -> Iterator[float]:
-    """Every number that the words can mean in `unit`; one said in a unit that does not fit is none."""
+def _numbers(words: Sequence[PlainWord], unit: str | None) -> Iterator[tuple[float, float]]:
+    """Every number that the words can mean in `unit`, with its tolerance; one in a unit that does not fit is none."""
     wanted = SCHEMA_UNITS.get(unit or "", unit or "")
     known = {unit for unit, _ in SPOKEN_UNITS}
     for index, word in enumerate(words):
@@ -170,11 +171,16 @@ def _numbers(words: Sequence[PlainWord], unit: str | None) -> Iterator[float]:
         if number is None:
             continue
         if own is None or wanted not in known or own == wanted:
-            yield number
+            yield number, NUMBER_TOLERANCE
         elif (own, wanted) in CONVERSIONS:
-            yield number * CONVERSIONS[own, wanted]
+            yield _converted(number, own, wanted)
         if own is None:
             yield from _before_shared_unit(words, index, number, wanted)
+
+
+def _converted(number: float, unit: str, wanted: str) -> tuple[float, float]:
+    converted = number * CONVERSIONS[unit, wanted]
+    return converted, max(NUMBER_TOLERANCE, CONVERSION_TOLERANCE * abs(converted))
 
 
 def _number_of(words: Sequence[PlainWord], index: int) -> float | None:
@@ -196,7 +202,9 @@ def _unit_after(words: Sequence[PlainWord], index: int) -> str | None:
     return next((unit for unit, pattern in SPOKEN_UNITS if pattern.match(words[index].text)), None)
 
 
-def _before_shared_unit(words: Sequence[PlainWord], index: int, number: float, wanted: str) -> Iterator[float]:
+def _before_shared_unit(
+    words: Sequence[PlainWord], index: int, number: float, wanted: str
+) -> Iterator[tuple[float, float]]:
     """In "two by three centimeters" and "3, 4 and 6 cm" the unit stands once, after the last number."""
     for later in range(index + 1, min(len(words), index + 10)):
         if not words[later].is_number and words[later].text not in ("to", "by", "x", "and", ",", "or"):
@@ -204,7 +212,7 @@ def _before_shared_unit(words: Sequence[PlainWord], index: int, number: float, w
         unit = _unit_after(words, later + 1) if words[later].is_number else None
         if unit:
             if (unit, wanted) in CONVERSIONS:
-                yield number * CONVERSIONS[unit, wanted]
+                yield _converted(number, unit, wanted)
             return
 
 
