@@ -5,7 +5,7 @@ Each action yields or returns a `Screen`, which names only the panels that chang
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -55,6 +55,20 @@ class Screen:
     can_submit: bool | None = None
 
 
+#: Nothing of any patient: first whenever another session takes the page.
+BLANK = Screen(
+    session="",
+    record="",
+    checklist="",
+    checks="",
+    transcript="",
+    player="",
+    note="",
+    exports="",
+    can_submit=False,
+)
+
+
 @dataclass
 class Latest(Generic[P]):
     """The newest thing that a worker thread has told; older ones do not matter."""
@@ -78,7 +92,7 @@ class Actions:
 
     async def began(self, session_id: str) -> Screen:
         """The microphone has a session now."""
-        return Screen(session=session_id, note="", exports="", can_submit=True)
+        return merged(BLANK, Screen(session=session_id, can_submit=True))
 
     async def recorded(self, session_id: str, problem: str | None) -> Screen:
         """The microphone has stopped; its transcript is stored unless there was a problem."""
@@ -89,12 +103,9 @@ class Actions:
             shown = await self._with_transcript(session_id)
         return merged(shown, Screen(history=await self.history()))
 
-    async def upload(self, path: Path, procedure: str) -> AsyncIterator[Screen]:
+    async def upload(self, path: Path, procedure: str) -> AsyncGenerator[Screen, None]:
         """Store and transcribe an uploaded recording, then remove the upload."""
-        blank = Screen(
-            record="", checklist="", checks="", transcript="", player="", note="", exports="", can_submit=False
-        )
-        yield merged(blank, _says("Reading the recording.", busy=True))
+        yield merged(BLANK, _says("Reading the recording.", busy=True))
         try:
             session = await asyncio.to_thread(self._store_upload, path, procedure)
             async for screen in self._transcribed(session.id):
@@ -106,7 +117,7 @@ class Actions:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         yield Screen(history=await self.history())
 
-    async def submit(self, session_id: str, procedure: str) -> AsyncIterator[Screen]:
+    async def submit(self, session_id: str, procedure: str) -> AsyncGenerator[Screen, None]:
         """Make the report of a session, transcribing it first if that is still to be done."""
         if not session_id:
             yield _says("There is nothing to report on yet: record, upload or choose a sample first.", "error")
@@ -122,12 +133,13 @@ class Actions:
             yield _says(f"{error} Your text is kept; press Submit to try again.", "error")
         yield Screen(history=await self.history())
 
-    async def reopen(self, session_id: str) -> AsyncIterator[Screen]:
+    async def reopen(self, session_id: str) -> AsyncGenerator[Screen, None]:
         """Show a session of the history; one without a transcript is transcribed first."""
         sessions = self._services.sessions
+        yield merged(BLANK, _says("Opening the dictation.", busy=True))
         try:
             session = await asyncio.to_thread(sessions.get, session_id)
-            yield Screen(session=session_id, procedure=session.procedure)
+            yield Screen(session=session_id, procedure=session.procedure, can_submit=True, busy=True)
             if await asyncio.to_thread(sessions.transcript, session_id) is None:
                 async for screen in self._transcribed(session_id):
                     yield screen

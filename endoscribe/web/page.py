@@ -6,7 +6,8 @@ Here stands only what is where and which event calls which action; `actions.py` 
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from endoscribe.web.actions import Actions, Screen
 from endoscribe.web.microphone import StreamingMicrophone
 from endoscribe.web.panels import LIVE_TEXT, samples_html, status_html
 from endoscribe.web.player import evidence_player
+from endoscribe.web.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Page:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._actions = Actions(services)
+        self._turns = Turns()
         self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
         gr.HTML(_HEADER, apply_default_css=False, js_on_load=None)
         with gr.Row(elem_id="columns"):
@@ -103,14 +106,15 @@ class Page:
         blocks.load(self._opened_page, None, **quiet)
         self.procedure.change(None, self.procedure, None, js=_PROCEDURE_JS, api_visibility="private")
         working = [
-            self.upload.upload(self._upload, [self.upload, self.procedure], **quiet),
+            self.upload.upload(self._upload, [self.upload, self.procedure], trigger_mode="multiple", **quiet),
             self.submit.click(self._submit, [self.session, self.procedure], js=_SUBMIT_JS, **quiet),
-            self.history.opened(self._reopen, None, **quiet),
+            self.history.opened(self._reopen, None, trigger_mode="multiple", **quiet),
         ]
         self.microphone.began(self._began, None, cancels=working, **quiet)
         self.microphone.recorded(self._recorded, None, **quiet)
         self.example.chosen(self._chose_sample, None, **quiet)
         self.cancel.click(self._cancelled, None, cancels=working, **quiet)
+        blocks.unload(self._closed_page)
         self.upload.upload(None, None, self.upload, js="() => null", api_visibility="private")
 
     def _show(self, screen: Screen) -> list[Any]:
@@ -120,39 +124,55 @@ class Page:
         submit = gr.skip() if can_submit is None else gr.update(interactive=can_submit)
         return [*values, submit, gr.update(visible=True if screen.busy else "hidden")]
 
+    @property
+    def _nothing(self) -> list[Any]:
+        """Values that leave everything as another action has made it."""
+        return [gr.skip() for _ in self._screen]
+
     async def _opened_page(self) -> list[Any]:
         return self._show(await self._actions.opened_page())
 
-    async def _began(self, event: gr.EventData) -> list[Any]:
+    async def _closed_page(self, request: gr.Request) -> None:
+        self._turns.forget(request.session_hash)
+
+    async def _began(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        self._turns.begin(request.session_hash)
         return self._show(await self._actions.began(event.session))
 
-    async def _recorded(self, event: gr.EventData) -> list[Any]:
-        return self._show(await self._actions.recorded(event.session, event.problem))
+    async def _recorded(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        turn = self._turns.begin(request.session_hash)
+        screen = await self._actions.recorded(event.session, event.problem)
+        return self._nothing if turn.is_over else self._show(screen)
 
     async def _chose_sample(self, event: gr.EventData) -> list[Any]:
         return self._show(Screen(procedure=event.procedure))
 
-    async def _cancelled(self) -> list[Any]:
+    async def _cancelled(self, request: gr.Request) -> list[Any]:
+        self._turns.begin(request.session_hash)
         text = "Cancelled. The recording is kept under Earlier dictations."
         return self._show(Screen(status=status_html(text), history=await self._actions.history()))
 
-    async def _upload(self, path: str, procedure: str) -> AsyncIterator[list[Any]]:
-        async for values in self._shown(self._actions.upload(Path(path), procedure)):
+    async def _upload(self, path: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
+        async for values in self._shown(self._actions.upload(Path(path), procedure), request, works_on=True):
             yield values
 
-    async def _submit(self, session: str, procedure: str) -> AsyncIterator[list[Any]]:
-        async for values in self._shown(self._actions.submit(session, procedure)):
+    async def _submit(self, session: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
+        async for values in self._shown(self._actions.submit(session, procedure), request, works_on=True):
             yield values
 
-    async def _reopen(self, event: gr.EventData) -> AsyncIterator[list[Any]]:
-        async for values in self._shown(self._actions.reopen(event.session)):
+    async def _reopen(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[list[Any]]:
+        async for values in self._shown(self._actions.reopen(event.session), request, works_on=False):
             yield values
 
-    async def _shown(self, screens: AsyncIterator[Screen]) -> AsyncIterator[list[Any]]:
-        """Every screen as values; what nobody foresaw ends in a sentence too, and without its text in the log."""
+    async def _shown(
+        self, screens: AsyncGenerator[Screen, None], request: gr.Request, *, works_on: bool
+    ) -> AsyncIterator[list[Any]]:
+        """Every screen as values while no newer action writes; what nobody foresaw ends in a sentence too."""
         try:
-            async for screen in screens:
-                yield self._show(screen)
+            async with aclosing(self._turns.during(request.session_hash, screens, works_on=works_on)) as seen:
+                async for screen in seen:
+                    yield self._show(screen)
+            yield self._nothing  # Gradio shows the last values once more when an event ends
         except Exception as error:  # noqa: BLE001
             log.error(  # no traceback, which would show what the error says
                 "An action of the page failed: %s at %s", type(error).__name__, _place(error)

@@ -1,0 +1,95 @@
+"""Whose turn it is on a page: only the action that was begun last may write there.
+
+Two patients must never meet on one screen, so an earlier action that still works loses its voice at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+S = TypeVar("S")
+
+log = logging.getLogger(__name__)
+
+
+class Turn:
+    """One action of one page."""
+
+    def __init__(self) -> None:
+        self._over = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        return self._over.is_set()
+
+    def end(self) -> None:
+        self._over.set()
+
+    async def ended(self) -> None:
+        await self._over.wait()
+
+
+class Turns:
+    """The newest action of each page; pages are told apart by Gradio's session hash."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str | None, Turn] = {}
+        self._left: set[asyncio.Task[None]] = set()
+
+    def begin(self, page: str | None) -> Turn:
+        """A turn for this page, which ends the one before."""
+        if before := self._newest.get(page):
+            before.end()
+        turn = self._newest[page] = Turn()
+        return turn
+
+    def forget(self, page: str | None) -> None:
+        """The page was closed."""
+        self._newest.pop(page, None)
+
+    async def during(
+        self, page: str | None, screens: AsyncGenerator[S, None], *, works_on: bool
+    ) -> AsyncGenerator[S, None]:
+        """The screens until another action begins; one that `works_on` then goes to its end unseen, others stop."""
+        turn = self.begin(page)
+        ended = asyncio.create_task(turn.ended())
+        following = asyncio.create_task(_next(screens))
+        try:
+            while True:
+                await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if turn.is_over or (screen := following.result()) is None:
+                    break
+                yield screen
+                following = asyncio.create_task(_next(screens))
+        finally:
+            ended.cancel()
+            if turn.is_over and works_on:
+                self._work_on(following, screens)
+            else:
+                await _stop(following, screens)
+
+    def _work_on(self, following: "asyncio.Task[S | None]", screens: AsyncGenerator[S, None]) -> None:
+        """Let an action finish, and hold on to it meanwhile."""
+        task = asyncio.create_task(_finish(following, screens))
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+
+
+async def _next(screens: AsyncGenerator[S, None]) -> S | None:
+    return await anext(screens, None)
+
+
+async def _stop(following: "asyncio.Task[S | None]", screens: AsyncGenerator[S, None]) -> None:
+    following.cancel()
+    await asyncio.wait({following})
+    await screens.aclose()
+
+
+async def _finish(following: "asyncio.Task[S | None]", screens: AsyncGenerator[S, None]) -> None:
+    try:
+        await following
+        async for _ in screens:
+            pass
+    except Exception as error:  # noqa: BLE001  (nobody looks any more)
+        log.error("An action that was left failed: %s", type(error).__name__)

@@ -1,0 +1,73 @@
+"""The page's actions without a page: which panels they set, and what they say when something is wrong."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scripted import ScriptedScheduler, Server
+
+from endoscribe.web.actions import BLANK, Actions, Screen
+
+SAMPLES = Path(__file__).parent.parent / "endoscribe" / "samples"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path, ScriptedScheduler()) as server:
+        yield server
+
+
+def stored(server: Server, seconds: float = 4) -> str:
+    """A session that holds audio and nothing else."""
+    sessions = server.services.sessions
+    session = sessions.create("col", 16_000)
+    audio = sessions.open_audio(session.id)
+    audio.append(np.ones(int(seconds * 16_000), "<i2").tobytes())
+    audio.sync()
+    audio.close()
+    return session.id
+
+
+def screens(action: AsyncGenerator[Screen, None]) -> list[Screen]:
+    async def collect() -> list[Screen]:
+        return [screen async for screen in action]
+
+    return asyncio.run(collect())
+
+
+def after(shown: list[Screen], name: str) -> object:
+    """What a panel holds in the end."""
+    return [value for screen in shown if (value := getattr(screen, name)) is not None][-1]
+
+
+PATIENT = ("session", "record", "checklist", "checks", "transcript", "player", "note", "exports")
+
+
+def test_opening_another_session_first_takes_everything_of_the_last_one_away(server: Server) -> None:
+    first = screens(Actions(server.services).reopen(stored(server)))[0]
+    assert {name: getattr(first, name) for name in PATIENT} == dict.fromkeys(PATIENT, "")
+    assert first.can_submit is False
+
+
+def test_a_session_that_cannot_be_opened_leaves_nothing_to_submit(server: Server) -> None:
+    shown = screens(Actions(server.services).reopen("0" * 32))
+    assert "no such session" in str(after(shown, "status"))
+    assert after(shown, "session") == ""
+    assert after(shown, "can_submit") is False
+
+
+def test_a_session_without_a_transcript_can_be_submitted_after_a_failure(tmp_path: Path) -> None:
+    with Server(tmp_path, ScriptedScheduler(failure="The engine broke.")) as server:
+        session = stored(server)
+        shown = screens(Actions(server.services).reopen(session))
+    assert after(shown, "session") == session
+    assert after(shown, "can_submit") is True
+
+
+def test_a_new_recording_blanks_every_panel_of_the_last_one(server: Server) -> None:
+    began = asyncio.run(Actions(server.services).began("a" * 32))
+    assert began.session == "a" * 32
+    assert {getattr(began, name) for name in PATIENT[1:]} == {""}
+    assert set(PATIENT) == {name for name, value in vars(BLANK).items() if value == ""}
