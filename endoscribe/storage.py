@@ -53,6 +53,10 @@ class Session(BaseModel):
     source: Literal["microphone", "upload"] = "microphone"
     #: Where the speaker paused, in samples.
     pauses: tuple[int, ...] = ()
+    #: All of the audio is here: uploaded, or ended by a Stop. Others may still get the rest from their browser.
+    complete: bool = False
+    #: A sentence on what the transcript lacks.
+    transcript_notice: str | None = None
 
 
 class SessionStore:
@@ -76,6 +80,7 @@ class SessionStore:
             state="recording",
             sample_rate=sample_rate,
             source=source,
+            complete=source == "upload",
         )
         with _disk_errors():
             (self._uploads_dir / session.id).mkdir()
@@ -104,6 +109,10 @@ class SessionStore:
 
     def set_state(self, session_id: str, state: State) -> Session:
         return self._change(session_id, {"state": state})
+
+    def set_complete(self, session_id: str) -> Session:
+        """The recording was ended by a Stop and all of it is stored."""
+        return self._change(session_id, {"state": "stopped", "complete": True})
 
     def set_procedure(self, session_id: str, procedure: str) -> Session:
         return self._change(session_id, {"procedure": procedure})
@@ -148,8 +157,13 @@ class SessionStore:
         """The stored audio as a WAV file that is never written."""
         return WavView(self._folder(session_id) / "audio.pcm", self.get(session_id).sample_rate)
 
-    def save_transcript(self, session_id: str, transcript: Transcript) -> None:
+    def save_transcript(self, session_id: str, transcript: Transcript, notice: str | None = None) -> None:
+        """Keep a transcript; a record of an earlier one goes, because its evidence points into that one's text."""
+        self._folder(session_id)
+        with _disk_errors():
+            (self._results_dir / session_id / "record.json").unlink(missing_ok=True)
         self._write_result(session_id, "transcript.json", _TRANSCRIPT.dump_json(transcript))
+        self._change(session_id, {"state": "transcribed", "transcript_notice": notice})
 
     def transcript(self, session_id: str) -> Transcript | None:
         return self._result(session_id, "transcript.json", _TRANSCRIPT.validate_json)

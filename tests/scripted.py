@@ -21,8 +21,8 @@ from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 Samples = NDArray[np.float32]
 
 SCRIPT = (
-    "This is a screening colonoscopy. The cecum was reached. Boston bowel prep score right colon 2 transverse colon 3 "
-    "left colon 3 total 8. In the sigmoid colon is a 6 millimeter sessile polyp. It was removed with a cold snare."
+    "This is a screening colonoscopy. The cecum was reached. Boston bowel prep score left colon 3 transverse colon 3 "
+    "right colon 2 total 8. In the sigmoid colon is a 6 millimeter sessile polyp. It was removed with a cold snare."
 )
 #: Words a second: an unhurried dictation, only faster, so that tests are short.
 PACE = 10
@@ -51,6 +51,7 @@ class ScriptedSpeaker:
         self.heard: list[Samples] = []
         self.live = LiveTranscript()
         self.closed = False
+        self.problem: str | None = None
         self._on_live = on_live
 
     @property

@@ -1,6 +1,7 @@
 """The page's actions without a page: which panels they set, and what they say when something is wrong."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
@@ -71,3 +72,30 @@ def test_a_new_recording_blanks_every_panel_of_the_last_one(server: Server) -> N
     assert began.session == "a" * 32
     assert {getattr(began, name) for name in PATIENT[1:]} == {""}
     assert set(PATIENT) == {name for name, value in vars(BLANK).items() if value == ""}
+
+
+def test_an_upload_that_cannot_be_transcribed_yet_is_kept_for_submit(tmp_path: Path) -> None:
+    upload = tmp_path / "upload.flac"
+    shutil.copy(SAMPLES / "col-two-polyps.flac", upload)
+    with Server(tmp_path, ScriptedScheduler(failure="The engine broke.")) as server:
+        shown = screens(Actions(server.services).upload(upload, "col"))
+        (session,) = server.services.sessions.sessions()
+        assert after(shown, "session") == session.id
+        assert "is kept; press Submit" in str(after(shown, "status"))
+        assert after(shown, "can_submit") is True
+        assert not upload.exists()
+
+
+def test_a_recording_without_a_sample_offers_nothing_to_submit(server: Server) -> None:
+    screen = asyncio.run(Actions(server.services).recorded(stored(server, 0), "Nothing was recorded."))
+    assert "Submit" not in str(screen.status)
+    assert screen.session == ""
+    assert screen.can_submit is False
+
+
+def test_lost_seconds_are_told_although_there_is_a_text(server: Server) -> None:
+    actions, session = Actions(server.services), stored(server)
+    screens(actions.reopen(session))
+    screen = asyncio.run(actions.recorded(session, None, "The last 3 s could not be saved."))
+    assert "The last 3 s could not be saved." in str(screen.status)
+    assert screen.can_submit

@@ -4,6 +4,7 @@ Most tests use the scripted engine, whose words come at a fixed pace; the last o
 with real weights.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -300,6 +301,44 @@ def test_submit_while_recording_stops_first(visitor: Visitor) -> None:
     visitor.sees("#record [data-field=extent_reached]", "cecum")
     expect(visitor.start).to_be_enabled()
     assert visitor.app.sessions.get(visitor.session()).state == "done"
+
+
+def test_an_audio_device_that_answers_no_more_does_not_hold_up_stop(visitor: Visitor) -> None:
+    visitor.page.evaluate(
+        """() => {
+          const post = MessagePort.prototype.postMessage;
+          MessagePort.prototype.postMessage = function (message, ...rest) {
+            if (message !== 'hold') post.call(this, message, ...rest);
+          };
+        }"""
+    )
+    visitor.start.click()
+    visitor.until(lambda: visitor.recorded_s() >= 1)
+    visitor.click("#stop")
+    visitor.sees("#status", "Press Submit")
+    expect(visitor.start).to_be_enabled()
+
+
+def test_seconds_that_the_server_did_not_take_are_told(visitor: Visitor) -> None:
+    def shorten(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            if isinstance(message, str):
+                told = json.loads(message)
+                if told["type"] == "ack":
+                    return
+                if told["type"] == "stopped":
+                    message = json.dumps({**told, "samples": told["samples"] - 16_000})
+            route.send(message)
+
+        server.on_message(pass_on)
+
+    visitor.page.route_web_socket("**/ws/microphone", shorten)
+    visitor.start.click()
+    visitor.until(lambda: visitor.recorded_s() >= 2)
+    visitor.click("#stop")
+    visitor.sees("#status", "The last 1 s could not be saved.")
 
 
 def test_leaving_while_recording_asks_first(visitor: Visitor) -> None:

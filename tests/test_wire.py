@@ -1,5 +1,6 @@
 """The microphone's protocol from the browser's side: whatever goes wrong on the way, each sample is stored once."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted import ScriptedScheduler, Server, transcript_of
+from scripted import ScriptedScheduler, ScriptedSpeaker, Server, transcript_of
 from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from endoscribe.errors import EngineError
+from endoscribe.errors import EngineError, StorageError
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.transcript import LiveTranscript, Transcript
+from endoscribe.web.actions import Actions
+from endoscribe.web.job import report, transcribe
 from endoscribe.web.wire import Frame, FrameError, decode_frames
 
 RATE = 16_000
@@ -281,6 +286,61 @@ def test_a_finished_session_is_known_after_a_restart(tmp_path: Path) -> None:
         assert second.services.sessions.get(session).state == "transcribed"
 
 
+def test_a_recording_used_by_somebody_before_its_stop_takes_the_rest_all_the_same(tmp_path: Path) -> None:
+    frames = even_frames()
+    with Server(tmp_path, ScriptedScheduler()) as first, connect(first) as connection:
+        socket = Socket(connection)
+        session = socket.hello()["session"]
+        socket.send(*frames[:12])
+        socket.until_safe(12 * 3200)
+    with Server(tmp_path, ScriptedScheduler()) as second:
+        assert transcribe(second.services, session) == transcript_of(12 * 3200)
+        report(second.services, session, "col")
+        assert second.services.sessions.get(session).state == "done"
+        with connect(second) as connection:
+            socket = Socket(connection)
+            assert socket.hello(session)["samples"] == 12 * 3200
+            assert record(socket, frames[12:])["problem"] is None
+            assert next(message for message in socket.told if message["type"] == "stopped")["samples"] == SAMPLES
+        assert second.stored(session) == PCM
+        assert second.services.sessions.transcript(session) == transcript_of(SAMPLES)
+        assert second.services.sessions.record(session) is None  # it was of the shorter text
+
+
+def test_a_recording_that_is_over_says_how_much_of_it_is_safe(server: Server) -> None:
+    frames = even_frames()
+    with connect(server) as connection:
+        socket = Socket(connection)
+        session = socket.hello()["session"]
+        record(socket, frames[:12], 12 * 3200)
+    with connect(server) as connection:
+        socket = Socket(connection)
+        socket.hello(session)
+        socket.send(*frames[12:])
+        assert socket.until("stopped") == {"type": "stopped", "samples": 12 * 3200}
+    assert server.stored(session) == PCM[: 12 * 6400]
+
+
+def test_a_transcript_of_audio_that_has_grown_meanwhile_is_not_kept(tmp_path: Path) -> None:
+    class Growing(ScriptedScheduler):
+        """While it transcribes, the microphone comes back with more."""
+
+        def transcribe(self, *arguments: Any, **options: Any) -> Transcript:
+            audio = server.services.sessions.open_audio(session)
+            audio.append(PCM)
+            audio.close()
+            return super().transcribe(*arguments, **options)
+
+    with Server(tmp_path, Growing()) as server:
+        session = server.services.sessions.create("col", RATE).id
+        audio = server.services.sessions.open_audio(session)
+        audio.append(PCM)
+        audio.close()
+        with pytest.raises(StorageError, match="still coming in"):
+            transcribe(server.services, session)
+        assert server.services.sessions.transcript(session) is None
+
+
 def test_samples_of_another_rate_are_stored_as_they_come_and_heard_at_16_khz(server: Server) -> None:
     with connect(server) as connection:
         socket = Socket(connection)
@@ -353,6 +413,51 @@ def test_an_engine_that_fails_loses_nothing(tmp_path: Path) -> None:
         assert server.stored(session) == PCM
         with pytest.raises(EngineError):
             server.services.scheduler.transcribe(np.zeros(10, np.float32))
+
+
+class Broken(ScriptedSpeaker):
+    def finish(self, timeout_s: float = 120) -> Transcript:
+        raise RuntimeError("what the patient said")
+
+
+class Patchy(ScriptedSpeaker):
+    def finish(self, timeout_s: float = 120) -> Transcript:
+        self.problem = "The words from 1 to 2 s could not be recognised; the recording is kept."
+        return super().finish(timeout_s)
+
+
+class Hears(ScriptedScheduler):
+    """Its speakers are of one kind."""
+
+    def __init__(self, kind: type[ScriptedSpeaker]) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def open_speaker(self, schema: ProcedureSchema | None, on_live: Callable[[LiveTranscript], None]) -> Any:
+        return self._kind(schema, on_live)
+
+
+def test_an_error_that_nobody_foresaw_still_ends_the_wait(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Server(tmp_path, Hears(Broken)) as server, connect(server) as connection:
+        socket = Socket(connection)
+        session = socket.hello()["session"]
+        assert "Something went wrong" in record(socket, even_frames())["problem"]
+        assert server.stored(session) == PCM
+    assert "RuntimeError" in caplog.text
+    assert "patient" not in caplog.text
+
+
+def test_what_the_final_text_lacks_is_kept_with_it_and_shown(tmp_path: Path) -> None:
+    with Server(tmp_path, Hears(Patchy)) as server, connect(server) as connection:
+        socket = Socket(connection)
+        session = socket.hello()["session"]
+        assert record(socket, even_frames())["problem"] is None
+        assert server.services.sessions.transcript(session) == transcript_of(SAMPLES)
+        screen = asyncio.run(Actions(server.services).recorded(session, None))
+        assert "The words from 1 to 2 s could not be recognised" in str(screen.status)
+        assert screen.can_submit
+        transcribe(server.services, session)
+        assert server.services.sessions.get(session).transcript_notice is None
 
 
 def test_the_longest_recording_ends_by_itself(tmp_path: Path) -> None:

@@ -94,13 +94,17 @@ class Actions:
         """The microphone has a session now."""
         return merged(BLANK, Screen(session=session_id, can_submit=True))
 
-    async def recorded(self, session_id: str, problem: str | None) -> Screen:
-        """The microphone has stopped; its transcript is stored unless there was a problem."""
-        if problem:
+    async def recorded(self, session_id: str, problem: str | None, notice: str | None = None) -> Screen:
+        """The microphone has stopped; its transcript is stored unless there was a problem; a notice tells of loss."""
+        if not await asyncio.to_thread(self._services.sessions.sample_count, session_id):
+            shown = merged(BLANK, _says("Nothing was recorded. Press Start Recording and speak.", "error"))
+        elif problem:
             text = f"{problem} Your recording is kept; press Submit to transcribe it and make the report."
             shown = Screen(status=status_html(text, "error"), session=session_id, can_submit=True)
         else:
             shown = await self._with_transcript(session_id)
+            if notice:
+                shown = merged(shown, _says(f"{notice} {NEXT_IS_SUBMIT}", "error"))
         return merged(shown, Screen(history=await self.history()))
 
     async def upload(self, path: Path, procedure: str) -> AsyncGenerator[Screen, None]:
@@ -108,11 +112,11 @@ class Actions:
         yield merged(BLANK, _says("Reading the recording.", busy=True))
         try:
             session = await asyncio.to_thread(self._store_upload, path, procedure)
-            async for screen in self._transcribed(session.id):
-                yield screen
-            yield await self._with_transcript(session.id)
         except EndoscribeError as error:
             yield _says(str(error), "error")
+        else:
+            async for screen in self._stored_upload(session.id):
+                yield screen
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         yield Screen(history=await self.history())
@@ -147,10 +151,23 @@ class Actions:
             if record := await asyncio.to_thread(sessions.record, session_id):
                 schema = self._services.schemas.get(record.procedure)
                 shown = self._with_record(session_id, record, schema)
-                yield merged(shown, _says("This report was made before. Press Submit to make it anew."))
+                text = "This report was made before. Press Submit to make it anew."
+                says = f"{session.transcript_notice} {text}" if session.transcript_notice else text
+                yield merged(shown, _says(says, "error" if session.transcript_notice else "info"))
         except EndoscribeError as error:
             yield _says(str(error), "error")
         yield Screen(history=await self.history())
+
+    async def _stored_upload(self, session_id: str) -> AsyncIterator[Screen]:
+        """From here on nothing is lost: what cannot be transcribed now is kept for Submit."""
+        yield Screen(session=session_id, can_submit=True, busy=True)
+        try:
+            async for screen in self._transcribed(session_id):
+                yield screen
+            yield await self._with_transcript(session_id)
+        except EndoscribeError as error:
+            text = f"{error} Your recording is kept; press Submit to transcribe it and make the report."
+            yield _says(text, "error")
 
     def _store_upload(self, path: Path, procedure: str) -> Session:
         samples = load_audio(path, self._services.settings.max_audio_minutes)
@@ -190,14 +207,18 @@ class Actions:
                 text = f"Reading the text: {len(found)} values so far."
                 yield Screen(status=status_html(text), record=render_record(record, schema), busy=True)
         made = await work
-        yield merged(self._with_record(session_id, made.record, schema), Screen(status=_report_status(made)))
+        session = await asyncio.to_thread(self._services.sessions.get, session_id)
+        status = _report_status(made, session.transcript_notice)
+        yield merged(self._with_record(session_id, made.record, schema), Screen(status=status))
 
     async def _with_transcript(self, session_id: str, says: str = NEXT_IS_SUBMIT, *, busy: bool = False) -> Screen:
         transcript = await asyncio.to_thread(self._services.sessions.transcript, session_id)
         if transcript is None:
             raise StorageError("This session has no transcript yet.")
+        notice = (await asyncio.to_thread(self._services.sessions.get, session_id)).transcript_notice
+        says = says if transcript.text.strip() else _nothing_heard(transcript)
         return Screen(
-            status=status_html(says if transcript.text.strip() else _nothing_heard(transcript)),
+            status=status_html(f"{notice} {says}", "error") if notice else status_html(says),
             session=session_id,
             transcript=transcript_html(transcript),
             player=player_html(session_id),
@@ -247,7 +268,7 @@ def _nothing_heard(transcript: Transcript) -> str:
     return f"No words were heard in {transcript.duration_s or 0:.0f} s of audio. Check the microphone and record again."
 
 
-def _report_status(made: Report) -> str:
-    if made.notice:
-        return status_html(made.notice, "error")
+def _report_status(made: Report, transcript_notice: str | None) -> str:
+    if notices := [notice for notice in (transcript_notice, made.notice) if notice]:
+        return status_html(" ".join(notices), "error")
     return status_html("Draft report ready. Click a cell to hear it. A clinician must review it.")

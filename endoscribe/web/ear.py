@@ -29,6 +29,8 @@ class Ear:
         self._asked_s = float("-inf")
         #: Why there is no live text, as a sentence.
         self.excuse: str | None = None
+        #: What the final text lacks, as a sentence.
+        self.problem: str | None = None
 
     def hear(self, pcm: bytes, end_sample: int) -> None:
         """Pass on the samples up to `end_sample`, of which `pcm` holds the last; they are stored already."""
@@ -53,7 +55,9 @@ class Ear:
             return None
         speaker, self._speaker = self._speaker, None
         speaker.insert(self._resampler.flush())
-        return speaker.finish()
+        transcript = speaker.finish()
+        self.problem = speaker.problem
+        return transcript
 
     def close(self) -> None:
         if self._speaker:

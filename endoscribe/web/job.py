@@ -28,13 +28,15 @@ def transcribe(
     cancelled: threading.Event | None = None,
 ) -> Transcript:
     """Transcribe a session's stored audio and keep the text; raises EngineError or StorageError."""
+    count = services.sessions.sample_count(session_id)
     samples = stored_audio(services.sessions, session_id)
     if not len(samples):
         raise StorageError("This session holds no audio.")
     schema = services.schemas.get(services.sessions.get(session_id).procedure)
     transcript = services.scheduler.transcribe(samples, schema, on_progress, cancelled)
+    if services.sessions.sample_count(session_id) != count:
+        raise StorageError("This dictation is still coming in; open it again when it has ended.")
     services.sessions.save_transcript(session_id, transcript)
-    services.sessions.set_state(session_id, "transcribed")
     return transcript
 
 

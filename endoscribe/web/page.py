@@ -141,7 +141,7 @@ class Page:
 
     async def _recorded(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         turn = self._turns.begin(request.session_hash)
-        screen = await self._actions.recorded(event.session, event.problem)
+        screen = await self._actions.recorded(event.session, event.problem, event.notice)
         return self._nothing if turn.is_over else self._show(screen)
 
     async def _chose_sample(self, event: gr.EventData) -> list[Any]:

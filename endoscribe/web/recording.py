@@ -8,10 +8,11 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
@@ -33,6 +34,16 @@ PREVIEW_EVERY_S = 1.5
 REORDER_S = 30
 #: A recording that nobody is connected to stays open so long, then it is kept as interrupted.
 ABANDONED_AFTER_S = 120.0
+
+
+#: Frames have threads of their own, so that no slow recognition or reading keeps them from the disk.
+_DISK = ThreadPoolExecutor(4, "disk")
+
+R = TypeVar("R")
+
+
+async def _on_disk(work: Callable[..., R], *arguments: object) -> R:
+    return await asyncio.get_running_loop().run_in_executor(_DISK, work, *arguments)
 
 
 class NotOpenError(StorageError):
@@ -72,7 +83,7 @@ class Recording:
         self._preview: Preview | None = None
         self._previewed_words = 0
         self._notice: str | None = None
-        self._stopped = session.state in ("stopped", "transcribed", "done")
+        self._stopped = session.complete
         self._final: Final | None = self._final_as_stored() if self._stopped else None
         self._lock = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -115,7 +126,7 @@ class Recording:
             yield Notice(text=self._notice)
         if self._stopped and not mirror.stopped:
             mirror.stopped = True
-            yield Stopped()
+            yield Stopped(samples=self._synced)
         if self._final and not mirror.final:
             mirror.final = True
             yield self._final
@@ -129,7 +140,7 @@ class Recording:
             for frame in frames:
                 if self._samples < frame.end_sample <= self._samples + REORDER_S * self.session.sample_rate:
                     self._waiting[frame.first_sample] = frame
-            await asyncio.to_thread(self._store_waiting)
+            await _on_disk(self._store_waiting)
         self._run("sync", self._sync_soon())
         await self._complete_if_all_there()
 
@@ -143,13 +154,13 @@ class Recording:
         if schema.id == self._schema.id:
             return
         self._schema = schema
-        self.session = await asyncio.to_thread(self._sessions.set_procedure, self.session.id, procedure)
+        self.session = await _on_disk(self._sessions.set_procedure, self.session.id, procedure)
         self._ear.change_procedure(schema)
         self._previewed_words = 0
         self._preview_if_due()
 
     async def pause(self, sample: int) -> None:
-        self.session = await asyncio.to_thread(self._sessions.add_pause, self.session.id, sample)
+        self.session = await _on_disk(self._sessions.add_pause, self.session.id, sample)
 
     async def stop(self, samples: int) -> None:
         """The recording ends after so many samples; finish as soon as they are all there."""
@@ -165,12 +176,12 @@ class Recording:
             self._ear.close()
             if self._audio:
                 try:
-                    await asyncio.to_thread(self._audio.sync)
+                    await _on_disk(self._audio.sync)
                 finally:
                     self._audio.close()
                     self._audio = None
         if not self._stopped:
-            await asyncio.to_thread(self._sessions.set_state, self.session.id, "interrupted")
+            await _on_disk(self._sessions.set_state, self.session.id, "interrupted")
 
     def _news_of_text(self, mirror: Mirror) -> Iterator[Live]:
         words = self._live.committed
@@ -227,7 +238,7 @@ class Recording:
             if self._audio is None:
                 return
             try:
-                await asyncio.to_thread(self._audio.sync)
+                await _on_disk(self._audio.sync)
             except StorageError as error:
                 self._notice = str(error)
             self._samples, self._synced = self._audio.samples, self._audio.synced
@@ -247,12 +258,15 @@ class Recording:
         """Close the audio, get the last words, keep the transcript."""
         problem = None
         try:
-            await asyncio.to_thread(self._sessions.set_state, self.session.id, "stopped")
+            await _on_disk(self._sessions.set_complete, self.session.id)
             self._tell()
             await asyncio.to_thread(self._keep_transcript)
         except EndoscribeError as error:
             problem = str(error)
             log.warning("A recording was kept without a transcript: %s", error)
+        except Exception as error:  # noqa: BLE001  (whatever it was, the page must not wait for ever)
+            problem = "Something went wrong while the text was made."
+            log.error("A recording was kept without a transcript: %s", type(error).__name__)
         self._notice = None
         self._final = Final(session=self.session.id, problem=problem)
         self._tell()
@@ -264,8 +278,7 @@ class Recording:
         if transcript is None:
             transcribe(self._services, self.session.id)
         else:
-            self._sessions.save_transcript(self.session.id, transcript)
-            self._sessions.set_state(self.session.id, "transcribed")
+            self._sessions.save_transcript(self.session.id, transcript, self._ear.problem)
 
     def _final_as_stored(self) -> Final:
         missing = self._sessions.transcript(self.session.id) is None
@@ -332,7 +345,7 @@ class Recordings:
                 return await self._create(hello)
             if found := self._open.get(hello.session):
                 return found
-            session = await asyncio.to_thread(self._resume, hello.session)
+            session = await _on_disk(self._resume, hello.session)
             return self._add(session)
 
     def find(self, session_id: str) -> Recording:
@@ -361,12 +374,13 @@ class Recordings:
 
     async def _create(self, hello: Hello) -> Recording:
         schema = self._services.schemas.get(hello.procedure)
-        session = await asyncio.to_thread(self._services.sessions.create, schema.id, hello.sample_rate)
+        session = await _on_disk(self._services.sessions.create, schema.id, hello.sample_rate)
         return self._add(session)
 
     def _resume(self, session_id: str) -> Session:
+        """Go on with a recording that never got a Stop, even if somebody has used meanwhile what there was of it."""
         session = self._services.sessions.get(session_id)
-        if session.state == "interrupted":
+        if not session.complete:
             return self._services.sessions.set_state(session_id, "recording")
         return session
 

@@ -139,9 +139,10 @@ class Notice(_Message):
 
 
 class Stopped(_Message):
-    """The recording is complete and safe; the browser may forget its frames."""
+    """The recording is over and `samples` samples of it are safe; the browser may forget those."""
 
     type: Literal["stopped"] = "stopped"
+    samples: int
 
 
 class Final(_Message):

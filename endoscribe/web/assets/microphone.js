@@ -8,6 +8,7 @@ const SPEECH_RATE = 16000;
 const SAMPLE_SPEED = 4; // how many times faster than spoken a shipped sample is played
 const SAMPLE_FRAME = 3200;
 const UNSAVED_WORTH_SAYING_S = 2;
+const FLUSH_LIMIT_MS = 1000; // a context that the system has interrupted never answers
 
 const REFUSALS = {
   NotAllowedError:
@@ -136,8 +137,13 @@ class Microphone {
     if (this.state === 'recording' || this.state === 'paused') {
       this.setState('stopping');
       page.say('Saving the recording and finishing the text.');
-      await this.source.close();
-      this.uplink.stop();
+      try {
+        await this.source.close();
+      } catch {
+        // A device that fails while it is closed has given all that it had.
+      } finally {
+        this.uplink.stop();
+      }
     }
     return this.finished;
   }
@@ -198,10 +204,12 @@ class Microphone {
   }
 
   done(problem) {
+    const lost = Math.ceil(this.uplink.unsavedSeconds);
+    const notice = lost > 0 && !problem ? `The last ${lost} s could not be saved.` : null;
     this.uplink.close();
     this.setState('idle');
     this.resolveFinished(this.session ?? null);
-    if (this.session && !this.silent) this.events.recorded({ session: this.session, problem: problem ?? null });
+    if (this.session && !this.silent) this.events.recorded({ session: this.session, problem: problem ?? null, notice });
     this.session = null;
   }
 
@@ -262,6 +270,7 @@ async function openMicrophone(onData, onEnded) {
   const flush = () =>
     new Promise((resolve) => {
       flushed = resolve;
+      setTimeout(resolve, FLUSH_LIMIT_MS);
       node.port.postMessage('hold');
     });
   return {
@@ -279,7 +288,7 @@ async function openMicrophone(onData, onEnded) {
     async close() {
       await flush();
       stream.getTracks().forEach((track) => track.stop());
-      await context.close();
+      context.close().catch(() => {}); // everything has been flushed; nobody need wait for this
     },
   };
 }

@@ -35,6 +35,7 @@ export class Uplink {
     this.samples = 0;
     this.saved = 0;
     this.stopAt = null;
+    this.isOver = false;
     this.controls = []; // messages besides frames, sent after the frames that came before them
     this.words = 0;
     this.preview = 0;
@@ -52,6 +53,7 @@ export class Uplink {
   }
 
   push(samples) {
+    if (this.isOver) return;
     const buffer = encodeFrame(this.sequence, this.samples, samples);
     this.sequence += 1;
     this.samples += samples.length;
@@ -174,7 +176,7 @@ export class Uplink {
     else if (message.type === 'live') this.words = message.from_word + message.committed.length;
     else if (message.type === 'preview') this.preview = message.number;
     else if (message.type === 'problem' && !message.again) this.close();
-    else if (message.type === 'stopped') this.allSaved();
+    else if (message.type === 'stopped') this.over(message.samples);
     this.onMessage(message);
     if (message.type === 'final') this.close();
   }
@@ -199,9 +201,14 @@ export class Uplink {
     this.onChange();
   }
 
-  allSaved() {
-    this.pending = [];
-    this.saved = this.samples;
+  // No more is taken. What was spoken after the longest recording was reached is not missed, anything else is.
+  over(samples) {
+    this.isOver = true;
+    this.forget(samples);
+    if (this.stopAt === null) {
+      this.pending = [];
+      this.saved = this.samples;
+    }
     this.onChange();
   }
 
