@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endoscribe.extraction.claims import Claim, Value
-from endoscribe.extraction.grounding import review, verify
+from endoscribe.extraction.grounding import examine, review, verify
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.schema import ProcedureSchema, load_schema
 from endoscribe.transcript import Segment, Transcript, Word
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
@@ -64,7 +64,10 @@ def cell(target: str, value: Value, quote: str, text: str | None = None) -> Cell
         ("adverse_event", "none", "there were no complications"),
         ("adverse_event", "none", "no bleeding"),
         ("extent_reached", "cecum", "I passed the transverse colon and reached the caecum"),
-        ("extent_reached", "cecum", "the appendiceal orifice is seen"),
+        ("extent_reached", "cecum", "we are at the cecume"),
+        ("adverse_event", "bleeding", "a brisk hemorrhage from the base"),
+        ("polyps.segment", "sigmoid", "in the sigmoyd colon"),
+        ("polyps.method", "hot_snare", "taken with the hot snare"),
         ("polyps.nice", "2", "NICE to"),
         ("polyps.method", "cold_snare", "not the hot snare but the cold snare"),
         ("history", "Appendectomy in 2006", "he had an appendectomy in 2006"),
@@ -97,6 +100,17 @@ def test_a_value_that_follows_from_its_words_is_ok(target: str, value: Value, qu
         ("procedure_date", "2024-09-16", "the 16th of October 2024", "date"),
         ("procedure_date", "2024-09-16", "the 16th of September", "year"),
         ("start_time", "10:02", "started at 10:20", "time"),
+        ("adverse_event", "bleeding", "there were no complications", "say 'none'"),
+        ("adverse_event", "perforation", "this is a colonoscopy", "not say 'perforation'"),
+        ("adverse_event", "perforation", "the preparation was good", "not say 'perforation'"),
+        ("adverse_event", "perforation", "there was no perforation", "deny 'perforation'"),
+        ("adverse_event", "none", "this is a colonoscopy", "not say 'none'"),
+        ("polyps.method", "hot_snare", "I see a flat polyp", "not say 'hot snare'"),
+        ("polyps.nice", "2", "there are two loops", "not say '2'"),
+        ("extent_reached", "cecum", "the appendiceal orifice is seen", "not say 'Caecum'"),
+        ("indication", ("screening", "pain"), "for screening", "not say 'pain'"),
+        ("diverticulosis", False, "scattered sigmoid diverticulosis", "affirm"),
+        ("prep_adequate", False, "the prep was looked at", "not deny"),
         ("diverticulosis", True, "no diverticulosis", "deny"),
         ("diverticulosis", True, "there is no evidence of any diverticulosis", "deny"),
         ("diverticulosis", True, "no polyps, masses or diverticulosis", "deny"),
@@ -119,6 +133,69 @@ def test_a_value_that_its_words_do_not_say_is_unsupported(target: str, value: Va
     assert verified.grounding == "exact"
     assert verified.value == value
     assert problem in (verified.problem or "")
+
+
+COLONOSCOPY = load_schema(Path(__file__).parents[1] / "procedure_schemas" / "col.yaml")
+GASTROSCOPY = load_schema(Path(__file__).parents[1] / "procedure_schemas" / "egd.yaml")
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "quote", "status"),
+    [
+        ("adverse_event", "bleeding", "There were no complications", "unsupported"),
+        ("adverse_event", "none", "There were no complications", "ok"),
+        ("adverse_event", "none", "without any immediate complications", "ok"),
+        ("adverse_event", "perforation", "This is a colonoscopy", "unsupported"),
+        ("adverse_event", "perforation", "complicated by a perforation", "ok"),
+        ("extent_reached", "cecum", "the appendiceal orifice is seen", "ok"),
+        ("polyps.method", "hot_snare", "I see a flat polyp", "unsupported"),
+        ("polyps.method", "hot_snare", "removed with a hot snare", "ok"),
+        ("polyps.method", "cold_snare", "removed with a coldenar", "ok"),
+        ("polyps.paris", "0-Is", "Paris one s", "ok"),
+        ("polyps.paris", "0-IIa", "Paris one s", "unsupported"),
+        ("polyps.jnet", "2A", "I see a flat polyp", "unsupported"),
+        ("ti_intubated", True, "The terminal ileum was not intubated", "unsupported"),
+        ("ti_intubated", False, "The terminal ileum was not intubated", "ok"),
+        ("ti_intubated", True, "The terminal ileum was intubated", "ok"),
+        ("ti_intubated", False, "The terminal ileum was intubated", "unsupported"),
+        ("retroflexion_rectum", False, "Retroflexion in the rectum shows internal hemorrhoids", "unsupported"),
+        ("retroflexion_rectum", True, "Retroflexion in the rectum shows internal hemorrhoids", "ok"),
+        ("retroflexion_rectum", True, "Retroflexion in the rectum shows no hemorrhoids", "ok"),
+        ("retroflexion_rectum", False, "Retroflexion in the rectum shows no hemorrhoids", "unsupported"),
+        ("retroflexion_rectum", False, "Retroflexion was normal", "unsupported"),
+        ("retroflexion_rectum", False, "Retroflexion could not be performed", "ok"),
+        ("retroflexion_rectum", True, "Retroflexion could not be performed", "unsupported"),
+        ("hemorrhoids", False, "shows internal hemorrhoids", "unsupported"),
+        ("hemorrhoids", True, "shows internal hemorrhoids", "ok"),
+        ("hemorrhoids", False, "we did not see any hemorrhoids", "ok"),
+        ("hemorrhoids", True, "no hemorrhoids", "unsupported"),
+        ("prep_adequate", False, "the prep was inadequate", "ok"),
+        ("prep_adequate", True, "the prep was inadequate", "unsupported"),
+        ("polyps.piecemeal", False, "removed en bloc", "ok"),
+        ("polyps.piecemeal", True, "removed en bloc", "unsupported"),
+    ],
+)
+def test_a_shipped_schema_tells_what_its_words_say(target: str, value: Value, quote: str, status: str) -> None:
+    assert ruled(COLONOSCOPY, target, value, quote) == status
+
+
+@pytest.mark.parametrize(
+    ("value", "quote", "status"),
+    [
+        (True, "the stomach is normal", "ok"),
+        (False, "the stomach is normal", "unsupported"),
+        (False, "erosions in the stomach", "ok"),
+        (True, "erosions in the stomach", "unsupported"),
+        (True, "no erosions in the stomach", "ok"),
+    ],
+)
+def test_an_organ_is_normal_without_a_finding(value: bool, quote: str, status: str) -> None:
+    assert ruled(GASTROSCOPY, "stomach_normal", value, quote) == status
+
+
+def ruled(schema: ProcedureSchema, target: str, value: Value, quote: str) -> str:
+    """The status of one claim whose words were spoken as they are quoted."""
+    return examine([Claim(target, value, quote, 0)], Transcript(quote), schema)[0].cell.status
 
 
 def test_a_negation_just_before_the_quote_counts() -> None:

@@ -6,9 +6,11 @@ claims on cells that the schema does not have are left out.
 
 import logging
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.quotes import Place, SpokenText
@@ -18,6 +20,7 @@ from endoscribe.extraction.values import ValueFitError, claims_nothing, typed_va
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
+from endoscribe.procedures.wording import PlainWord
 from endoscribe.transcript import Transcript
 
 log = logging.getLogger(__name__)
@@ -83,9 +86,10 @@ def examine(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSc
         log.warning("%d claims on cells that the schema does not have were left out", len(claims) - len(known))
     meant = [claim for claim in known if not claims_nothing(claim.value, schema.target_index[claim.target])]
     spoken = SpokenText(transcript.text)
+    heard = _Heard(spoken, transcript, schema)
     places = _choose_places(meant, spoken)
     rulings = [
-        _examine(claim, schema.target_index[claim.target], place, spoken, transcript)
+        _examine(claim, schema.target_index[claim.target], place, heard)
         for claim, place in zip(meant, places, strict=True)
     ]
     return tuple(_accept_count(ruling, meant, spoken, schema) for ruling in rulings)
@@ -140,13 +144,35 @@ def _reliable(cell: Cell | None) -> Value | None:
 # -- one claim -------------------------------------------------------------------------------------------------------
 
 
-def _examine(claim: Claim, field: FieldSchema, place: Place | None, spoken: SpokenText, heard: Transcript) -> Ruling:
-    words = spoken.text[place.start : place.end] if place else claim.quote
+class _Heard:
+    """A transcript's words as they were recognised, and as they were meant."""
+
+    def __init__(self, spoken: SpokenText, transcript: Transcript, schema: ProcedureSchema) -> None:
+        self.spoken = spoken
+        self.transcript = transcript
+        self.schema = schema
+
+    @cached_property
+    def _meant(self) -> Sequence[PlainWord]:
+        return self.schema.spoken_repairs.apply(self.spoken.words)
+
+    def objection(self, value: Value, field: FieldSchema, place: Place) -> str | None:
+        """Why a value does not follow from the words at a place, neither as recognised nor as meant; None if it may."""
+        problem = find_objection(value, field, self.spoken.words, *self.spoken.words_within(place))
+        if problem is None:
+            return None
+        first = bisect_right(self._meant, place.start, key=lambda word: word.end)
+        after = max(first, bisect_left(self._meant, place.end, key=lambda word: word.start))
+        return problem if find_objection(value, field, self._meant, first, after) else None
+
+
+def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Heard) -> Ruling:
+    words = heard.spoken.text[place.start : place.end] if place else claim.quote
     cell = Cell(
         value=None,
         unit=field.unit,
         as_dictated=words or _as_text(claim.value),
-        evidence=_evidence(place, heard) if place else None,
+        evidence=_evidence(place, heard.transcript) if place else None,
         grounding=place.grounding if place else "absent",
         status="ok",
     )
@@ -157,7 +183,7 @@ def _examine(claim: Claim, field: FieldSchema, place: Place | None, spoken: Spok
     cell = replace(cell, value=value)
     problem = NOT_IN_TRANSCRIPT
     if place:
-        problem = find_objection(value, field, spoken.words, *spoken.words_within(place)) or ""
+        problem = heard.objection(value, field, place) or ""
     return Ruling(claim, field, place, replace(cell, status="unsupported", problem=problem) if problem else cell)
 
 

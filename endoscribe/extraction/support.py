@@ -1,12 +1,11 @@
 """Whether a value follows from the words that it is said to rest on.
 
-Strict where words decide: a number must stand in the quote, in figures, in words or in another unit. Cautious
-elsewhere: a yes, a no or an allowed value is doubted only when the quote plainly says the opposite, because an
-experienced reader may conclude more from a sentence than a list of synonyms holds.
+A number must stand in the quote, in figures, in words or in another unit; an allowed value must be named there, as it
+is spoken or misheard, and not be denied; a yes must speak of its field without denying it, and a no must deny it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import date, time
 from functools import lru_cache
 from itertools import pairwise
@@ -15,11 +14,14 @@ from rapidfuzz import fuzz
 
 from endoscribe.extraction.quantities import CONVERSIONS, SCHEMA_UNITS, SPOKEN_UNITS
 from endoscribe.extraction.quotes import NEGATIONS
-from endoscribe.extraction.values import plain_phrase, sure_phrases, term_phrases
+from endoscribe.extraction.values import HEADING_WORDS, plain_phrase
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.phrases import compile_phrase
 from endoscribe.procedures.schema import FieldSchema
 from endoscribe.procedures.wording import PlainWord, plain_words
+
+#: The words [first, after) of a transcript.
+Span = tuple[int, int]
 
 #: Difference that two ways of writing the same number may leave.
 NUMBER_TOLERANCE = 0.005
@@ -49,16 +51,38 @@ PRESENCE_WORDS = frozenset(
     {"seen", "present", "identified", "noted", "observed", "found", "visualized", "performed", "done", "taken",
      "placed", "used", "given", "detected", "encountered", "obtained"}
 )  # fmt: skip
+DONE_WORDS = frozenset(
+    {"possible", "attempted", "intubated", "entered", "reached", "achieved", "successful", "examined", "necessary",
+     "needed", "required", "visible", "adequate", "complete", "retrieved"}
+)  # fmt: skip
+AUXILIARIES = frozenset({"is", "could", "can", "has", "had", "have"})
+#: What an allowed thing or act may be called that was not there, not done or not good.
+FAILING_WORDS = frozenset(
+    {"poor", "poorly", "inadequate", "inadequately", "insufficient", "unsatisfactory", "suboptimal", "incomplete",
+     "unable", "failed", "unsuccessful", "declined", "refused", "deferred", "omitted", "skipped", "lack", "lacking",
+     "lacks", "impossible", "nothing", "lost", "cannot"}
+)  # fmt: skip
+#: Words for a topic without a finding.
+NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
+SOUND_WORDS = frozenset({"normal", "unremarkable", "healthy", "clear", "intact", "fine"})
+#: Words of the same sentence before a quote, in which a negation still concerns it.
+NEGATION_REACH = 6
+#: Words around a yes-or-no thing in its sentence, in which a negation may concern it.
+SENTENCE_REACH = 14
+#: Words before and after a quote, in which the name of its field makes a short form of a value sure.
+NAME_REACH = 8
+#: Longest name of a value that means nothing without its field's: "2", "IV", "2a".
+SHORT_NAME_CHARS = 2
 CLAUSE_WORDS = frozenset({".", "but", "is", "with", "has", "have", "had", "however"})
 MAX_NEGATED_LIST_WORDS = 8
-#: A term of one letter or Roman numeral I is also an article or a pronoun: its mention proves nothing.
-MIN_TERM_CHARS = 2
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MIN_CONTENT_CHARS = 4
 STEM_CHARS = 4
 #: Percent of letters in common from which a word is taken for one that was misheard ("cecilile" for sessile is 53).
 MIN_TOPIC_LIKENESS = 65
+#: The same for a word of an allowed value: "perforation" and "preparation" have 73 in common.
+MIN_WORD_LIKENESS = 75
 TOPIC_WORDS_BEFORE = 60
 TOPIC_WORDS_AFTER = 10
 #: Longer words that tell nothing about the topic.
@@ -98,28 +122,61 @@ class _Said:
         self.first = first
         self.after = after
 
+    @classmethod
+    def of(cls, texts: Sequence[str], first: int, after: int) -> "_Said":
+        return cls([PlainWord(text, 0, 0) for text in texts], first, after)
+
     @property
     def texts(self) -> list[str]:
         return self.all[self.first : self.after]
 
-    def mentions(self, phrases: Iterable[str]) -> list[tuple[int, int]]:
-        """Where in `all` one of the phrases stands in the quote, as [begin, end); the longest of nested ones."""
-        found = {span for phrase in phrases for span in self._mentions(phrase)}
+    def matches(self, phrases: Iterable[str]) -> list[Span]:
+        """Where in `all` one of the phrases, in the language of cues, stands in the quote; the longest of nested."""
+        quoted = " ".join(self.texts)
+        found = set()
+        for phrase in phrases:
+            for match in compile_phrase(phrase).pattern.finditer(quoted):
+                if match.start() == 0 or quoted[match.start() - 1] == " ":
+                    first = self.first + quoted.count(" ", 0, match.start())
+                    found.add((first, first + match.group().count(" ") + 1))
         return [
             (begin, end)
             for begin, end in sorted(found)
             if not any(b <= begin and end <= e and (b, e) != (begin, end) for b, e in found)
         ]
 
-    def _mentions(self, phrase: str) -> Iterator[tuple[int, int]]:
-        wanted = phrase.split()
-        for begin in range(self.first, self.after - len(wanted) + 1):
-            if wanted and self.all[begin : begin + len(wanted)] == wanted:
-                yield begin, begin + len(wanted)
+    def sounds_of(self, phrase: str) -> Span | None:
+        """Where the quote holds every word of a phrase, each as it is or misheard, in any order."""
+        places = [self._place_of(word) for word in plain_phrase(phrase).split()] if phrase.isascii() else []
+        found = [place for place in places if place is not None]
+        return (min(found), max(found) + 1) if found and len(found) == len(places) else None
+
+    def _place_of(self, word: str) -> int | None:
+        least = MIN_WORD_LIKENESS if len(word) >= MIN_CONTENT_CHARS else 100
+        likeness = [fuzz.ratio(word, text) for text in self.texts]
+        best = max(likeness, default=0)
+        return self.first + likeness.index(best) if best >= least else None
+
+    def has(self, words: Set[str], before: int = 0) -> bool:
+        """Whether one of the words stands in the quote, or among the words before it in its sentence."""
+        begin = self.first
+        while begin > max(0, self.first - before) and self.all[begin - 1] != ".":
+            begin -= 1
+        return not words.isdisjoint(self.all[begin : self.after])
 
     def denies(self, begin: int, end: int) -> bool:
         """Whether the mention at [begin, end) is plainly denied, before it or after it."""
         return self._denied_before(begin) or self._denied_after(end)
+
+    def may_deny(self, begin: int, end: int) -> bool:
+        """Whether any denying word of the same sentence can concern the mention; "no" only when it stands before it."""
+        before = self.all[max(0, begin - SENTENCE_REACH) : begin]
+        after = self.all[begin : end + SENTENCE_REACH]
+        stop = after.index(".") if "." in after else len(after)
+        if "." in before:
+            before = before[len(before) - before[::-1].index(".") :]
+        denying = NEGATIONS | FAILING_WORDS | {"free", "absence", "clear", "zero", "nil", "nothing"}
+        return not denying.isdisjoint(before) or not (denying - {"no", "without", "non"}).isdisjoint(after[:stop])
 
     def _denied_before(self, begin: int) -> bool:
         at = begin - 1
@@ -139,12 +196,13 @@ class _Said:
         return False
 
     def _denied_after(self, end: int) -> bool:
-        following = [*self.all[end : end + 3], ".", ".", "."][:3]
-        if following[0] != "is":
+        following = [*self.all[end : end + 4], ".", ".", ".", "."][:4]
+        if following[0] not in AUXILIARIES:
             return False
         if following[1] in ("absent", "negative"):
             return True
-        return following[1] == "not" and (following[2] in PRESENCE_WORDS or following[2] in ".,")
+        said = following[3] if following[2] in ("be", "been", "is") else following[2]
+        return following[1] == "not" and (said in PRESENCE_WORDS | DONE_WORDS or said in ".,")
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -248,15 +306,41 @@ def _bare_numbers(words: Sequence[PlainWord]) -> list[float]:
 
 
 def _truth_objection(value: bool, field: FieldSchema, said: _Said) -> str | None:
-    phrases = {plain_phrase(field.label), plain_phrase(field.id)}
-    mentions = said.mentions(phrases)
-    if not mentions:
-        return None if _speaks_of(field, said) else "The words do not speak of it."
+    said_for = said.matches(_name_forms(field))
+    if not said_for and not _speaks_of(field, said):
+        return "The words do not speak of it."
+    denies = bool(field.cues and said.matches(field.cues.denied))
     if value:
-        return "The words deny it." if all(said.denies(*mention) for mention in mentions) else None
-    texts = set(said.texts)
-    affirmed = texts & PRESENCE_WORDS and not texts & DENYING_WORDS and not any(said.denies(*m) for m in mentions)
-    return "The words affirm it." if affirmed else None
+        return _yes_objection(field, said, said_for, denies=denies)
+    return None if denies else _no_objection(field, said, said_for)
+
+
+def _yes_objection(field: FieldSchema, said: _Said, said_for: Sequence[Span], *, denies: bool) -> str | None:
+    if said_for:
+        return "The words deny it." if all(said.denies(*span) for span in said_for) else None
+    if field.cues and field.cues.normal:
+        finds = any(not said.denies(*span) for span in said.matches(field.cues.abnormal))
+        return "The words tell of something abnormal." if finds and not said.has(SOUND_WORDS | NEGATIONS) else None
+    topic = _topic_words(field)
+    spans = [(at, at + 1) for at in range(said.first, said.after) if _sounds_like_any(said.all[at], topic)]
+    return "The words deny it." if denies or any(said.denies(*span) for span in spans) else None
+
+
+def _no_objection(field: FieldSchema, said: _Said, said_for: Sequence[Span]) -> str | None:
+    if field.cues and field.cues.normal:
+        finds = said.matches((*field.cues.abnormal, "abnormal*"))
+        return None if finds or said.has(NEGATIONS | NEARLY) else "The words do not tell of anything abnormal."
+    if said_for:
+        return None if any(said.may_deny(*span) for span in said_for) else "The words affirm it."
+    return None if said.has(DENYING_WORDS | FAILING_WORDS, NEGATION_REACH) else "The words do not deny it."
+
+
+def _name_forms(field: FieldSchema) -> tuple[str, ...]:
+    """Phrases that name the field: its label, its id, and what the offline reader listens for."""
+    return (
+        *filter(None, (plain_phrase(field.label), plain_phrase(field.id))),
+        *(field.cues.said if field.cues else ()),
+    )
 
 
 def _speaks_of(field: FieldSchema, said: _Said) -> bool:
@@ -264,15 +348,16 @@ def _speaks_of(field: FieldSchema, said: _Said) -> bool:
 
     A speaker names the organ and then says "normal" a sentence later: the topic is looked for further back.
     """
-    quoted = " ".join(said.texts)
-    if field.cues and any(compile_phrase(phrase).pattern.search(quoted) for phrase in field.cues.said):
-        return True
     topic = _topic_words(field)
     around = said.all[max(0, said.first - TOPIC_WORDS_BEFORE) : said.after + TOPIC_WORDS_AFTER]
     heard = {word for word in around if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS}
     if {word[:STEM_CHARS] for word in heard} & {word[:STEM_CHARS] for word in topic}:
         return True
-    return any(fuzz.ratio(word, other) >= MIN_TOPIC_LIKENESS for word in heard for other in topic)
+    return any(_sounds_like_any(word, topic) for word in heard)
+
+
+def _sounds_like_any(word: str, others: Iterable[str]) -> bool:
+    return len(word) >= MIN_CONTENT_CHARS and any(fuzz.ratio(word, other) >= MIN_TOPIC_LIKENESS for other in others)
 
 
 def _topic_words(field: FieldSchema) -> frozenset[str]:
@@ -289,35 +374,66 @@ def _longer_words(text: str) -> frozenset[str]:
 
 
 def _word_objection(value: str, field: FieldSchema, said: _Said) -> str | None:
-    own = said.mentions(term_phrases(field, value))
-    if own:
-        denied = all(said.denies(*mention) for mention in own)
-        return f"The words deny {field.value_label(value)!r}." if denied else None
-    others = {other for other in field.values if other != value and _affirms(other, field, said)}
-    if not others or _may_be_misheard(value, said):
-        return None
-    return f"The words say {field.value_label(min(others))!r}."
+    named = said.matches(_sure_forms(field, value))
+    if not named and (others := _affirmed(field, said) - {value}) and not _named_beside_field(value, field, said):
+        return f"The words say {field.value_label(min(others))!r}."
+    return _naming_objection(value, field, said)
 
 
 def _words_objection(value: Value, field: FieldSchema, said: _Said) -> str | None:
-    for word in value if isinstance(value, tuple) else ():
-        mentions = said.mentions(term_phrases(field, word))
-        if mentions and all(said.denies(*mention) for mention in mentions):
-            return f"The words deny {field.value_label(word)!r}."
-    return None
+    objections = (_naming_objection(word, field, said) for word in value) if isinstance(value, tuple) else ()
+    return next(filter(None, objections), None)
 
 
-def _affirms(word: str, field: FieldSchema, said: _Said) -> bool:
-    """Whether the quote names this allowed value without denying it; terms too short to be sure of do not count."""
-    mentions = said.mentions(
-        phrase for phrase in sure_phrases(field, word) if len(phrase) >= MIN_TERM_CHARS or phrase.isdecimal()
-    )
-    return bool(mentions) and not any(said.denies(*mention) for mention in mentions)
+def _naming_objection(value: str, field: FieldSchema, said: _Said) -> str | None:
+    """Why the quote does not name an allowed value; None when it does, in any of its forms, and does not deny it."""
+    named = said.matches(_sure_forms(field, value)) or _named_beside_field(value, field, said)
+    named = named or [span for form in _sure_forms(field, value) if (span := said.sounds_of(form))]
+    if named:
+        denied = all(said.denies(*span) for span in named)
+        return f"The words deny {field.value_label(value)!r}." if denied else None
+    if _is_denial(value, field) and said.has(DENYING_WORDS, NEGATION_REACH):
+        others = [form for other in field.values if other != value for form in _sure_forms(field, other)]
+        if said.matches(others) or _speaks_of(field, said):
+            return None
+    return f"The words do not say {field.value_label(value)!r}."
 
 
-def _may_be_misheard(value: str, said: _Said) -> bool:
-    """A value that is a number may stand in the text as its homophone: "NICE to"."""
-    return any(value.startswith(str(HOMOPHONES[text])) for text in said.texts if text in HOMOPHONES)
+def _sure_forms(field: FieldSchema, value: str) -> tuple[str, ...]:
+    """Phrases that name an allowed value wherever they stand; a name as short as "2" or "B" needs its field's."""
+    term = field.values[value]
+    names = (plain_phrase(name) for name in (value, term.label or value))
+    return (*(name for name in names if len(name) > SHORT_NAME_CHARS), *term.spoken, *term.misheard)
+
+
+def _named_beside_field(value: str, field: FieldSchema, said: _Said) -> list[Span]:
+    """Where a short form stands in a quote that names the field, or that follows its name: "NICE to", "LA grade B"."""
+    if not _is_field_named(field, said):
+        return []
+    names = [plain_phrase(name) for name in (value, field.value_label(value))]
+    spans = said.matches((*filter(None, names), *field.values[value].short))
+    heard = enumerate(said.texts, start=said.first)
+    return spans or [(at, at + 1) for at, text in heard if value.startswith(str(HOMOPHONES.get(text, "\0")))]
+
+
+def _is_field_named(field: FieldSchema, said: _Said) -> bool:
+    near = _Said.of(said.all, max(0, said.first - NAME_REACH), min(len(said.all), said.after + NAME_REACH))
+    words = {*plain_phrase(field.label).split(), *plain_phrase(field.id).split()} - HEADING_WORDS
+    return bool(words & set(near.texts)) or bool(near.matches(_name_forms(field))) or _speaks_of(field, near)
+
+
+def _is_denial(value: str, field: FieldSchema) -> bool:
+    """Whether an allowed value says that there is nothing: "none" follows from "no complications"."""
+    return bool({*plain_phrase(value).split(), *plain_phrase(field.value_label(value)).split()} & DENYING_WORDS)
+
+
+def _affirmed(field: FieldSchema, said: _Said) -> set[str]:
+    """The allowed values that the quote names without denying them."""
+    return {
+        value
+        for value in field.values
+        if any(not said.denies(*span) for span in said.matches(_sure_forms(field, value)))
+    }
 
 
 # -- dates, times, text ----------------------------------------------------------------------------------------------
