@@ -12,8 +12,8 @@ from endoscribe.cli import main
 
 SAMPLE = Path(__file__).parent.parent / "endoscribe" / "samples" / "col-two-polyps.flac"
 DICTATION = (
-    "This is a 62 year old woman for a screening colonoscopy. Boston bowel prep score right colon 2, transverse "
-    "colon 3, left colon 3, total 8. The cecum was reached. In the sigmoid colon there was a 6 mm sessile polyp, "
+    "This is a 62 year old woman for a screening colonoscopy. Boston bowel prep score left colon 3, transverse "
+    "colon 3, right colon 2, total 8. The cecum was reached. In the sigmoid colon there was a 6 mm sessile polyp, "
     "removed with a cold snare. There were no complications."
 )
 

@@ -156,9 +156,9 @@ class TestRows:
         assert len(polyps("A 3 mm polyp was found in the cecum. No other polyps were seen.")) == 1
 
     def test_parts_of_a_group(self) -> None:
-        text = "I see two lymph nodes near the pancreas. The first one measures 14 mm and the second one is 12 mm."
+        text = "There are two lymph nodes close to the pancreas. The first one is 17 mm wide, the second one 9 mm."
         rows = read("eus", text)["lesions"]
-        assert [(row["organ"], row["size_mm"]) for row in rows] == [("lymph_node", 14), ("lymph_node", 12)]
+        assert [(row["organ"], row["size_mm"]) for row in rows] == [("lymph_node", 17), ("lymph_node", 9)]
 
     def test_sizes_told_in_a_list_are_rows(self) -> None:
         rows = polyps("There were three polyps in the ascending colon, 3, 4 and 6 mm, removed by cold snare.")
@@ -320,7 +320,7 @@ class TestNormal:
         assert [found[f"{organ}_normal"] for organ in ("esophagus", "stomach", "duodenum")] == [True, True, True]
 
     def test_they(self) -> None:
-        found = read("eus", "I see the duodenum, stomach and the esophagus. They appear to be normal.")
+        found = read("eus", "We passed the esophagus, stomach and duodenum. They all look normal.")
         assert found["stomach_normal"] is True
 
     def test_not_quite(self) -> None:
@@ -328,7 +328,7 @@ class TestNormal:
         assert "stomach_normal" not in read("egd", "The stomach is otherwise normal.")
 
     def test_mucosa_of_the_organ_just_entered(self) -> None:
-        found = read("eus", "I advance the scope into the stomach. The mucosa appears normal.")
+        found = read("eus", "Now entering the stomach. The mucosa appears normal.")
         assert found == {"stomach_normal": True}
 
 
@@ -354,9 +354,9 @@ class TestNumbers:
 @pytest.mark.parametrize(
     ("said", "day"),
     [
-        ("Today is the 17th of September, 2024.", "2024-09-17"),
+        ("Today is the 23rd of October, 2024.", "2024-10-23"),
         ("Today is September 3rd 2025 and we are in the endoscopy suite.", "2025-09-03"),
-        ("Today is the second of January, 2025.", "2025-01-02"),
+        ("Today is the fourth of April, 2025.", "2025-04-04"),
     ],
 )
 def test_dates(said: str, day: str) -> None:

@@ -15,7 +15,7 @@ from endoscribe.settings import Settings
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Transcript
 
-DICTATION = Transcript("Boston bowel prep score right colon 2, transverse colon 3, left colon 3, total 8.")
+DICTATION = Transcript("Boston bowel prep score left colon 3, transverse colon 3, right colon 2, total 8.")
 
 
 class FailingExtractor:
