@@ -42,7 +42,7 @@ from endoscribe.procedures.checks import Verdict
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 
 MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
-SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "ⓘ"}
+SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}
 #: Source tags as schemas write them, alone or in brackets.
 SOURCE_TAG = re.compile(r"\[?\b([VK]:[\w-]+)\]?")
 
