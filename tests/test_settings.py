@@ -82,4 +82,4 @@ def test_every_setting_stands_in_the_example_file() -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        read().port = 1
+        read().port = 1  # type: ignore[misc]
