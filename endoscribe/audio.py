@@ -7,6 +7,7 @@ else: sample `i` was heard `i / SAMPLE_RATE` seconds after the start.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -35,27 +36,42 @@ NEARLY_WHOLE = 0.95
 Samples = NDArray[np.float32]
 
 
-def load_audio(path: Path, max_minutes: float = 120) -> Samples:
-    """Decode a recording to shape (samples,), float32, mono, 16 kHz.
+@dataclass(frozen=True, eq=False)
+class DecodedRecording:
+    """What could be heard of a file: shape (samples,), float32, mono, 16 kHz; `damage` tells what could not."""
 
-    Reads wav, mp3, m4a, flac, ogg and webm of any rate, channel count and bit depth. What can be heard of a damaged or
-    cut-off recording is kept, with a warning in the log. Raises AudioError when the file is missing, empty, not audio,
-    silent, or longer than `max_minutes` (found before all of it is decoded).
+    samples: Samples
+    damage: str | None = None
+
+
+def load_audio(path: Path, max_minutes: float = 120) -> Samples:
+    """The samples of `decode_recording`; what is damaged is told in the log."""
+    recording = decode_recording(path, max_minutes)
+    if recording.damage:
+        log.warning("%s", recording.damage)
+    return recording.samples
+
+
+def decode_recording(path: Path, max_minutes: float = 120) -> DecodedRecording:
+    """Decode a recording: wav, mp3, m4a, flac, ogg or webm of any rate, channel count and bit depth.
+
+    What can be heard of a damaged or cut-off recording is kept. Raises AudioError when the file is missing, empty, not
+    audio, silent, or longer than `max_minutes` (found before all of it is decoded).
     """
     _require_content(path)
     with _opened(path) as container:
         stated_s = container.duration / av.time_base if container.duration else 0.0
         if stated_s > max_minutes * 60:
             raise _too_long(max_minutes)
-        samples = _decode(container, most_samples=int(max_minutes * 60 * SAMPLE_RATE), max_minutes=max_minutes)
+        packets = _Packets(container)
+        samples = _decode(packets, most_samples=int(max_minutes * 60 * SAMPLE_RATE), max_minutes=max_minutes)
     if not len(samples):
         raise AudioError("The recording holds no sound that can be decoded; record it again or choose another file.")
     np.nan_to_num(samples, copy=False, posinf=0.0, neginf=0.0)
     if max(samples.max(), -samples.min()) < SILENT_PEAK:
         raise AudioError("The recording is silent from start to end; check that the microphone was not muted.")
-    if len(samples) / SAMPLE_RATE < NEARLY_WHOLE * stated_s:
-        log.warning("A recording of %.1f s is cut off: only %.1f s are there.", stated_s, len(samples) / SAMPLE_RATE)
-    return samples
+    heard_s = len(samples) / SAMPLE_RATE
+    return DecodedRecording(samples, _damage(heard_s, stated_s, packets) or _riff_damage(path, heard_s))
 
 
 def pcm16_to_float(data: bytes) -> Samples:
@@ -125,20 +141,41 @@ def _too_long(max_minutes: float) -> AudioError:
     return AudioError(f"The recording is longer than {max_minutes:g} minutes; cut it into shorter ones.")
 
 
-def _decode(container: av.container.InputContainer, most_samples: int, max_minutes: float) -> Samples:
+def _damage(heard_s: float, stated_s: float, packets: "_Packets") -> str | None:
+    if heard_s < NEARLY_WHOLE * stated_s:
+        return f"The recording is cut off or damaged: {heard_s:.0f} of its {stated_s:.0f} s are there."
+    if packets.ends_early:
+        return f"The recording cannot be read to its end: {heard_s:.0f} s are there."
+    if packets.damaged:
+        return f"The recording is damaged: {packets.damaged} pieces of it cannot be heard."
+    return None
+
+
+def _riff_damage(path: Path, heard_s: float) -> str | None:
+    """FFmpeg takes a WAV file's length for that of its sound; its header tells what there should have been."""
+    with path.open("rb") as file:
+        header = file.read(8)
+    stated_bytes = int.from_bytes(header[4:], "little")
+    streamed = stated_bytes in (0, 0xFFFFFFFF)  # written by a recorder that did not know yet
+    if header[:4] == b"RIFF" and not streamed and path.stat().st_size < NEARLY_WHOLE * stated_bytes:
+        return f"The recording is cut off: {heard_s:.0f} s of it are there."
+    return None
+
+
+def _decode(packets: "_Packets", most_samples: int, max_minutes: float) -> Samples:
     """All samples at 16 kHz; one buffer grows in place, so that a long recording is in memory only once."""
     samples = bytearray()
-    for block in _blocks(container):
+    for block in _blocks(packets):
         samples += block.tobytes()
         if len(samples) > most_samples * np.dtype(np.float32).itemsize:
             raise _too_long(max_minutes)
     return np.frombuffer(samples, dtype=np.float32)
 
 
-def _blocks(container: av.container.InputContainer) -> Iterator[Samples]:
+def _blocks(packets: "_Packets") -> Iterator[Samples]:
     to_float = av.AudioResampler(format="flt")
     resampler, source = None, None
-    for frame in _frames(container):
+    for frame in packets.frames():
         channels = frame.layout.nb_channels
         seen = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or seen != source:  # some encoders change their format after the first frames
@@ -151,26 +188,29 @@ def _blocks(container: av.container.InputContainer) -> Iterator[Samples]:
         yield resampler.flush()
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
-    """Frames of the first sound track; damaged packets are left out and counted in the log."""
-    if not container.streams.audio:
-        raise AudioError("The file holds no sound, only pictures or text; choose an audio recording.")
-    damaged = 0
-    for packet in _packets(container, container.streams.audio[0]):
+class _Packets:
+    """The first sound track of a file, packet by packet; damaged packets are left out and counted."""
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        if not container.streams.audio:
+            raise AudioError("The file holds no sound, only pictures or text; choose an audio recording.")
+        self._container = container
+        self.damaged = 0
+        self.ends_early = False
+
+    def frames(self) -> Iterator[av.AudioFrame]:
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                frame.pts = None  # gaps in a container's time stamps must not become gaps in the sound
+                yield frame
+
+    def _packets(self) -> Iterator["av.Packet[av.AudioStream]"]:
         try:
-            frames = packet.decode()
+            yield from self._container.demux(self._container.streams.audio[0])
         except FFmpegError:
-            damaged += 1
-            continue
-        for frame in frames:
-            frame.pts = None  # gaps in a container's time stamps must not become gaps in the sound
-            yield frame
-    if damaged:
-        log.warning("%d damaged pieces of a recording were left out.", damaged)
-
-
-def _packets(container: av.container.InputContainer, track: av.AudioStream) -> Iterator["av.Packet[av.AudioStream]"]:
-    try:
-        yield from container.demux(track)
-    except FFmpegError:
-        log.warning("A recording cannot be read to its end.")
+            self.ends_early = True

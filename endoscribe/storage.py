@@ -55,8 +55,14 @@ class Session(BaseModel):
     pauses: tuple[int, ...] = ()
     #: All of the audio is here: uploaded, or ended by a Stop. Others may still get the rest from their browser.
     complete: bool = False
-    #: A sentence on what the transcript lacks.
+    #: A sentence on what the audio lacks, and one on what the transcript lacks.
+    audio_notice: str | None = None
     transcript_notice: str | None = None
+
+    @property
+    def notice(self) -> str | None:
+        """All that a reader must know of what is missing."""
+        return " ".join(each for each in (self.audio_notice, self.transcript_notice) if each) or None
 
 
 class SessionStore:
@@ -116,6 +122,9 @@ class SessionStore:
 
     def set_procedure(self, session_id: str, procedure: str) -> Session:
         return self._change(session_id, {"procedure": procedure})
+
+    def set_audio_notice(self, session_id: str, notice: str) -> Session:
+        return self._change(session_id, {"audio_notice": notice})
 
     def add_pause(self, session_id: str, sample: int) -> Session:
         return self._change(session_id, {"pauses": (*self.get(session_id).pauses, sample)})

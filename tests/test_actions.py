@@ -86,6 +86,17 @@ def test_an_upload_that_cannot_be_transcribed_yet_is_kept_for_submit(tmp_path: P
         assert not upload.exists()
 
 
+def test_an_upload_that_is_cut_off_says_so_as_long_as_it_is_looked_at(server: Server, tmp_path: Path) -> None:
+    content = (SAMPLES / "col-two-polyps.flac").read_bytes()
+    (tmp_path / "upload.flac").write_bytes(content[: len(content) // 3])
+    actions = Actions(server.services)
+    shown = screens(actions.upload(tmp_path / "upload.flac", "col"))
+    assert "is cut off" in str(after(shown, "status"))
+    session = str(after(shown, "session"))
+    for later in (actions.submit(session, "col"), actions.reopen(session)):
+        assert "is cut off" in str(after(screens(later), "status"))
+
+
 def test_a_recording_without_a_sample_offers_nothing_to_submit(server: Server) -> None:
     screen = asyncio.run(Actions(server.services).recorded(stored(server, 0), "Nothing was recorded."))
     assert "Submit" not in str(screen.status)

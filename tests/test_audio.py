@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endoscribe.audio import SAMPLE_RATE, Resampler, Samples, load_audio, pcm16_to_float
+from endoscribe.audio import SAMPLE_RATE, Resampler, Samples, decode_recording, load_audio, pcm16_to_float
 from endoscribe.errors import AudioError
 
 TONE_HZ = 440
@@ -154,9 +154,29 @@ def test_what_is_left_of_a_cut_off_recording_is_kept(
     path = encode(tmp_path / f"tone.{suffix}", codec, tone(4, 48_000), 48_000, 1, sample_format)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    samples = load_audio(path)
-    assert 1 < len(samples) / SAMPLE_RATE < 3
-    assert loudest_hz(samples) == pytest.approx(TONE_HZ, abs=2)
+    recording = decode_recording(path)
+    assert 1 < len(recording.samples) / SAMPLE_RATE < 3
+    assert loudest_hz(recording.samples) == pytest.approx(TONE_HZ, abs=2)
+    if suffix != "ogg":  # which states no length
+        assert recording.damage is not None
+        assert "is cut off" in recording.damage
+
+
+def test_damaged_pieces_in_the_middle_are_told(tmp_path: Path) -> None:
+    path = encode(tmp_path / "tone.flac", "flac", tone(4), SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    begin, end = len(content) // 2, len(content) * 2 // 3
+    content[begin:end] = bytes(end - begin)
+    path.write_bytes(content)
+    recording = decode_recording(path)
+    assert 2 < len(recording.samples) / SAMPLE_RATE < 4
+    assert recording.damage == "The recording is cut off or damaged: 3 of its 4 s are there."
+
+
+def test_a_whole_recording_has_no_damage(tmp_path: Path) -> None:
+    for suffix, codec, sample_format in (("mp3", "libmp3lame", "s16p"), ("wav", "pcm_s16le", "s16")):
+        path = encode(tmp_path / f"tone.{suffix}", codec, tone(2, 48_000), 48_000, 1, sample_format)
+        assert decode_recording(path).damage is None
 
 
 def test_a_recording_cut_off_before_its_index_is_refused(tmp_path: Path) -> None:

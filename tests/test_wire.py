@@ -457,7 +457,7 @@ def test_what_the_final_text_lacks_is_kept_with_it_and_shown(tmp_path: Path) -> 
         assert "The words from 1 to 2 s could not be recognised" in str(screen.status)
         assert screen.can_submit
         transcribe(server.services, session)
-        assert server.services.sessions.get(session).transcript_notice is None
+        assert server.services.sessions.get(session).notice is None
 
 
 def test_the_longest_recording_ends_by_itself(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from endoscribe.audio import SAMPLE_RATE, load_audio
+from endoscribe.audio import SAMPLE_RATE, decode_recording
 from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
@@ -152,8 +152,8 @@ class Actions:
                 schema = self._services.schemas.get(record.procedure)
                 shown = self._with_record(session_id, record, schema)
                 text = "This report was made before. Press Submit to make it anew."
-                says = f"{session.transcript_notice} {text}" if session.transcript_notice else text
-                yield merged(shown, _says(says, "error" if session.transcript_notice else "info"))
+                says = f"{session.notice} {text}" if session.notice else text
+                yield merged(shown, _says(says, "error" if session.notice else "info"))
         except EndoscribeError as error:
             yield _says(str(error), "error")
         yield Screen(history=await self.history())
@@ -170,15 +170,17 @@ class Actions:
             yield _says(text, "error")
 
     def _store_upload(self, path: Path, procedure: str) -> Session:
-        samples = load_audio(path, self._services.settings.max_audio_minutes)
+        recording = decode_recording(path, self._services.settings.max_audio_minutes)
         sessions = self._services.sessions
         session = sessions.create(self._services.schemas.get(procedure).id, SAMPLE_RATE, "upload")
         audio = sessions.open_audio(session.id)
         try:
-            audio.append(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            audio.append(np.round(np.clip(recording.samples, -1, 1) * 32767).astype("<i2").tobytes())
             audio.sync()
         finally:
             audio.close()
+        if recording.damage:
+            sessions.set_audio_notice(session.id, recording.damage)
         return sessions.set_state(session.id, "stopped")
 
     async def _transcribed(self, session_id: str) -> AsyncIterator[Screen]:
@@ -208,14 +210,14 @@ class Actions:
                 yield Screen(status=status_html(text), record=render_record(record, schema), busy=True)
         made = await work
         session = await asyncio.to_thread(self._services.sessions.get, session_id)
-        status = _report_status(made, session.transcript_notice)
+        status = _report_status(made, session.notice)
         yield merged(self._with_record(session_id, made.record, schema), Screen(status=status))
 
     async def _with_transcript(self, session_id: str, says: str = NEXT_IS_SUBMIT, *, busy: bool = False) -> Screen:
         transcript = await asyncio.to_thread(self._services.sessions.transcript, session_id)
         if transcript is None:
             raise StorageError("This session has no transcript yet.")
-        notice = (await asyncio.to_thread(self._services.sessions.get, session_id)).transcript_notice
+        notice = (await asyncio.to_thread(self._services.sessions.get, session_id)).notice
         says = says if transcript.text.strip() else _nothing_heard(transcript)
         return Screen(
             status=status_html(f"{notice} {says}", "error") if notice else status_html(says),
@@ -268,7 +270,7 @@ def _nothing_heard(transcript: Transcript) -> str:
     return f"No words were heard in {transcript.duration_s or 0:.0f} s of audio. Check the microphone and record again."
 
 
-def _report_status(made: Report, transcript_notice: str | None) -> str:
-    if notices := [notice for notice in (transcript_notice, made.notice) if notice]:
+def _report_status(made: Report, session_notice: str | None) -> str:
+    if notices := [notice for notice in (session_notice, made.notice) if notice]:
         return status_html(" ".join(notices), "error")
     return status_html("Draft report ready. Click a cell to hear it. A clinician must review it.")
