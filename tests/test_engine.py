@@ -49,10 +49,16 @@ def test_words_are_heard_and_timed_in_the_recording(
 
 
 def test_a_glossary_helps_with_rare_words(tiny_engine: WhisperXEngine, colonoscopy_speech: Samples) -> None:
-    samples = colonoscopy_speech[3 * SAMPLE_RATE : 10 * SAMPLE_RATE]
-    glossary = "Colonoscopy, cecum, appendiceal orifice, ileocecal valve"
-    assert "appendiceal orifice" in text_of(tiny_engine.decode(Window(samples, 0.0, glossary), FINAL))
-    assert "appendiceal orifice" not in text_of(tiny_engine.decode(Window(samples, 0.0), FINAL))
+    """Over the whole recording, because processors round differently and a single word may go either way."""
+    terms = ("cecum", "appendiceal orifice", "ileocecal valve", "flat polyp", "sigmoid colon", "retroflexion")
+
+    def terms_heard(glossary: str) -> int:
+        parts = tiny_engine.split(colonoscopy_speech)
+        cut = [colonoscopy_speech[int(begin * SAMPLE_RATE) : int(end * SAMPLE_RATE)] for begin, end in parts]
+        text = " ".join(text_of(tiny_engine.decode(Window(samples, 0.0, glossary), FINAL)) for samples in cut)
+        return sum(term in text for term in terms)
+
+    assert terms_heard("Colonoscopy, " + ", ".join(terms)) > terms_heard("")
 
 
 @pytest.mark.parametrize("loudness", [0.0, 0.001, 0.02])

@@ -5,9 +5,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
+from jiwer import wer
 
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.procedures.schema import load_schema
+from endoscribe.samples import shipped_samples
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.speech.engine import WhisperXEngine
 from endoscribe.speech.live import LiveOptions
@@ -17,6 +19,15 @@ from endoscribe.transcript import LiveTranscript, Transcript
 Samples = npt.NDArray[np.float32]
 
 pytestmark = pytest.mark.slow
+
+#: How the recogniser may write what the sample's text says otherwise; which it chooses depends on the processor.
+SPELLINGS = {"two": "2", "three": "3", "six": "6", "eight": "8", "eleven": "11", "twelve": "12", "mm": "millimeters"}
+
+
+def plain(text: str) -> str:
+    """Lower case without punctuation, numbers in digits."""
+    words = "".join(char if char.isalnum() else " " for char in text.casefold()).split()
+    return " ".join(SPELLINGS.get(word, word) for word in words)
 
 
 def dictated(engine: WhisperXEngine, audio: Samples, size: int) -> tuple[list[LiveTranscript], Transcript]:
@@ -52,11 +63,11 @@ def test_a_real_dictation_is_shown_early_and_heard_to_its_end(
     assert early.committed[-1].end_s < 5
     for before, after in pairwise(shown):
         assert after.committed[: len(before.committed)] == before.committed
-    for words in (shown[-1].committed_text.lower(), final.text.lower()):
-        assert "this is a screening colonoscopy" in words
-        assert "boston bowel prep score" in words
-        assert "sigmoid colon" in words
-        assert words.rstrip(".").endswith("three years")
+    said = next(sample for sample in shipped_samples() if sample.id == "col-two-polyps").text
+    for heard in (plain(shown[-1].committed_text), plain(final.text)):
+        assert heard.startswith("this is a screening colonoscopy")
+        assert heard.endswith("3 years")
+        assert wer(plain(said), heard) < 0.2
     assert final.duration_s == pytest.approx(len(colonoscopy_speech) / SAMPLE_RATE)
 
 
