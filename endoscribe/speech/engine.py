@@ -5,10 +5,8 @@ from one; WhisperX's own `transcribe` changes its tokenizer and options while it
 module that imports whisperx; torch comes first, so that CTranslate2 finds the cuBLAS that torch brings.
 """
 
-import contextlib
 import logging
 import os
-import sys
 import time
 import zlib
 from collections.abc import Sequence
@@ -20,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from endoscribe.audio import SAMPLE_RATE
-from endoscribe.errors import EngineError
+from endoscribe.errors import EngineError, WeightsError
 from endoscribe.logs import quieten_libraries
 from endoscribe.settings import Settings
-from endoscribe.speech.weights import obtain_weights
+from endoscribe.speech.weights import obtain_aligner, obtain_weights
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -364,18 +362,18 @@ def _load_pipeline(folder: Path, device: str, settings: Settings) -> Any:
 
 
 def _load_aligner(settings: Settings, device: str) -> Aligner | None:
-    """WhisperX's alignment model, or None with a warning where it cannot be had."""
+    """WhisperX's alignment model, its digest verified, or None with a warning where it cannot be had."""
     import nltk
     from whisperx import alignment
 
     nltk.data.path.insert(0, str(NLTK_DATA))
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # a download is announced on stdout, which is for JSON
-            model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(settings.models_dir))
-    except (OSError, RuntimeError, ValueError) as error:
+        folder = obtain_aligner(settings.language, settings.models_dir)
+        model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(folder))
+    except (WeightsError, OSError, RuntimeError, ValueError) as error:
         log.warning(
             "The WhisperX alignment model cannot be had (%s): word times come from the decoder's cross-attention.",
-            type(error).__name__,
+            error if isinstance(error, WeightsError) else type(error).__name__,
         )
         return None
     log.info("WhisperX alignment model loaded successfully!")

