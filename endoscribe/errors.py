@@ -39,3 +39,7 @@ class ExtractionError(EndoscribeError):
 
 class StorageError(EndoscribeError):
     """A session cannot be found, read or written."""
+
+
+class UnknownSessionError(StorageError):
+    """There is no session of this id; it may have been deleted."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from endoscribe.errors import StorageError
+from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
 from endoscribe.transcript import Transcript
@@ -186,7 +186,7 @@ class SessionStore:
     def _folder(self, session_id: str) -> Path:
         """The session's own folder; an id of any other form than ours never becomes a path."""
         if not SESSION_ID.fullmatch(session_id) or not (self._uploads_dir / session_id).is_dir():
-            raise StorageError("There is no such session; it may have been deleted.")
+            raise UnknownSessionError("There is no such session; it may have been deleted.")
         return self._uploads_dir / session_id
 
     def _change(self, session_id: str, changes: dict[str, object]) -> Session:

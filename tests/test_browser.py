@@ -279,6 +279,33 @@ def test_a_killed_server_loses_nothing(browser: Browser, tmp_path: Path, colonos
         assert after == pytest.approx(before, abs=LESS_THAN_A_FRAME_S)
 
 
+def test_what_never_reached_the_server_is_sent_at_the_next_visit(
+    browser: Browser, tmp_path: Path, colonoscopy_speech: Samples
+) -> None:
+    with running(tmp_path, TESTS / "scripted_app.py") as app, browser.new_context() as context:
+        visitor = Visitor(context.new_page(), app)
+        visitor.start.click()
+        visitor.until(lambda: visitor.recorded_s() >= 2)
+        app.kill()
+        visitor.sees("#microphone .unsaved", "not yet saved: 4 s", timeout_s=30)
+        spoken_s = visitor.recorded_s()
+        visitor.page.close()  # as in a crash: nobody is asked
+        app.start()
+        app.wait_until_ready()
+        again = Visitor(context.new_page(), app)
+        again.sees("#status", "of an earlier dictation, which had not reached the server, are saved now", timeout_s=60)
+        (session,) = app.sessions.sessions()
+        recorded = app.sessions.audio(session.id)
+        assert session.state == "transcribed"
+        end_s = len(recorded) / 16_000
+        assert end_s >= spoken_s
+        before = lag_s(recorded, colonoscopy_speech, 0, 2)
+        assert lag_s(recorded, colonoscopy_speech, end_s - 3, end_s) == pytest.approx(before, abs=LESS_THAN_A_FRAME_S)
+        again.page.reload()
+        expect(again.start).to_be_enabled(timeout=30_000)
+        assert again.page.evaluate("import('./ui/spool.js').then((spool) => spool.leftBehind())") == []
+
+
 def test_where_websockets_are_refused_the_frames_go_by_post(visitor: Visitor) -> None:
     def refuse(route: WebSocketRoute) -> None:
         route.close()

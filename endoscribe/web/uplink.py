@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 from starlette.types import Message
 
-from endoscribe.errors import EndoscribeError, SchemaError, StorageError
+from endoscribe.errors import EndoscribeError, SchemaError, StorageError, UnknownSessionError
 from endoscribe.web.headers import same_origin
 from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
 from endoscribe.web.wire import (
@@ -72,7 +72,7 @@ async def _serve_socket(socket: WebSocket, recordings: Recordings) -> None:
                 with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
                     await sending
     except StorageError as error:
-        await _end(socket, Problem(text=str(error), again=_can_come_back(error)))
+        await _end(socket, _storage_problem(error))
     except (SchemaError, FrameError, ValidationError) as error:
         await _end(socket, Problem(text=_sentence(error), again=False))
 
@@ -128,7 +128,7 @@ async def _answer_post(request: Request, answer: Callable[[Request], Awaitable[l
     except NotOpenError:
         return _messages([], 409)
     except StorageError as error:
-        return _messages([Problem(text=str(error), again=_can_come_back(error))], 503)
+        return _messages([_storage_problem(error)], 503)
     except (SchemaError, FrameError, ValidationError) as error:
         return _messages([Problem(text=_sentence(error), again=False)], 400)
 
@@ -177,9 +177,9 @@ def _count(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 10 else 0
 
 
-def _can_come_back(error: StorageError) -> bool:
+def _storage_problem(error: StorageError) -> Problem:
     """A failing disk may recover; a session that does not exist will not."""
-    return error.__cause__ is not None
+    return Problem(text=str(error), again=error.__cause__ is not None, gone=isinstance(error, UnknownSessionError))
 
 
 def _sentence(error: Exception) -> str:

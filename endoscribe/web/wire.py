@@ -154,11 +154,12 @@ class Final(_Message):
 
 
 class Problem(_Message):
-    """The connection ends; `again` tells whether to come back with the same frames."""
+    """The connection ends; `again`: come back with the same frames; `gone`: the session does not exist any more."""
 
     type: Literal["problem"] = "problem"
     text: str
     again: bool
+    gone: bool = False
 
 
 ServerMessage = Welcome | Ack | Live | Preview | Notice | Stopped | Final | Problem

@@ -1,6 +1,7 @@
 // The microphone on the page: buttons, level, clock, and the capture that feeds the uplink.
 // States: idle -> starting -> recording <-> paused -> stopping -> idle. A shipped sample takes the microphone's place.
 
+import { leftBehind } from './spool.js';
 import { Uplink } from './uplink.js';
 import * as page from './page.js';
 
@@ -24,6 +25,27 @@ const NO_MEDIA =
 export function mount(element, events) {
   const microphone = new Microphone(element, events);
   page.setMicrophone(microphone);
+  sendWhatWasLeftBehind(microphone);
+}
+
+// Sound of an earlier visit that never reached the server, because the tab crashed or was closed without a network.
+async function sendWhatWasLeftBehind(microphone) {
+  for (const left of await leftBehind()) {
+    await new Promise((resolve) => {
+      const uplink = new Uplink({
+        base: document.baseURI,
+        procedure: left.procedure,
+        sampleRate: left.sampleRate,
+        left,
+        onChange() {},
+        onMessage(message) {
+          if (message.type === 'final') microphone.tookOver(uplink.session, rescuedSeconds, message.problem);
+          if (message.type === 'final' || (message.type === 'problem' && !message.again)) resolve();
+        },
+      });
+      const rescuedSeconds = uplink.unsavedSeconds;
+    });
+  }
 }
 
 class Microphone {
@@ -211,6 +233,12 @@ class Microphone {
     this.resolveFinished(this.session ?? null);
     if (this.session && !this.silent) this.events.recorded({ session: this.session, problem: problem ?? null, notice });
     this.session = null;
+  }
+
+  // Another recording may be going on meanwhile; then the earlier one waits in the history.
+  tookOver(session, seconds, problem) {
+    const notice = `${Math.ceil(seconds)} s of an earlier dictation, which had not reached the server, are saved now.`;
+    if (!this.isActive) this.events.recorded({ session, problem, notice });
   }
 
   setState(state) {

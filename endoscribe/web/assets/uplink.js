@@ -2,6 +2,8 @@
 // safe on disk; after any break the connection is made again and what is not yet safe is sent again, in order.
 // Where WebSockets are refused the same frames go by POST. docs/PROTOCOL.md describes what passes.
 
+import { Spool } from './spool.js';
+
 const PROTOCOL = 1;
 const HEADER_BYTES = 16;
 const FIRST_WAIT_MS = 250;
@@ -25,9 +27,11 @@ export function encodeFrame(sequence, firstSample, samples) {
 
 export class Uplink {
   // onMessage(message) hears every server message; onChange() is called when what is unsaved or connected changes.
-  constructor({ base, procedure, sampleRate, onMessage, onChange }) {
+  // `left` is a recording that an earlier visit left behind: its frames are sent, and then it ends.
+  constructor({ base, procedure, sampleRate, onMessage, onChange, left = null }) {
     Object.assign(this, { base, procedure, sampleRate, onMessage, onChange });
-    this.session = null;
+    this.session = left?.session ?? null;
+    this.spool = new Spool(left?.id);
     this.connected = false;
     this.closed = false;
     this.pending = []; // frames that are not yet safe: {buffer, end, sent}
@@ -45,6 +49,9 @@ export class Uplink {
     this.online = () => this.retryNow();
     addEventListener('online', this.online);
     this.watch = setInterval(() => this.breakIfStalled(), 1000);
+    if (left) this.takeOver(left.frames);
+    else this.spool.hold();
+    this.spool.describe(this);
     this.connect();
   }
 
@@ -52,12 +59,21 @@ export class Uplink {
     return (this.samples - this.saved) / this.sampleRate;
   }
 
+  takeOver(frames) {
+    this.pending = frames.map(({ buffer, end }) => ({ buffer, end, sent: false }));
+    this.sequence = new DataView(frames.at(-1).buffer).getUint32(4, true) + 1;
+    this.samples = this.stopAt = frames.at(-1).end;
+    this.saved = frames[0].end - (frames[0].buffer.byteLength - HEADER_BYTES) / 2;
+  }
+
   push(samples) {
     if (this.isOver) return;
     const buffer = encodeFrame(this.sequence, this.samples, samples);
     this.sequence += 1;
     this.samples += samples.length;
-    this.pending.push({ buffer, end: this.samples, sent: false });
+    const frame = { buffer, end: this.samples, sent: false };
+    this.pending.push(frame);
+    this.spool.keep(frame);
     this.send();
   }
 
@@ -175,14 +191,18 @@ export class Uplink {
     else if (message.type === 'ack') this.forget(message.samples);
     else if (message.type === 'live') this.words = message.from_word + message.committed.length;
     else if (message.type === 'preview') this.preview = message.number;
-    else if (message.type === 'problem' && !message.again) this.close();
+    else if (message.type === 'problem' && !message.again) this.refused(message);
     else if (message.type === 'stopped') this.over(message.samples);
     this.onMessage(message);
-    if (message.type === 'final') this.close();
+    if (message.type === 'final') {
+      this.close();
+      this.spool.remove();
+    }
   }
 
   welcomed(message) {
     this.session = message.session;
+    this.spool.describe(this);
     this.waitingSince = null;
     this.everOpened = true;
     this.failures = 0;
@@ -197,8 +217,15 @@ export class Uplink {
   forget(samples) {
     if (samples > this.saved) this.waitingSince = null;
     this.saved = Math.max(this.saved, samples);
-    while (this.pending.length && this.pending[0].end <= samples) this.pending.shift();
+    let safe = 0;
+    while (this.pending.length && this.pending[0].end <= samples) safe = this.pending.shift().end;
+    if (safe) this.spool.forget(safe);
     this.onChange();
+  }
+
+  refused({ gone }) {
+    this.close();
+    if (gone) this.spool.remove(); // who deletes a dictation deletes all of it
   }
 
   // No more is taken. What was spoken after the longest recording was reached is not missed, anything else is.

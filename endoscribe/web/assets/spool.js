@@ -1,0 +1,101 @@
+// What the server has not yet stored, kept on the visitor's own disk too, so that a tab that crashes or is closed without
+// a network loses nothing: the next visit sends it. Frames leave as soon as the server has them.
+// A browser without such storage (some private windows) keeps frames in memory alone; every call here then does nothing.
+
+const DATABASE = 'endoscribe';
+const RECORDINGS = 'recordings'; // id -> {id, session, procedure, sampleRate}
+const FRAMES = 'frames'; // [id, end] -> {buffer, end}: one frame and the number of samples up to its end
+
+let database = null;
+
+function opened() {
+  database ??= new Promise((resolve) => {
+    try {
+      const request = indexedDB.open(DATABASE, 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore(RECORDINGS, { keyPath: 'id' });
+        request.result.createObjectStore(FRAMES);
+      };
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => resolve(null);
+      request.onblocked = () => resolve(null);
+    } catch {
+      resolve(null);
+    }
+  });
+  return database;
+}
+
+// Runs `work` on the stores; what it returns is a request whose result is awaited.
+async function transaction(mode, work) {
+  const db = await opened();
+  if (!db) return null;
+  return new Promise((resolve) => {
+    try {
+      const running = db.transaction([RECORDINGS, FRAMES], mode);
+      const request = work(running.objectStore(RECORDINGS), running.objectStore(FRAMES));
+      running.oncomplete = () => resolve(request?.result ?? null);
+      running.onabort = () => resolve(null);
+    } catch {
+      resolve(null);
+    }
+  });
+}
+
+const framesOf = (id, end = Infinity) => IDBKeyRange.bound([id, 0], [id, end]);
+
+export class Spool {
+  constructor(id = crypto.randomUUID()) {
+    this.id = id;
+  }
+
+  // Must be called once before any frame, and again when the server has named the session.
+  describe({ session, procedure, sampleRate }) {
+    return transaction('readwrite', (recordings) => recordings.put({ id: this.id, session, procedure, sampleRate }));
+  }
+
+  keep({ buffer, end }) {
+    return transaction('readwrite', (_, frames) => frames.put({ buffer, end }, [this.id, end]));
+  }
+
+  forget(end) {
+    return transaction('readwrite', (_, frames) => frames.delete(framesOf(this.id, end)));
+  }
+
+  remove() {
+    return transaction('readwrite', (recordings, frames) => {
+      recordings.delete(this.id);
+      return frames.delete(framesOf(this.id));
+    });
+  }
+
+  // Held for as long as this tab lives, so that no other tab takes the recording for one that was left behind.
+  hold() {
+    return lock(this.id, {});
+  }
+}
+
+// Resolves to whether the lock was had; it is given back only when the tab ends.
+function lock(id, options) {
+  if (!navigator.locks) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    navigator.locks
+      .request(`${DATABASE}-${id}`, options, (held) => {
+        resolve(Boolean(held));
+        return held ? new Promise(() => {}) : null;
+      })
+      .catch(() => resolve(false));
+  });
+}
+
+// Recordings that no open tab works on, each with its frames in order; those without frames are cleared away.
+export async function leftBehind() {
+  const found = [];
+  for (const recording of (await transaction('readonly', (recordings) => recordings.getAll())) ?? []) {
+    if (!(await lock(recording.id, { ifAvailable: true }))) continue;
+    const frames = await transaction('readonly', (_, stored) => stored.getAll(framesOf(recording.id)));
+    if (frames?.length) found.push({ ...recording, frames });
+    else await new Spool(recording.id).remove();
+  }
+  return found;
+}
