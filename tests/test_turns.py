@@ -30,7 +30,7 @@ class Action:
 
 
 async def seen(turns: Turns, action: Action, *, works_on: bool) -> list[str]:
-    async with aclosing(turns.during("page", action.screens(), works_on=works_on)) as screens:
+    async with aclosing(turns.during(turns.begin("page"), action.screens(), works_on=works_on)) as screens:
         return [screen async for screen in screens]
 
 
@@ -68,7 +68,8 @@ def test_what_an_action_raises_is_raised() -> None:
         raise ValueError("broken")
 
     async def scene() -> None:
+        turns = Turns()
         with pytest.raises(ValueError, match="broken"):
-            [_ async for _ in Turns().during("page", failing(), works_on=True)]
+            [_ async for _ in turns.during(turns.begin("page"), failing(), works_on=True)]
 
     asyncio.run(scene())

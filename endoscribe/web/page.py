@@ -15,7 +15,7 @@ import gradio as gr
 
 from endoscribe.samples import shipped_samples
 from endoscribe.services import Services
-from endoscribe.web.actions import Actions, Screen
+from endoscribe.web.actions import Actions, Screen, merged
 from endoscribe.web.microphone import StreamingMicrophone
 from endoscribe.web.panels import LIVE_TEXT, samples_html, status_html
 from endoscribe.web.player import evidence_player
@@ -167,18 +167,26 @@ class Page:
     async def _shown(
         self, screens: AsyncGenerator[Screen, None], request: gr.Request, *, works_on: bool
     ) -> AsyncIterator[list[Any]]:
-        """Every screen as values while no newer action writes; what nobody foresaw ends in a sentence too."""
+        """Every screen as values while no newer action writes; what nobody foresaw ends in a sentence too.
+
+        Each message repeats what the earlier ones of its event said: Gradio's client applies a message's difference to
+        the values of the one before in place, so that of two that arrive at once it may see only the second.
+        """
+        whole = Screen()
         try:
-            async with aclosing(self._turns.during(request.session_hash, screens, works_on=works_on)) as seen:
+            turn = self._turns.begin(request.session_hash)
+            async with aclosing(self._turns.during(turn, screens, works_on=works_on)) as seen:
                 async for screen in seen:
-                    yield self._show(screen)
-            yield self._nothing  # Gradio shows the last values once more when an event ends
+                    whole = merged(whole, screen)
+                    yield self._show(whole)
+            if turn.is_over:
+                yield self._nothing  # Gradio shows the last values once more when an event ends
         except Exception as error:  # noqa: BLE001
             log.error(  # no traceback, which would show what the error says
                 "An action of the page failed: %s at %s", type(error).__name__, _place(error)
             )
             text = "Something went wrong here. Your recording is kept under Earlier dictations; please try again."
-            yield self._show(Screen(status=status_html(text, "error")))
+            yield self._show(merged(whole, Screen(status=status_html(text, "error"))))
 
 
 _HEADER = (

@@ -48,11 +48,8 @@ class Turns:
         """The page was closed."""
         self._newest.pop(page, None)
 
-    async def during(
-        self, page: str | None, screens: AsyncGenerator[S, None], *, works_on: bool
-    ) -> AsyncGenerator[S, None]:
-        """The screens until another action begins; one that `works_on` then goes to its end unseen, others stop."""
-        turn = self.begin(page)
+    async def during(self, turn: Turn, screens: AsyncGenerator[S, None], *, works_on: bool) -> AsyncGenerator[S, None]:
+        """The screens until the turn ends; an action that `works_on` then goes to its end unseen, others stop."""
         ended = asyncio.create_task(turn.ended())
         following = asyncio.create_task(_next(screens))
         try:
