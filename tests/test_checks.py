@@ -8,7 +8,8 @@ import pytest
 from endoscribe.errors import SchemaError
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated, Value
-from endoscribe.procedures.schema import ProcedureSchema, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import ProcedureSchema
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
 

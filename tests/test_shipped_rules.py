@@ -6,7 +6,8 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.procedures.checks import run_checks
 from endoscribe.procedures.expressions import Stated, Value
-from endoscribe.procedures.schema import Example, ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import Example, ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

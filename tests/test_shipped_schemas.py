@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 import yaml
 
-from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 
 LIBRARY = SchemaLibrary(SHIPPED_SCHEMA_DIR)

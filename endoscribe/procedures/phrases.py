@@ -14,9 +14,9 @@ stands for every form of to be, to appear, to seem and to look.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from endoscribe.procedures.wording import plain_words
+from endoscribe.procedures.wording import HESITATIONS, plain_words
 
 #: Between two words of a phrase these count for nothing.
 SKIPPED = "a|an|the|this|that|these|those|our|,"
@@ -30,28 +30,51 @@ NUMBERS = {
 }
 
 
+_SLOT = re.compile(r"\([^)]*\)|\S+")
+_PLACEHOLDER = re.compile(r"<[^ >]*>?")
+#: What of a choice `plain_words` can read: words, numbers and stops.
+_READABLE = re.compile(r"[^\W_]+|[.,;:?!]")
+
+
 @dataclass(frozen=True)
 class Phrase:
-    """A compiled phrase; `literal` is a piece of text without which it cannot match."""
+    """A phrase as a regular expression; `literal` is a piece of text without which it cannot match."""
 
     source: str
-    pattern: re.Pattern[str]
+    regex: str
     literal: str
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when a text first holds the literal: a schema has thousands of phrases, a dictation few of them."""
+        return re.compile(self.regex)
 
-@lru_cache(maxsize=8192)
-def compile_phrase(source: str) -> Phrase:
-    """Compile one phrase; raises ValueError saying what is wrong with it."""
+
+def check_phrase(source: str) -> None:
+    """Raises ValueError saying what is wrong with a phrase, without the cost of compiling it."""
+    _slots(source)
+
+
+def _slots(source: str) -> list[str]:
     if source.count("(") != source.count(")"):
         raise ValueError(f"{source!r}: a parenthesis is not closed")
-    unknown = set(re.findall(r"<[^ >]*>?", source)) - NUMBERS.keys()
+    unknown = set(_PLACEHOLDER.findall(source)) - NUMBERS.keys()
     if unknown:
         raise ValueError(f"{source!r}: {min(unknown)} is not known; there are {', '.join(NUMBERS)}")
-    slots = re.findall(r"\([^)]*\)|\S+", source)
+    slots: list[str] = _SLOT.findall(source)
     if not slots or slots[0] == "..." or slots[-1] == "..." or slots[0].startswith("("):
         raise ValueError(f"{source!r}: a phrase begins with a word and ends with one")
+    for choice in (choice for slot in slots if slot != "..." for choice in slot.strip("()").split("|")):
+        if not set(_READABLE.findall(choice.lower())) - HESITATIONS:
+            raise ValueError(f"{source!r}: {choice!r} is not a word")
+    return slots
+
+
+@lru_cache(maxsize=16384)
+def compile_phrase(source: str) -> Phrase:
+    """Read one phrase; raises ValueError saying what is wrong with it."""
     regex, literals, joint = "", [""], ""
-    for slot in slots:
+    for slot in _slots(source):
         if slot == "...":
             joint = GAP
             continue
@@ -60,7 +83,7 @@ def compile_phrase(source: str) -> Phrase:
             continue
         regex += joint + _slot(slot, literals, required=True)
         joint = JOINT
-    return Phrase(source, re.compile(regex + r"(?= |$)"), max(literals, key=len))
+    return Phrase(source, regex + r"(?= |$)", max(literals, key=len))
 
 
 def _slot(slot: str, literals: list[str], *, required: bool) -> str:
@@ -76,7 +99,5 @@ def _choice(choice: str) -> str:
         return NUMBERS[choice]
     open_ended = choice.endswith("*")
     words = plain_words(choice.rstrip("*").replace("_", " "))
-    if not words:
-        raise ValueError(f"{choice!r} is not a word")
     body = JOINT.join(re.escape(word) for word in words)
     return body + (r"[a-z]*" if open_ended else "")

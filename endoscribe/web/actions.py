@@ -88,7 +88,11 @@ class Actions:
         self._services = services
 
     async def opened_page(self) -> Screen:
-        return Screen(history=await self.history())
+        """Schema files that changed are read anew; one that is broken is told, with its line."""
+        schemas = self._services.schemas
+        await asyncio.to_thread(schemas.refresh)
+        status = status_html(" ".join(schemas.problems), "error") if schemas.problems else None
+        return Screen(history=await self.history(), status=status)
 
     async def began(self, session_id: str) -> Screen:
         """The microphone has a session now."""
