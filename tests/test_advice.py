@@ -26,7 +26,7 @@ def told(**fields: Value) -> str | None:
 
 def test_all_that_may_hold_is_listed_shortest_first_while_something_is_open() -> None:
     assert told(complete=True, size=4) == (
-        "Next depends on pathology: 6 months if a bad one; 5 to 10 years if a small one. "
+        "Next depends on what is not known yet: 6 months if a bad one; 5 to 10 years if a small one. "
         "The shortest that applies counts."
     )
 

@@ -24,8 +24,13 @@ class Advised:
         if self.decided:
             row = self.rows[0]
             return f"{self.label}: {interval_text(row.interval, self.unit)} ({row.finding})."
-        options = "; ".join(f"{interval_text(row.interval, self.unit)} if {row.finding}" for row in self.rows)
-        return f"{self.label} depends on pathology: {options}. The shortest that applies counts."
+        findings: dict[tuple[float, float], list[str]] = {}
+        for row in self.rows:
+            findings.setdefault(row.interval, []).append(row.finding)
+        options = "; ".join(
+            f"{interval_text(span, self.unit)} if {', or '.join(if_)}" for span, if_ in findings.items()
+        )
+        return f"{self.label} depends on what is not known yet: {options}. The shortest that applies counts."
 
     def allows(self, interval: float) -> bool:
         """Whether an interval lies within one of the rows."""

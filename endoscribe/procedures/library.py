@@ -17,6 +17,9 @@ from endoscribe.procedures.yaml_source import Location, YamlSource
 #: Files whose names begin so are shared parts, not procedures.
 PART_PREFIX = "_"
 
+#: Lists that are one thing: a file's own takes the place of an included one, where other lists are joined.
+WHOLE = frozenset({"range", "interval"})
+
 #: What the files of a library were when it was read: path -> (time of change in ns, bytes).
 Signature = Mapping[Path, tuple[int, int]]
 
@@ -163,7 +166,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             merged[key] = _merge(old, value)
-        elif isinstance(old, list) and isinstance(value, list):
+        elif isinstance(old, list) and isinstance(value, list) and key not in WHOLE:
             merged[key] = [*old, *value]
         else:
             merged[key] = value
