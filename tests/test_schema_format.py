@@ -1,6 +1,7 @@
 """The format's JSON Schema, the starter file, and what any schema that loads can be relied on for."""
 
 import json
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def test_a_starter_never_overwrites_and_has_a_proper_id(
 
 # -- properties of the format ----------------------------------------------------------------------------------------
 
-IDS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: name not in ("true", "false"))
+IDS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda name: not iskeyword(name) and name not in ("true", "false", "things")
+)
 WORDS = st.sampled_from(["polyp", "cecum", "margin", "left", "right", "ulcer", "duct", "stone"])
 PHRASES = st.lists(WORDS, min_size=1, max_size=3, unique=True)
 LEVELS = st.sampled_from(["M", "C", "O"])
@@ -94,7 +97,7 @@ def fields(draw: st.DrawFn, *, in_table: bool = False) -> dict[str, Any]:
         made["section"] = "s"
     if kind in ("enum", "multi"):
         values = draw(st.lists(IDS, min_size=1, max_size=4, unique=True))
-        made["values"] = draw(st.sampled_from([values, {value: [f"{value} one"] for value in values}]))
+        made["values"] = draw(st.sampled_from([values, {value: [f"item_{value}"] for value in values}]))
     if kind in ("integer", "number"):
         made["range"] = sorted(draw(st.tuples(st.integers(-9, 99), st.integers(-9, 99))))
     if kind != "time":

@@ -56,6 +56,12 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("severity: info", "severity: fatal", r"line 14, checks\.S-01\.severity: 'fatal' is not one of"),
         ("{side}.", "{sides}.", r"line 14, checks\.S-01\.message: there is no field 'sides'"),
         ("label: Lavage\n", "lable: Lavage\n", r"line 7, fields\.lavage\.lable: this key is not known; .*'label'"),
+        (
+            "fields:\n",
+            "tables: {side: {label: S, row: s, section: findings, columns: {}}}\nfields:\n",
+            "side' is a table's",
+        ),
+        ("  side:", "  class:", r"line 12, fields\.class: 'class' is a word of expressions"),
         ("title: Small\n", "", "small.yaml, line 1, title: this key is needed"),
         ("{{ title }}", "{{ titel }}", r"line 15, note: .*'titel'"),
         ("said: [lavage]", "said: [(lavage]", r"line 11, fields\.lavage\.cues: .*parenthesis"),

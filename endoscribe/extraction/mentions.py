@@ -36,6 +36,8 @@ TOPIC_REACH = 80
 TOPIC_BEHIND = 8
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
+#: Values whose own name is said at every turn: "the other polyp".
+NO_NAMES = frozenset({"none", "other", "unknown"})
 MOST_TEXT_WORDS = 40
 DATE_WORDS = 10
 
@@ -406,7 +408,7 @@ def _usual_pick(field: FieldSchema, default: str) -> str:
 def _spoken_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
     spoken = {}
     for value, term in field.values.items():
-        plain = len(value) > SHORT_VALUE and value.isidentifier() and value != "none" and not term.short
+        plain = len(value) > SHORT_VALUE and value.isidentifier() and value not in NO_NAMES and not term.short
         own = (value.replace("_", " "),) if plain else ()
         own = own if field.cues is None or field.cues.names else ()
         spoken[value] = (*own, *term.spoken, *term.misheard)

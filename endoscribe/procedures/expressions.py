@@ -327,14 +327,15 @@ _ALLOWED_NODES = (
 )  # fmt: skip
 
 
-def _refuse_foreign_parts(node: ast.AST) -> None:
-    level: list[ast.AST] = [node]
-    for _ in range(MAX_DEPTH):
-        for part in level:
-            _refuse_foreign(part)
-        level = [child for part in level for child in ast.iter_child_nodes(part)]
-    if level:
+def _refuse_foreign_parts(node: ast.AST, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
         raise ExpressionError("an expression cannot be nested so deeply")
+    _refuse_foreign(node)
+    for name in node._fields:
+        held = getattr(node, name)
+        for part in held if isinstance(held, list) else (held,):
+            if isinstance(part, ast.AST):
+                _refuse_foreign_parts(part, depth + 1)
 
 
 def _refuse_foreign(part: ast.AST) -> None:

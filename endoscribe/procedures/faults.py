@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from keyword import iskeyword
 
 from endoscribe.procedures.checks import PLACEHOLDER, ROWS_PLACEHOLDER, schema_names
-from endoscribe.procedures.expressions import ExpressionError, validate_expression
+from endoscribe.procedures.expressions import TRUTHS, ExpressionError, validate_expression
 from endoscribe.procedures.phrases import check_phrase
 from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RowCues, TableSchema
 from endoscribe.procedures.templates import template_fault
@@ -29,6 +30,7 @@ class Fault:
 
 def schema_faults(schema: ProcedureSchema) -> Iterator[Fault]:
     """Everything that names what is not there, with the nearest thing that is."""
+    yield from _name_faults(schema)
     yield from _section_faults(schema)
     yield from _cue_faults(schema)
     yield from _expression_faults(schema)
@@ -56,6 +58,15 @@ def _parts(schema: ProcedureSchema) -> Iterator[tuple[Location, FieldSchema]]:
     for name, table in schema.tables.items():
         for column in table.columns.values():
             yield ("tables", name, "columns", column.id), column
+
+
+def _name_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    """Expressions name tables, fields and columns alike, so that a table's id must be its alone."""
+    for location, field in _parts(schema):
+        if field.id in schema.tables:
+            yield Fault(location, f"the id {field.id!r} is a table's already")
+        if iskeyword(field.id) or field.id in TRUTHS:
+            yield Fault(location, f"{field.id!r} is a word of expressions and cannot be an id")
 
 
 def _section_faults(schema: ProcedureSchema) -> Iterator[Fault]:

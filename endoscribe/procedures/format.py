@@ -32,6 +32,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "references": Reference, "values": Term, "codes": Code, "cues": Cues, "course": Course, "thresholds": Threshold,
     "advice": Advice, "rows": AdviceRow, "examples": Example, "cells": ExampleCell,
 }  # fmt: skip
+#: Parts of which a file may change some keys only, where an included file holds the rest.
+_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow)
 #: What the files give as a key, not as a value.
 _KEY = "id"
 
@@ -54,6 +56,8 @@ def json_schema() -> Json:
     parts: Json = schema["$defs"]
     for part in (schema, *parts.values()):
         _without_key(part)
+    for model in _OVERRIDABLE:
+        parts[model.__name__].pop("required", None)
     parts["FieldSchema"]["properties"]["values"] = _values()
     whole = [name for name in schema.pop("required") if name != _KEY]
     schema["properties"] = {"include": _list_of({"type": "string"}), **schema["properties"]}

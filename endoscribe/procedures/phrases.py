@@ -55,7 +55,8 @@ def check_phrase(source: str) -> None:
     _slots(source)
 
 
-def _slots(source: str) -> list[str]:
+@lru_cache(maxsize=16384)
+def _slots(source: str) -> tuple[str, ...]:
     if source.count("(") != source.count(")"):
         raise ValueError(f"{source!r}: a parenthesis is not closed")
     unknown = set(_PLACEHOLDER.findall(source)) - NUMBERS.keys()
@@ -67,7 +68,7 @@ def _slots(source: str) -> list[str]:
     for choice in (choice for slot in slots if slot != "..." for choice in slot.strip("()").split("|")):
         if not set(_READABLE.findall(choice.lower())) - HESITATIONS:
             raise ValueError(f"{source!r}: {choice!r} is not a word")
-    return slots
+    return tuple(slots)
 
 
 @lru_cache(maxsize=16384)

@@ -12,18 +12,33 @@ from endoscribe.errors import SchemaError
 Location = tuple[str | int, ...]
 
 
+_TAG = "tag:yaml.org,2002:"
+#: Scalars that are not text, as YAML 1.2 writes them, by the characters with which they may begin.
+_NUMBER = ((f"{_TAG}int", re.compile(r"[-+]?[0-9]+")),
+           (f"{_TAG}float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")))  # fmt: skip
+_BOOL = ((f"{_TAG}bool", re.compile(r"true|false")),)
+_NULL = ((f"{_TAG}null", re.compile(r"~|null|")),)
+_PLAIN = dict.fromkeys("-+.0123456789", _NUMBER) | dict.fromkeys("tf", _BOOL) | dict.fromkeys(("~", "n", ""), _NULL)
+_TEXT = f"{_TAG}str"
+
+
 class _StrictLoader(yaml.CSafeLoader):
     """PyYAML's safe loader with the scalars of YAML 1.2: `no` is a word, `10:30` a text, `2024-09-17` a text."""
 
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """The tag of a node that names none; called for every node, so that it does no more than it must."""
+        if kind is not yaml.ScalarNode:
+            return f"{_TAG}seq" if kind is yaml.SequenceNode else f"{_TAG}map"
+        forms = _PLAIN.get(value[:1]) if implicit[0] else None
+        if forms is None:
+            return _TEXT
+        return next((tag for tag, form in forms if form.fullmatch(value)), _TEXT)
 
-_StrictLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"true|false", "tf"),
-    ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("null", r"~|null|", ["~", "n", ""]),
-):
-    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+    def descend_resolver(self, current_node: object, current_index: object) -> None:
+        """Tags do not depend on the path here."""
+
+    def ascend_resolver(self) -> None:
+        """Nor here."""
 
 
 class YamlSource:
