@@ -18,6 +18,7 @@ from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.record import Record
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import note_docx, render_note
+from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import record_csv
 from endoscribe.procedures.library import SchemaLibrary, load_schema
@@ -101,6 +102,23 @@ def test_its_table_note_and_exports(record: Record) -> None:
     report, *others = [entry["resource"] for entry in bundle["entry"]]
     assert "Lesion of 12 mm." in base64.b64decode(report["presentedForm"][0]["data"]).decode()
     assert "bronchoscopy.lesions.1" in {part["identifier"][0]["value"] for part in others if "identifier" in part}
+
+
+def test_a_report_made_with_an_earlier_version_is_still_shown(record: Record) -> None:
+    fields = {name: field for name, field in SCHEMA.fields.items() if name not in ("secretions", "lavage_back_ml")}
+    route = SCHEMA.fields["route"].model_copy(update={"values": {"nasal": SCHEMA.fields["route"].values["nasal"]}})
+    lesions = SCHEMA.tables["lesions"]
+    columns = {name: column for name, column in lesions.columns.items() if name != "size_mm"}
+    tables = {**SCHEMA.tables, "lesions": lesions.model_copy(update={"columns": columns})}
+    kept = SCHEMA.model_dump(exclude={"derived", "checks"})
+    changed = {"fields": {**fields, "route": route}, "tables": tables, "note": "{{ body('findings') }}"}
+    later = ProcedureSchema.model_validate({**kept, **changed})
+    old = fitted(record, later)
+    assert "right upper lobe" in render_record(old, later) + render_checks(old, later) + render_checklist(old, later)
+    assert "right upper lobe" in render_note(old, later)
+    assert "right_upper_lobe" in record_csv(old, later)
+    assert fhir_bundle(old, later)
+    assert note_docx(old, later)
 
 
 def test_the_app_serves_it(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def _typed(value: Value, cell: Cell, field: FieldSchema) -> Json:
     if isinstance(value, int | float):
         return {"valueQuantity": {"value": value, **_unit(cell.unit)}}
     if field.type == "enum" and isinstance(value, str):
-        return {"valueCodeableConcept": _concept(field.values[value].codes, field.value_label(value))}
+        return {"valueCodeableConcept": _concept(_codes(field, value), field.value_label(value))}
     if field.type == "time":
         return {"valueTime": f"{value}:00"}
     if field.type == "date":
@@ -154,6 +154,10 @@ def _note(field: FieldSchema, cell: Cell) -> str:
 def _concept(codes: Sequence[Code], text: str) -> Json:
     coding = [{"system": SYSTEMS[code.system], "code": code.code, "display": code.display} for code in codes]
     return {**({"coding": coding} if coding else {}), "text": text}
+
+
+def _codes(field: FieldSchema, value: str) -> Sequence[Code]:
+    return field.values[value].codes if value in field.values else ()
 
 
 def _of_system(codes: Sequence[Code], system: str) -> list[Code]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.procedures.expressions import Value, expression
@@ -101,6 +101,24 @@ def remark(cell: Cell) -> str:
     words = STATUS_WORDS[cell.status]
     problem = (cell.problem or "").rstrip(".")
     return f"{words}: {problem}" if words and problem else words or problem
+
+
+def fitted(record: Record, schema: ProcedureSchema) -> Record:
+    """The record without what the schema no longer has: it may have been made with an earlier version."""
+    tables = {
+        name: tuple(
+            {column: cell for column, cell in row.items() if column in schema.tables[name].columns} for row in rows
+        )
+        for name, rows in record.tables.items()
+        if name in schema.tables
+    }
+    return replace(
+        record,
+        fields={name: cell for name, cell in record.fields.items() if name in schema.fields},
+        tables=tables,
+        derived={name: value for name, value in record.derived.items() if name in schema.derived},
+        gaps=tuple(gap for gap in record.gaps if gap in schema.target_index or gap in schema.tables),
+    )
 
 
 def target_label(target: str, schema: ProcedureSchema) -> str:
