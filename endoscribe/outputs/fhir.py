@@ -21,7 +21,10 @@ UCUM = "http://unitsofmeasure.org"
 ABSENT_REASONS = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 #: Units that schemas write in words.
 UCUM_CODES = {"years": "a", "months": "mo", "weeks": "wk", "days": "d", "Fr": "[Ch]", "mcg": "ug"}
-UCUM_UNITS = frozenset({"mm", "cm", "min", "h", "d", "wk", "mo", "a", "mL", "L", "mg", "ug", "g", "kg/m2", "%", "[Ch]"})
+UCUM_UNITS = frozenset({
+    "mm", "cm", "min", "h", "d", "wk", "mo", "a", "s", "mL", "L", "mg", "ug", "g", "kg/m2", "%", "[Ch]", "MHz", "kPa",
+    "mGy", "Gy.cm2", "ug/g", "ng/mL", "mg/dL", "U/L", "10*9/L", "mm/a",
+})  # fmt: skip
 FIELD_SYSTEM = "urn:endoscribe:field"
 #: The dictation is not tied to a patient's record; whoever imports the bundle does that.
 SUBJECT = {"display": "not identified in this draft"}

@@ -13,7 +13,7 @@ DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a c
 #: UCUM units as they are read.
 UNIT_WORDS = {
     "a": "years", "mo": "months", "wk": "weeks", "d": "days", "[Ch]": "Fr", "ug": "mcg", "[in_i]": "inch",
-    "kg/m2": "kg/m²",
+    "kg/m2": "kg/m²", "Gy.cm2": "Gy·cm²", "10*9/L": "10⁹/L", "ug/g": "µg/g", "mm/a": "mm a year",
 }  # fmt: skip
 #: Control characters, halves of surrogate pairs and non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")

@@ -3,6 +3,7 @@
 A schema is data: everything that tells a colonoscopy from an ERCP stands in `procedure_schemas/`, nothing in code.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -381,15 +382,24 @@ class ProcedureSchema(_Part):
 
     @cached_property
     def spoken_repairs(self) -> Repairs:
-        """What recognisers make of this procedure's terms, put right."""
-        return Repairs(self.repairs, (*self._phrases(), *self.vocabulary), self.real_words)
+        """What recognisers make of this procedure's terms, put right.
+
+        Words are guessed only into what somebody listens for; the values of other fields are left as they are heard.
+        """
+        unheard = (word for phrase in self._values(heard=False) for word in re.findall(r"[^\W\d_]+", phrase))
+        heard = (*self._phrases(), *self._values(heard=True), *self.vocabulary)
+        return Repairs(self.repairs, heard, (*self.real_words, *unheard))
+
+    def _values(self, *, heard: bool) -> Iterator[str]:
+        """The ways of saying the values of fields that the offline reader listens for, or of those that it does not."""
+        for _, field in self.targets():
+            if (field.cues is not None) is heard:
+                for value, term in field.values.items():
+                    yield from (value, *term.spoken, *term.short)
 
     def _phrases(self) -> Iterator[str]:
         listening: list[_Listening | None] = [self.course, *(table.cues for table in self.tables.values())]
-        for _, field in self.targets():
-            listening.append(field.cues)
-            for value, term in field.values.items():
-                yield from (value, *term.spoken, *term.short)
+        listening += [field.cues for _, field in self.targets()]
         for topic in self.topics.values():
             yield from topic
         for part in listening:
