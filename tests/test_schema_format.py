@@ -19,6 +19,7 @@ from endoscribe.outputs.note import render_note
 from endoscribe.procedures.format import FORMAT_FILE, json_schema
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.procedures.wording import HESITATIONS
 from endoscribe.procedures.yaml_source import YamlSource
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
@@ -81,12 +82,15 @@ def test_a_starter_never_overwrites_and_has_a_proper_id(
 
 # -- properties of the format ----------------------------------------------------------------------------------------
 
-IDS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
-    lambda name: not iskeyword(name) and name not in ("true", "false", "things")
-)
+IDS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: not is_taken(name))
 WORDS = st.sampled_from(["polyp", "cecum", "margin", "left", "right", "ulcer", "duct", "stone"])
 PHRASES = st.lists(WORDS, min_size=1, max_size=3, unique=True)
 LEVELS = st.sampled_from(["M", "C", "O"])
+
+
+def is_taken(name: str) -> bool:
+    """Whether a name means something already, or nothing when it is said."""
+    return iskeyword(name) or name in ("true", "false", "things") or set(name.split("_")) <= HESITATIONS | {""}
 
 
 @st.composite

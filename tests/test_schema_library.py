@@ -61,6 +61,7 @@ def write(folder: Path, name: str, text: str) -> Path:
             "tables: {side: {label: S, row: s, section: findings, columns: {}}}\nfields:\n",
             "side' is a table's",
         ),
+        ("{left: , right: }", "{left: , um: }", r"line 12, fields\.side: 'um': 'um' is not a word"),
         ("  side:", "  class:", r"line 12, fields\.class: 'class' is a word of expressions"),
         ("title: Small\n", "", "small.yaml, line 1, title: this key is needed"),
         ("{{ title }}", "{{ titel }}", r"line 15, note: .*'titel'"),

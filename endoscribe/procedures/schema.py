@@ -212,6 +212,8 @@ class FieldSchema(_Part):
     def _consistent(self) -> Self:
         if (self.type in ("enum", "multi")) != bool(self.values):
             raise ValueError("enum and multi fields need `values`, others have none")
+        for value in self.values:
+            check_phrase(value)  # its name is a way of saying it
         if self.range and self.type not in ("integer", "number"):
             raise ValueError("only integer and number fields have a `range`")
         if self.range and self.range[0] > self.range[1]:
