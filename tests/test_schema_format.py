@@ -125,7 +125,7 @@ def schemas(draw: st.DrawFn) -> dict[str, Any]:
 
 def loaded(folder: Path, content: dict[str, Any]) -> ProcedureSchema:
     path = folder / "made.yaml"
-    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(content, default_style='"', sort_keys=False), encoding="utf-8")
     return load_schema(path)
 
 

@@ -62,6 +62,7 @@ def write(folder: Path, name: str, text: str) -> Path:
             "side' is a table's",
         ),
         ("{left: , right: }", "{left: , um: }", r"line 12, fields\.side: 'um': 'um' is not a word"),
+        ('version: "1"', "version: 1.5", r'line 2, version: this is text: write it in quotes, "1\.5"'),
         ("  side:", "  class:", r"line 12, fields\.class: 'class' is a word of expressions"),
         ("title: Small\n", "", "small.yaml, line 1, title: this key is needed"),
         ("{{ title }}", "{{ titel }}", r"line 15, note: .*'titel'"),

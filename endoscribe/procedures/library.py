@@ -1,6 +1,7 @@
 """Folders of YAML files to procedure schemas: shared parts merged in, faults told with file and line, changes seen."""
 
 import gc
+import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -227,6 +228,8 @@ def _problem(fault: Mapping[str, Any], location: Location) -> str:
         return f"this key is not known; {hint}"
     if location == ("id",):
         return "the file's name is the procedure's id: small letters, digits and _, a letter first."
+    if fault["type"] == "string_type" and isinstance(fault.get("input"), int | float):
+        return f"this is text: write it in quotes, {json.dumps(given)}."
     if fault["type"] == "missing":
         return "this key is needed."
     if fault["type"] == "literal_error":
