@@ -57,7 +57,7 @@ def test_an_interval_must_lie_in_a_row_that_may_hold() -> None:
         ((6, 12), "months", "6 to 12 months"),
         ((1, 1), "months", "1 month"),
         ((4, 4), "weeks", "4 weeks"),
-        ((0, 12), "months", "0 to 1 years"),
+        ((0, 12), "months", "within 1 year"),
     ],
 )
 def test_intervals_are_told_as_people_say_them(interval: tuple[float, float], unit: str, text: str) -> None:

@@ -113,6 +113,9 @@ def test_before_pathology_all_that_may_hold_is_told_and_never_one_number() -> No
         {"prep_adequate": False},
         {"indications": ("serrated_polyposis",)},
         {"indications": ("family_history_crc",)},
+        {"indications": ("surveillance_polyps",)},
+        {"indication": "Surveillance after polyps in 2019"},
+        {"relevant_history": "two adenomas five years ago"},
         {"ibd_disease": "crohn"},
     ],
 )

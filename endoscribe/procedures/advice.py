@@ -53,8 +53,10 @@ def advise(advice: "Advice", stated: Stated) -> Advised | None:
 
 
 def interval_text(interval: tuple[float, float], unit: str) -> str:
-    """`(84, 120)` months are "7 to 10 years"; whole years are told as years."""
+    """`(84, 120)` months are "7 to 10 years", `(0, 12)` "within 1 year": whole years are told as years."""
     shortest, longest = interval
+    if shortest == 0 < longest:
+        return f"within {interval_text((longest, longest), unit)}"
     if unit == "months" and shortest % 12 == 0 and longest % 12 == 0 and longest:
         shortest, longest, unit = shortest / 12, longest / 12, "years"
     word = unit.removesuffix("s") if shortest == longest == 1 else unit
