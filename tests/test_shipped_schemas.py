@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -5,9 +6,12 @@ import pytest
 import yaml
 
 from endoscribe.extraction.instructions import PLAIN_WORDS
+from endoscribe.extraction.mentions import _spoken_values
 from endoscribe.extraction.offline import OfflineExtractor
+from endoscribe.extraction.reading import Reading
 from endoscribe.extraction.values import ValueFitError, typed_value
 from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.repairs import Repairs
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
@@ -148,3 +152,26 @@ def test_what_is_from_general_knowledge_is_marked_as_not_verified() -> None:
     for schema in LIBRARY:
         for tag, reference in schema.references.items():
             assert reference.verified is tag.startswith("V:"), f"{schema.id} {tag}"
+
+
+def one_form(phrase: str) -> str:
+    """A sentence that a phrase matches: first choices, nothing that may be missing."""
+    words = re.sub(r"\([^)]*\)|\.\.\.", " ", phrase).replace("<measure>", "5 mm").replace("<number>", "5")
+    return " ".join(word.split("|")[0].rstrip("*").replace("_", " ") for word in words.split())
+
+
+@pytest.mark.parametrize("schema", list(LIBRARY), ids=lambda schema: schema.id)
+def test_what_is_said_for_one_value_is_heard_for_no_other(schema: ProcedureSchema) -> None:
+    nothing = Repairs({}, (), ())
+    wrong = []
+    for target, field in schema.targets():
+        spoken = _spoken_values(field) if field.cues else {}
+        for value, phrases in spoken.items():
+            for phrase in phrases:
+                reading = Reading(one_form(phrase), nothing)
+                found = [(match, other) for other, forms in spoken.items() for match in reading.find(forms)]
+                longest = max((match.after - match.first for match, _ in found), default=0)
+                heard = [other for match, other in found if match.after - match.first == longest]
+                if heard[-1:] != [value]:  # of two that are equally long the later one in the list counts
+                    wrong.append(f"{target}: {one_form(phrase)!r} is heard as {heard}, not {value}")
+    assert not wrong, "\n".join(wrong)
