@@ -106,6 +106,15 @@ def test_before_pathology_all_that_may_hold_is_told_and_never_one_number() -> No
     assert not {"us_ta_1_2", "us_ssl_1_2", "us_hyperplastic"} & set(row_ids("us", large))
 
 
+def test_a_good_boston_score_is_as_good_as_the_word() -> None:
+    fields: dict[str, Value] = {"extent_reached": "cecum", "polyp_count": 1, "bbps_right": 2, "bbps_transverse": 3}
+    rule = COL["us"].advice["surveillance"]
+    tables = {"polyps": (polyp(TA),), "masses": ()}
+    assert advise(rule, Stated({**fields, "bbps_left": 2}, tables)) is not None
+    assert advise(rule, Stated({**fields, "bbps_left": 1}, tables)) is None
+    assert advise(rule, Stated(fields, tables)) is None
+
+
 @pytest.mark.parametrize(
     "fields",
     [

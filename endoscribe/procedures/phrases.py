@@ -38,16 +38,20 @@ _READABLE = re.compile(r"[^\W_]+|[.,;:?!]")
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase as a regular expression; `literal` is a piece of text without which it cannot match."""
+    """A phrase as a regular expression; a text that it matches holds one of each group of `needs`."""
 
     source: str
     regex: str
-    literal: str
+    needs: tuple[tuple[str, ...], ...]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Compiled when a text first holds the literal: a schema has thousands of phrases, a dictation few of them."""
+        """Compiled when a text may first match: a schema has thousands of phrases, a dictation few of them."""
         return re.compile(self.regex)
+
+    def may_match(self, text: str) -> bool:
+        """A quick look whether the pattern is worth trying."""
+        return all(any(word in text for word in group) for group in self.needs)
 
 
 def check_phrase(source: str) -> None:
@@ -74,31 +78,38 @@ def _slots(source: str) -> tuple[str, ...]:
 @lru_cache(maxsize=16384)
 def compile_phrase(source: str) -> Phrase:
     """Read one phrase; raises ValueError saying what is wrong with it."""
-    regex, literals, joint = "", [""], ""
+    regex, joint = "", ""
+    needs: list[tuple[str, ...]] = []
     for slot in _slots(source):
         if slot == "...":
             joint = GAP
             continue
+        words, pattern = _choices(slot.strip("()"))
         if slot.startswith("("):
-            regex += f"(?:{joint or JOINT}{_slot(slot[1:-1], literals, required=False)})?"
+            regex += f"(?:{joint or JOINT}{pattern})?"
             continue
-        regex += joint + _slot(slot, literals, required=True)
+        needs += [words] if words else []
+        regex += joint + pattern
         joint = JOINT
-    return Phrase(source, regex + r"(?= |$)", max(literals, key=len))
+    longest_first = sorted(needs, key=lambda words: -min(map(len, words)))
+    return Phrase(source, regex + r"(?= |$)", tuple(longest_first))
 
 
-def _slot(slot: str, literals: list[str], *, required: bool) -> str:
-    """One word of a phrase, or the choice between several."""
-    choices = [_choice(choice) for choice in slot.split("|")]
-    if required and len(choices) == 1 and slot[0] != "<":
-        literals.append(re.split(r"[\\ (\[]", choices[0])[0])
-    return choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})"
+def _choices(slot: str) -> tuple[tuple[str, ...], str]:
+    """The words of which a text must hold one, and the pattern of one word of a phrase or of a choice."""
+    choices = slot.split("|")
+    patterns = [_pattern(choice) for choice in choices]
+    words = () if "<" in slot else tuple(_plain(choice)[0] for choice in choices)
+    return words, patterns[0] if len(patterns) == 1 else f"(?:{'|'.join(patterns)})"
 
 
-def _choice(choice: str) -> str:
+def _pattern(choice: str) -> str:
     if choice.startswith("<"):
         return NUMBERS[choice]
-    open_ended = choice.endswith("*")
-    words = plain_words(choice.rstrip("*").replace("_", " "))
-    body = JOINT.join(re.escape(word) for word in words)
-    return body + (r"[a-z]*" if open_ended else "")
+    body = JOINT.join(re.escape(word) for word in _plain(choice))
+    return body + (r"[a-z]*" if choice.endswith("*") else "")
+
+
+@lru_cache(maxsize=16384)
+def _plain(choice: str) -> tuple[str, ...]:
+    return tuple(plain_words(choice.rstrip("*").replace("_", " ")))
