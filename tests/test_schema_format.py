@@ -85,7 +85,7 @@ def test_a_starter_never_overwrites_and_has_a_proper_id(
 IDS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: not is_taken(name))
 WORDS = st.sampled_from(["polyp", "cecum", "margin", "left", "right", "ulcer", "duct", "stone"])
 PHRASES = st.lists(WORDS, min_size=1, max_size=3, unique=True)
-LEVELS = st.sampled_from(["M", "C", "O"])
+LEVELS = st.sampled_from(["M", "O"])
 
 
 def is_taken(name: str) -> bool:

@@ -32,6 +32,7 @@ def schema_faults(schema: ProcedureSchema) -> Iterator[Fault]:
     """Everything that names what is not there, with the nearest thing that is."""
     yield from _name_faults(schema)
     yield from _section_faults(schema)
+    yield from _level_faults(schema)
     yield from _cue_faults(schema)
     yield from _expression_faults(schema)
     yield from _message_faults(schema)
@@ -80,6 +81,17 @@ def _section_faults(schema: ProcedureSchema) -> Iterator[Fault]:
                 yield Fault((kind, name), "a field outside tables needs a `section`")
             elif part.section not in schema.sections:
                 yield Fault((kind, name, "section"), _unknown(part.section, schema.sections, "section"))
+
+
+def _level_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    """C means "needed when": without a `when` it would never be asked for."""
+    tables: list[tuple[Location, FieldSchema | TableSchema]] = [
+        (("tables", name), table) for name, table in schema.tables.items()
+    ]
+    for location, part in [*_parts(schema), *tables]:
+        levels = part.levels.values() if isinstance(part, FieldSchema) else ()
+        if not part.when and "C" in (part.level, *levels):
+            yield Fault((*location, "level"), "level C needs a `when`")
 
 
 # -- cues ------------------------------------------------------------------------------------------------------------

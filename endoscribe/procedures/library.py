@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from endoscribe.procedures.faults import schema_faults
 from endoscribe.procedures.format import allowed_keys
 from endoscribe.procedures.schema import Jurisdiction, ProcedureSchema
 from endoscribe.procedures.yaml_source import Location, YamlSource
+
+log = logging.getLogger(__name__)
 
 #: Files whose names begin so are shared parts, not procedures.
 PART_PREFIX = "_"
@@ -59,6 +62,8 @@ class SchemaLibrary:
                 with _no_collection():
                     self._schemas, self.problems = self._read()
                 self._signature = signature
+                for problem in self.problems:
+                    log.warning("%s", problem)
 
     def _read(self) -> tuple[dict[str, ProcedureSchema], tuple[str, ...]]:
         schemas: dict[str, ProcedureSchema] = {}
@@ -112,7 +117,7 @@ def load_schema(
     except ValidationError as error:
         raise SchemaError(_explain(files, error)) from error
     for fault in schema_faults(schema):
-        raise SchemaError(f"{files.where(fault.location)}: {fault.problem}.")
+        raise SchemaError(_sentence(f"{files.where(fault.location)}: {fault.problem}"))
     return schema.within(jurisdiction) if jurisdiction else schema
 
 
@@ -212,30 +217,45 @@ def _identified(key: str, part: Any) -> Any:
 # -- what is wrong, in words -----------------------------------------------------------------------------------------
 
 
+#: What pydantic's kinds of error mean to somebody who writes a file.
+_EXPECTED = {
+    "string_type": "a text is expected here", "bool_type": "true or false is expected here",
+    "bool_parsing": "true or false is expected here", "int_type": "a number is expected here",
+    "int_parsing": "a whole number is expected here", "float_type": "a number is expected here",
+    "float_parsing": "a number is expected here", "tuple_type": "a list is expected here",
+    "dict_type": "keys with values are expected here", "model_type": "keys with values are expected here",
+    "too_long": "this list is too long", "too_short": "this list is too short",
+}  # fmt: skip
+
+
 def _explain(files: _Files, error: ValidationError) -> str:
     """One sentence for the first fault: file, line, key, what was expected, and the nearest valid word."""
     faults = error.errors(include_url=False)
     fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])  # a slip says most
     location: Location = tuple(part for part in fault["loc"] if part != "[key]")
-    return f"{files.where(location)}: {_problem(fault, location)}"
+    return _sentence(f"{files.where(location)}: {_problem(fault, location)}")
 
 
 def _problem(fault: Mapping[str, Any], location: Location) -> str:
-    given = str(fault.get("input"))
-    if fault["type"] == "extra_forbidden":
+    given, kind = str(fault.get("input")), fault["type"]
+    if kind == "extra_forbidden":
         allowed = allowed_keys(location)
-        hint = _nearest(str(location[-1]), allowed) or f"allowed: {', '.join(allowed)}."
+        hint = _nearest(str(location[-1]), allowed) or f"allowed: {', '.join(allowed)}"
         return f"this key is not known; {hint}"
     if location == ("id",):
-        return "the file's name is the procedure's id: small letters, digits and _, a letter first."
-    if fault["type"] == "string_type" and isinstance(fault.get("input"), int | float):
-        return f"this is text: write it in quotes, {json.dumps(given)}."
-    if fault["type"] == "missing":
-        return "this key is needed."
-    if fault["type"] == "literal_error":
+        return "the file's name is the procedure's id: small letters, digits and _, a letter first"
+    if kind == "string_type" and isinstance(fault.get("input"), int | float):
+        return f"this is text: write it in quotes, {json.dumps(given)}"
+    if kind == "missing":
+        return "this key is needed" if isinstance(location[-1], str) else "a value is missing here"
+    if kind == "literal_error":
         words = fault["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{given!r} is not one of {', '.join(words)}; {_nearest(given, words)}".rstrip("; ")
-    return f"{fault['msg'].removeprefix('Value error, ')}."
+    return _EXPECTED.get(kind) or str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
