@@ -40,9 +40,22 @@ _SUSPECTED = frozenset({
     "possible", "possibly", "probable", "suspected", "suspicious", "suspicion", "questionable", "concern",
     "concerning", "rule", "exclude", "query", "potential", "evaluate", "assess", "if", "whether", "versus", "risk",
 })  # fmt: skip
+#: "biopsies for eosinophilic esophagitis", "I look for an inlet patch": what follows "for" is sought, not found,
+#: unless one of these stands before it ("notable for gastritis").
+_FINDS_FOR = frozenset({
+    "except", "but", "notable", "significant", "remarkable", "positive", "negative", "apart", "save", "as",
+    "responsible", "diagnostic", "typical", "classic", "consistent", "free", "unremarkable", "normal", "evidence",
+    "signs", "symptoms", "prep", "preparation", "score",
+})  # fmt: skip
+#: Words that may stand between "for" and what is sought.
+_SOUGHT_WITHIN = 3
+#: "smaller lesions could have been missed": said of what was not seen.
+_MODALS = frozenset({"could", "may", "might", "would", "can"})
+_MISSED = frozenset({"missed", "overlooked", "present", "hidden", "excluded"})
 #: "no, wait" and "no, the polyp" deny nothing.
 _NO_DENIAL = frozenset({"wait", "sorry", "actually", "correction", ",", "."})
 SCOPE_WORDS = 14
+_PHRASE_STOPS = frozenset({".", "|", ",", "and", "is", "in", "at", "of", "with", "by", "to", "i", "we", "there"})
 
 
 class Assertion(Enum):
@@ -65,7 +78,26 @@ def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
         return Assertion.DENIED, negator
     if any(token.text in _SUSPECTED for token in tokens[max(first, match.first - 5) : match.first]):
         return Assertion.UNSURE, match.first
+    if _is_sought(tokens, first, match.first) or _is_conceivable(tokens, match.after, after):
+        return Assertion.UNSURE, match.first
     return Assertion.STATED, match.first
+
+
+def _is_sought(tokens: Sequence[Token], first: int, start: int) -> bool:
+    for i in range(start - 1, max(first, start - 1 - _SOUGHT_WITHIN) - 1, -1):
+        said = tokens[i].text
+        if said == "for":
+            return _word(tokens, i - 1) not in _FINDS_FOR and _word(tokens, i + 1) not in ("the", "this", "his", "her")
+        if said in _PHRASE_STOPS:
+            return False
+    return False
+
+
+def _is_conceivable(tokens: Sequence[Token], after: int, end: int) -> bool:
+    """ "lesions may have been missed", "polyps could be present": nobody says that they are there."""
+    if _word(tokens, after) not in _MODALS:
+        return False
+    return any(token.text in _MISSED for token in tokens[after + 1 : min(after + 5, end)])
 
 
 def _new_subject(tokens: Sequence[Token], negator: int, match: Match) -> bool:

@@ -25,7 +25,7 @@ _NOT_BEFORE_SUBJECT = frozenset({
     "of", "in", "at", "to", "from", "into", "by", "with", "within", "through", "on", "for", "near", "and", "or",
     "is", "see", "a", "the", "no", "not", "any", "both", "via", "using", "than", "across", "over", "above", "below",
     "between", "towards", "toward", "around", "about", "along", "inside", "despite", "without", "like", "only",
-    "also", "all", "then", "now", "so", "reached", "advanced", "identified",
+    "also", "all", "then", "now", "so", "reached", "advanced", "identified", "neither", "nor", "either", "both",
 })  # fmt: skip
 _PLACES = ("in", "at", "within")
 _FOUND = frozenset({
@@ -59,7 +59,7 @@ def insert_boundaries(words: Sequence[PlainWord]) -> list[PlainWord]:
 
 def _begins_clause(texts: Sequence[str], i: int, clause_first: int) -> bool:
     said, before = texts[i], texts[i - 1]
-    if said in _CONTRASTS:
+    if said in _CONTRASTS or (said == "next" and texts[i + 1 : i + 2] == ["is"]):
         return True
     if said in _LINKS:
         return _linked_clause(texts, i, clause_first)

@@ -12,6 +12,8 @@ _PART_FOLLOWS = frozenset({
     "is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed",
     "was",
 })  # fmt: skip
+#: "one" names a part only after one of these.
+_BEFORE_ONE = frozenset({".", "|", ",", "and", "with", "the", "a", "smaller", "larger", "which", "that", "being"})
 
 
 @dataclass
@@ -128,6 +130,8 @@ class Groups:
         tokens = self.reading.tokens
         if tokens[index].text not in _ORDINALS or index + 1 >= len(tokens):
             return False
+        if tokens[index].text == "1" and index and tokens[index - 1].text not in _BEFORE_ONE:
+            return False  # "NICE 1, cold snare" counts nothing
         return tokens[index + 1].text in _PART_FOLLOWS or tokens[index + 1].quantity is not None
 
 

@@ -34,6 +34,8 @@ CORRECTED_WITHIN = 7
 TOPIC_REACH = 80
 #: A topic named so many words behind counts as well: "a normal caliber pancreatic duct".
 TOPIC_BEHIND = 8
+#: "erythema in the gastric antrum": words from a finding to its place.
+PLACED_WITHIN = 5
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 MOST_TEXT_WORDS = 40
@@ -149,10 +151,26 @@ class Listener:
                 first = min([match.first, *(s.at for s in named if self._same_clause(s.at, match.first))])
                 yield Mention(value, first, match.after, match.first)
         for match in self.reading.find(cues.abnormal):
-            if not self._is_about(cues.normal, match.first) or not self._fits_clause(cues, match.first):
+            if not self._is_in(cues.normal, match) or not self._fits_clause(cues, match.first):
                 continue
             if self.occasions[match.first].value in cues.time and self._stated(match):
                 yield Mention(False, match.first, match.after, match.first)
+
+    def _is_in(self, topics: tuple[str, ...], match: Match) -> bool:
+        """Whether a finding belongs to one of the topics; a mass is a topic of its own, and then its clause tells."""
+        subject = self._place_of(match) or self.topic_at(match.first)
+        if subject is None or subject.at == match.first:
+            return self._is_about(topics, match.first)
+        return subject.topic in topics
+
+    def _place_of(self, match: Match) -> Subject | None:
+        """What a finding is said to be in: "mild erythema in the antrum"."""
+        after = self.reading.clause_span(match.first)[1]
+        behind = bisect_left(self.subjects, match.after, key=lambda subject: subject.at)
+        if behind == len(self.subjects) or self.subjects[behind].at >= min(after, match.after + PLACED_WITHIN):
+            return None
+        between = {token.text for token in self.reading.tokens[match.after : self.subjects[behind].at]}
+        return self.subjects[behind] if between & {"in", "of", "at"} else None
 
     def _stated(self, match: Match) -> bool:
         return assertion(self.reading, match)[0] is Assertion.STATED

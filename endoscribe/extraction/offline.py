@@ -6,6 +6,7 @@ Deterministic, and silent where it is not sure. Knows no procedure: what to list
 from collections.abc import Iterator
 
 from endoscribe.extraction.claims import Claim, OnClaims, Value
+from endoscribe.extraction.grounding import examine
 from endoscribe.extraction.groups import Row
 from endoscribe.extraction.mentions import Listener, pick
 from endoscribe.extraction.reading import Reading
@@ -26,8 +27,12 @@ class OfflineExtractor:
     def extract(
         self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
     ) -> tuple[Claim, ...]:
-        """Every value that the transcript states in a way that the schema foresees, with the words that state it."""
-        claims = tuple(_Extraction(transcript, schema).claims())
+        """Every value that the transcript states in a way that the schema foresees, with the words that state it.
+
+        What its own words do not bear out is left out: where two of our own rules disagree, nothing is sure.
+        """
+        found = tuple(_Extraction(transcript, schema).claims())
+        claims = tuple(ruling.claim for ruling in examine(found, transcript, schema) if ruling.cell.status == "ok")
         if on_claims:
             on_claims(claims)
         return claims

@@ -9,7 +9,7 @@
     <other>                 a number that is not the one meant
 
 Articles, commas and hesitations between the words do not matter, nor do number words and digits ("two", "2"). `is`
-stands for every form of to be, to appear, to seem and to look.
+stands for every form of to be, to appear, to seem and to look, and before another word it may be missing.
 """
 
 import re
@@ -51,12 +51,15 @@ def compile_phrase(source: str) -> Phrase:
     if not slots or slots[0] == "..." or slots[-1] == "..." or slots[0].startswith("("):
         raise ValueError(f"{source!r}: a phrase begins with a word and ends with one")
     regex, literals, joint = "", [""], ""
-    for slot in slots:
+    for place, slot in enumerate(slots):
         if slot == "...":
             joint = GAP
             continue
         if slot.startswith("("):
             regex += f"(?:{joint or JOINT}{_slot(slot[1:-1], literals, required=False)})?"
+            continue
+        if slot == "is" and 0 < place < len(slots) - 1 and joint == JOINT and slots[place + 1][0] != "<":
+            regex += f"(?:{JOINT}is)?"  # telegraphic: "sphincterotomy performed", "complications none"
             continue
         regex += joint + _slot(slot, literals, required=True)
         joint = JOINT
