@@ -55,6 +55,14 @@ _MISSED = frozenset({"missed", "overlooked", "present", "hidden", "excluded"})
 #: "no, wait" and "no, the polyp" deny nothing.
 _NO_DENIAL = frozenset({"wait", "sorry", "actually", "correction", ",", "."})
 SCOPE_WORDS = 14
+#: Said of what is there; after "no ..." they begin something new.
+_DEGREES = frozenset({
+    "minimal", "mild", "moderate", "small", "scant", "trace", "good", "excellent", "normal", "a", "an", "few", "some",
+    "multiple", "scattered", "several",
+})  # fmt: skip
+#: "no large or small polyps", "no evidence of a mass", "no sign of any small ones".
+_LISTING = frozenset({"or", "nor", "of", "any", "no", "not", "without", "for", "as", "to", "such", "with", "in", "on"})
+_PARTLY = frozenset({"clearly", "well", "fully", "completely", "properly", "adequately", "entirely"})
 _PHRASE_STOPS = frozenset({".", "|", ",", "and", "is", "in", "at", "of", "with", "by", "to", "i", "we", "there"})
 
 
@@ -70,6 +78,10 @@ def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
     tokens = reading.tokens
     first, after = reading.clause_span(match.first)
     negator = _negator_before(tokens, first, match.first)
+    if negator is not None and _affirmed_since(tokens, negator, match):
+        negator = None
+    if negator is not None and tokens[negator].text == "not" and _word(tokens, match.after) in _PARTLY:
+        return Assertion.UNSURE, match.first  # "I could not see the valve clearly"
     if negator is not None and not _new_subject(tokens, negator, match):
         more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
         return (Assertion.NOTHING_MORE if more else Assertion.DENIED), negator
@@ -100,10 +112,30 @@ def _is_conceivable(tokens: Sequence[Token], after: int, end: int) -> bool:
     return any(token.text in _MISSED for token in tokens[after + 1 : min(after + 5, end)])
 
 
+def _affirmed_since(tokens: Sequence[Token], negator: int, match: Match) -> bool:
+    """ "no complications, minimal blood loss": a word of degree that continues no list begins an affirmation."""
+    for i in range(negator + 2, match.first + 1):
+        if tokens[i].text in _DEGREES and tokens[i - 1].text not in _LISTING and not tokens[i - 1].text.endswith("ly"):
+            return tokens[negator].text in ("no", "without")
+    return False
+
+
 def _new_subject(tokens: Sequence[Token], negator: int, match: Match) -> bool:
     """ "there is no hernia retroflexion is normal": what follows has a verb of its own, so a sentence of its own."""
+    if tokens[match.first].text == "is":
+        return match.first > negator + 1
     has_verb = _word(tokens, negator - 1) == "is" or _word(tokens, negator - 2) == "is"
-    return has_verb and _word(tokens, match.after) == "is" and match.first > negator + 1
+    return has_verb and _verb_follows(tokens, match.after) and match.first > negator + 1
+
+
+def _verb_follows(tokens: Sequence[Token], after: int) -> bool:
+    """ "retroflexion is normal", "retroflexion in the rectum is normal"."""
+    if _word(tokens, after) == "is":
+        return True
+    if _word(tokens, after) not in ("in", "of", "at", "on"):
+        return False
+    place = [token.text for token in tokens[after + 1 : after + 5]]
+    return "is" in place and not {".", "|", ","} & set(place[: place.index("is")])
 
 
 def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | None:

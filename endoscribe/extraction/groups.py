@@ -7,7 +7,24 @@ from endoscribe.extraction.mentions import Mention
 from endoscribe.extraction.reading import Match, Reading, Token
 from endoscribe.procedures.schema import FieldSchema, TableSchema
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining")
+_ORDINALS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "1",
+    "another",
+    "other",
+    "last",
+    "remaining",
+    "larger",
+    "largest",
+    "smaller",
+    "smallest",
+    "bigger",
+    "biggest",
+)
 _PART_FOLLOWS = frozenset({
     "is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed",
     "was",

@@ -18,7 +18,8 @@ GOOD = (
     "normal", "normally", "unremarkable", "within normal limits", "no abnormalit*", "not ... abnormalit*",
     "no (significant|gross|obvious|focal|mucosal|suspicious) (focal) lesions|lesion|findings|pathology|masses",
     "healthy",
-    "no evidence of abnormalit*", "grossly intact", "entirely clear", "is (absolutely|all) fine", "nothing abnormal",
+    "no evidence of abnormalit*", "grossly intact", "entirely clear", "nothing abnormal",
+    "is (absolutely|all|completely|perfectly) fine|clean|clear|okay",
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
 _NOT_OVERALL = frozenset(
@@ -28,14 +29,20 @@ _CORRECTIONS = (
     "sorry", "correction", "i mean", "i meant", "make that", "no wait", "let me correct", "rather", "should say",
     "actually|no it is", "i misspoke",
 )  # fmt: skip
+#: Between a correction and the right class may stand: "sorry, it is grade C".
+_BEFORE_SHORT = frozenset({",", "it", "is", "a", "the", "grade", "class", "type", "no", "stage", "score"})
 #: A correction concerns what was said at most so many words before it.
 CORRECTION_REACH = 10
 CORRECTED_WITHIN = 7
+AMENDED_WITHIN = 3
 TOPIC_REACH = 80
 #: A topic named so many words behind counts as well: "a normal caliber pancreatic duct".
 TOPIC_BEHIND = 8
 #: "erythema in the gastric antrum": words from a finding to its place.
 PLACED_WITHIN = 5
+#: "adjacent to the wall of the stomach": words from a relation to what it relates to.
+RELATED_WITHIN = 6
+_RELATES = ("communicat", "connect", "adjacent", "abut", "near", "upstream", "involv", "encas", "invad", "interface")
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 MOST_TEXT_WORDS = 40
@@ -50,6 +57,11 @@ class Mention:
     first: int
     after: int
     at: int
+
+    @property
+    def last(self) -> int:
+        """The last token that says it."""
+        return max(self.at, self.after - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +169,20 @@ class Listener:
                 yield Mention(False, match.first, match.after, match.first)
 
     def _is_in(self, topics: tuple[str, ...], match: Match) -> bool:
-        """Whether a finding belongs to one of the topics; a mass is a topic of its own, and then its clause tells."""
-        subject = self._place_of(match) or self.topic_at(match.first)
-        if subject is None or subject.at == match.first:
-            return self._is_about(topics, match.first)
-        return subject.topic in topics
+        """Whether a finding belongs to one of the topics: where it is said to be, else what its clause speaks of."""
+        place = self._place_of(match)
+        if place:
+            return place.topic in topics
+        return self._is_about(topics, match.first) or self._is_led_to(topics, match)
+
+    def _is_led_to(self, topics: tuple[str, ...], match: Match) -> bool:
+        """ "I come to the liver and I see a lesion": what the clause before in the same sentence speaks of."""
+        first = self.reading.clause_span(match.first)[0]
+        if first == 0 or first == self.reading.sentence_span(match.first)[0]:
+            return False
+        before = self.reading.clause_span(first - 1)[0]
+        named = [subject for subject in self.subjects if before <= subject.at < match.first]
+        return bool(named) and named[-1].topic in topics
 
     def _place_of(self, match: Match) -> Subject | None:
         """What a finding is said to be in: "mild erythema in the antrum"."""
@@ -217,9 +238,21 @@ class Listener:
         last = self.subjects[behind - 1] if behind else None
         if last and last.at >= first:
             return last
-        if behind < len(self.subjects) and self.subjects[behind].at < after:
-            return self.subjects[behind]
+        while last and self._is_related(last, index):
+            behind -= 1
+            last = self.subjects[behind - 1] if behind else None
+        ahead = bisect_right(self.subjects, index, key=lambda subject: subject.at)
+        if ahead < len(self.subjects) and self.subjects[ahead].at < after:
+            return self.subjects[ahead]
         return last if last and last.at >= index - TOPIC_REACH else None
+
+    def _is_related(self, subject: Subject, index: int) -> bool:
+        """ "it communicates with the main duct": named for another thing's sake, unless "the duct" is named again."""
+        noun = self.reading.tokens[subject.after - 1].text
+        if any(token.text == noun for token in self.reading.tokens[subject.after : index]):
+            return False
+        first = max(self.reading.clause_span(subject.at)[0], subject.at - RELATED_WITHIN)
+        return any(token.text.startswith(_RELATES) for token in self.reading.tokens[first : subject.at])
 
     def _subjects_of(self, match: Match) -> list[Subject]:
         """What a "normal" is said of: "the esophagus and the stomach are normal", "they are normal"."""
@@ -280,7 +313,10 @@ class Listener:
         return list(self._grouped(cues.group).get(field.id, ()))
 
     def _numbers_of(self, field: FieldSchema) -> list[Mention]:
-        return [mention for _, mention in self._ranked_numbers(field).values()]
+        cues = field.cues or Cues()
+        singles = (match for match in self.reading.find(cues.single) if self.counts_in(cues, match.first))
+        ones = [Mention(1, match.first, match.after, match.first) for match in singles if self._stated(match)]
+        return [*ones, *(mention for _, mention in self._ranked_numbers(field).values())]
 
     def _ranked_numbers(self, field: FieldSchema) -> dict[int, tuple[tuple[int, int], Mention]]:
         """For each token the number it holds for the field, by its best phrase: earlier in `said`, then shorter."""
@@ -299,14 +335,18 @@ class Listener:
     def _grouped(self, group: str) -> Mapping[str, list[Mention]]:
         """The numbers of a group's fields; each number goes to the field whose words are nearest to it."""
         fields = [field for field in self.schema.fields.values() if field.cues and field.cues.group == group]
-        best: dict[int, tuple[tuple[int, int], str, Mention]] = {}
+        best: dict[int, list[tuple[tuple[int, int], str, Mention]]] = {}
         for field in fields:
             for token, (rank, mention) in self._ranked_numbers(field).items():
-                if token not in best or rank < best[token][0]:
-                    best[token] = (rank, field.id, mention)
+                known = best.get(token)
+                if known is None or rank < known[0][0]:
+                    best[token] = [(rank, field.id, mention)]
+                elif rank == known[0][0] and mention.first == known[0][2].first:
+                    known.append((rank, field.id, mention))  # "3 in each segment": the same words for several fields
         shared: dict[str, list[Mention]] = {field.id: [] for field in fields}
-        for _, owner, mention in best.values():
-            shared[owner].append(mention)
+        for owners in best.values():
+            for _, owner, mention in owners:
+                shared[owner].append(mention)
         return shared
 
     def _number(self, index: int, field: FieldSchema, part: Part) -> int | float | None:
@@ -356,18 +396,29 @@ class Listener:
                 continue
             if after:
                 kept = [mention for mention in kept if mention is not before[-1] or mention.value == after[0].value]
-            elif field.type in ("integer", "number") and match.first - before[-1].at <= 3:
+            elif field.type in ("integer", "number", "enum") and match.first - before[-1].last <= AMENDED_WITHIN:
                 kept = [self._amended(m, match, field) if m is before[-1] else m for m in kept]
         return kept
 
     def _amended(self, mention: Mention, correction: Match, field: FieldSchema) -> Mention:
-        """The mention with the number that follows the correction in place of its own."""
+        """The mention with the number or the short form that follows the correction in place of its own."""
         tokens = self.reading.tokens
+        if field.type == "enum":
+            return self._renamed(mention, correction, field)
         part = field.cues.part if field.cues else "low"
         for index in range(correction.after, min(correction.after + 4, len(tokens))):
             if tokens[index].quantity is not None or tokens[index].text[0].isdigit():
                 value = self._number(index, field, part)
                 return mention if value is None else Mention(value, mention.first, index + 1, index)
+        return mention
+
+    def _renamed(self, mention: Mention, correction: Match, field: FieldSchema) -> Mention:
+        """ "LA grade B, I mean grade C": the short form of another value right after the correction."""
+        for value, forms in _short_values(field).items():
+            for match in self.reading.find(forms):
+                between = self.reading.tokens[correction.after : match.first]
+                if match.first >= correction.after and {token.text for token in between} <= _BEFORE_SHORT:
+                    return Mention(value, mention.first, match.after, match.first)
         return mention
 
     @cached_property

@@ -16,6 +16,13 @@ _FORMER = (
     "old stent|scar|clip|tattoo",
 )
 _FORMER_WORDS = 6
+#: Said after what it dates.
+_LONG_AGO = (
+    "from|in|of|since last year|month|week|time", "<measure> ago", "years|months|weeks|days ago",
+    "from|in|since 2000|2001|2002|2003|2004|2005|2006|2007|2008|2009|2010|2011|2012|2013|2014|2015|2016|2017|2018|2019",
+    "from|in|since 2020|2021|2022|2023",
+)  # fmt: skip
+_TELLS_NO_FURTHER = frozenset({",", "and", "is", "now", "today", "i", "we", "but"})
 
 
 class Occasion(Enum):
@@ -31,9 +38,9 @@ def occasions(reading: Reading, course: Course) -> list[Occasion]:
     """One occasion for each token of the reading."""
     found = [Occasion.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
-        _mark(
-            found, match.first, min(match.after + _FORMER_WORDS, reading.clause_span(match.first)[1]), Occasion.FORMER
-        )
+        _mark(found, match.first, _former_end(reading, match.after), Occasion.FORMER)
+    for match in reading.find(_LONG_AGO):
+        _mark(found, _told_from(reading, match.first), match.after, Occasion.PAST)
     for phrases, occasion in ((course.past, Occasion.PAST), (course.plan, Occasion.PLAN)):
         for match in reading.find(phrases):
             _mark(found, match.first, _scope_end(reading, match.after - 1), occasion)
@@ -41,6 +48,19 @@ def occasions(reading: Reading, course: Course) -> list[Occasion]:
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Occasion.RETRACTED)
     return found
+
+
+def _former_end(reading: Reading, index: int) -> int:
+    """ "the previously placed stent was removed": the stent is of the past, its removal is not."""
+    end = min(index + _FORMER_WORDS, reading.clause_span(index - 1)[1])
+    verb = next((i for i in range(index, end) if reading.tokens[i].text == "is"), end)
+    return verb if verb > index else end
+
+
+def _told_from(reading: Reading, index: int) -> int:
+    """Back from "last year" over the words that it tells of: "a sphincterotomy from last year"."""
+    first = reading.clause_span(index)[0]
+    return next((i + 1 for i in range(index - 1, first, -1) if reading.tokens[i].text in _TELLS_NO_FURTHER), first)
 
 
 def _mark(found: list[Occasion], first: int, after: int, occasion: Occasion) -> None:

@@ -54,10 +54,9 @@ class _Extraction:
             if field.cues and field.cues.count_of:
                 table_id = field.cues.count_of
                 claim = self._count(field, field.cues, rows[table_id]) if table_id in all_told else None
+                yield from (claim,) if claim else ()
             else:
-                claim = self._scalar(field)
-            if claim:
-                yield claim
+                yield from self._scalar(field)
         for table in self.schema.tables.values():
             for index, row in enumerate(rows[table.id]):
                 yield from self._cells(table, row, index)
@@ -65,13 +64,13 @@ class _Extraction:
     def _reader(self, table: TableSchema) -> RowReader | None:
         return RowReader(self.listener, table, table.cues) if table.cues and self.reading.tokens else None
 
-    def _scalar(self, field: FieldSchema) -> Claim | None:
+    def _scalar(self, field: FieldSchema) -> Iterator[Claim]:
         mentions = self.listener.mentions(field)
-        if field.type == "multi" and mentions:
-            values = tuple(dict.fromkeys(str(mention.value) for mention in mentions))
-            return self._claim(field.id, values, mentions[0].first, mentions[0].after)
-        mention = pick(mentions, field, "last")
-        return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
+        if field.type == "multi":
+            for first in {mention.value: mention for mention in reversed(mentions)}.values():
+                yield self._claim(field.id, (str(first.value),), first.first, first.after)
+        elif mention := pick(mentions, field, "last"):
+            yield self._claim(field.id, mention.value, mention.first, mention.after)
 
     def _count(self, field: FieldSchema, cues: Cues, found: list[Row]) -> Claim | None:
         """The number of things in a table; None when some row does not say how many it holds."""

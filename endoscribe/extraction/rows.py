@@ -26,6 +26,8 @@ _PLACE_WORDS = frozenset({
     "in", "at", "within", "from", "near", "of", "on", "into", "across", "to", "through", "encasing", "involving",
     "occupying", "replacing",
 })  # fmt: skip
+#: What was done earlier, is only planned or was taken back is not done now.
+_NOT_NOW = ("former", "past", "plan", "retracted")
 #: Things of the open row's kind that are not named again.
 _AGAIN = ("another 1", "second|third|fourth|further 1", "1 more")
 _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
@@ -35,6 +37,8 @@ VERB_REACH = 14
 PLACE_REACH = 15
 #: "the polyp, 8 mm", "the polyp measures 8 mm": words from the noun to its size; farther off is a snare's.
 _SIZE_FOLLOWS = 3
+#: "and then in the proximal": words before a place that opens a clause.
+_LONGEST_OPENING = 6
 #: "polyp was then completely removed": words from the noun to the verb.
 _ACT_FOLLOWS = 4
 #: "the sessile polyp": what is said again is said shortly; "the transfer scolen icy polyp" may be a new one.
@@ -140,8 +144,9 @@ class RowReader:
         return not rows or (self._describes(anchor, phrase) and not again)
 
     def _is_predicate(self, phrase: NounPhrase) -> bool:
-        """ "it is a multilocular cyst" says more of the open row."""
-        return [token.text for token in self.reading.tokens[max(0, phrase.first - 2) : phrase.first]] == ["it", "is"]
+        """ "it is a multilocular cyst", "looks like an adenoma": says more of the open row."""
+        before = [token.text for token in self.reading.tokens[max(0, phrase.first - 2) : phrase.first]]
+        return before == ["it", "is"] or before[-1:] == ["like"] or before == ["consistent", "with"]
 
     def _may_open(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
@@ -158,7 +163,7 @@ class RowReader:
         best: tuple[int, bool] | None = None
         for phrases, wanted in ((self.cues.needs, True), (self.cues.unless, False)):
             for match in self.reading.find(phrases):
-                today = self.listener.occasions[match.first].value != "former"
+                today = self.listener.occasions[match.first].value not in _NOT_NOW
                 if (
                     today
                     and first <= match.first < after
@@ -376,10 +381,19 @@ class RowReader:
         """Where a thing is: named after it in its clause, else before it there, else later as "in the ..."."""
         near = [m for m in own if m.at in row.own and (m.at < row.anchor.after or self._is_place(m, row))]
         behind = [m for m in near if m.at >= row.phrase_first]
+        opening = [m for m in near if m.at < row.phrase_first and self._opens_clause(m)]
+        if opening:
+            return opening[-1]
         if near:
             return behind[0] if behind else near[-1]
         later = [m for m in own if 0 <= m.at - row.anchor.after <= PLACE_REACH and self._is_place(m, row)]
         return later[0] if later else None
+
+    def _opens_clause(self, mention: Mention) -> bool:
+        """ "then in the neck there is another one"."""
+        first = self.reading.clause_span(mention.at)[0]
+        before = [token.text for token in self.reading.tokens[first : mention.at]]
+        return len(before) <= _LONGEST_OPENING and bool({"in", "at", "within"} & set(before)) and "is" not in before
 
     def _is_place(self, mention: Mention, row: Row) -> bool:
         """ "... polyp in the cecum", "... polyp, cecum": not a place that the speaker has gone on to."""

@@ -12,8 +12,8 @@ _RAW = re.compile(
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)?)"
     r"|(?P<dash>(?<=\d)\s?[-\u2013\u2014]\s?(?=\d))"
     r"|(?P<times>[\u00d7+])"
-    r"|(?P<stop>[.?!;:]+(?!\d)|\n\s*\n)"
-    r"|(?P<comma>,)"
+    r"|(?P<stop>[.?!;]+(?!\d)|\n\s*\n)"
+    r"|(?P<comma>,|:(?!\d))"
 )
 
 HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "hmm", "ah", "eh"})
