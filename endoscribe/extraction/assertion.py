@@ -47,6 +47,7 @@ _FINDS_FOR = frozenset({
     "responsible", "diagnostic", "typical", "classic", "consistent", "free", "unremarkable", "normal", "evidence",
     "signs", "symptoms", "prep", "preparation", "score",
 })  # fmt: skip
+_SUSPECTED_WITHIN = 5
 #: Words that may stand between "for" and what is sought.
 _SOUGHT_WITHIN = 3
 #: "smaller lesions could have been missed": said of what was not seen.
@@ -88,11 +89,20 @@ def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
     negator = _negator_after(tokens, match.after, after)
     if negator is not None:
         return Assertion.DENIED, negator
-    if any(token.text in _SUSPECTED for token in tokens[max(first, match.first - 5) : match.first]):
+    if _is_suspected(tokens, first, match.first):
         return Assertion.UNSURE, match.first
     if _is_sought(tokens, first, match.first) or _is_conceivable(tokens, match.after, after):
         return Assertion.UNSURE, match.first
     return Assertion.STATED, match.first
+
+
+def _is_suspected(tokens: Sequence[Token], first: int, start: int) -> bool:
+    for i in range(start - 1, max(first, start - _SUSPECTED_WITHIN) - 1, -1):
+        if tokens[i].text in _SUSPECTED:
+            return True
+        if tokens[i].text == ",":
+            return False
+    return False
 
 
 def _is_sought(tokens: Sequence[Token], first: int, start: int) -> bool:

@@ -102,12 +102,20 @@ def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, s
     table, _, column = ruling.claim.target.partition(".")
     if column and column == _count_column(schema, table):
         first, after = spoken.words_within(ruling.place)
-        follows = ruling.cell.value == 1 and names_one_thing(spoken.words[first:after])
+        words = spoken.words[first:after]
+        follows = ruling.cell.value == 1 and (names_one_thing(words) or _is_shared_out(ruling.claim, claims, words))
     else:
         cues = ruling.field.cues
         table = cues.count_of if cues and cues.count_of else ""
         follows = table in schema.tables and _counted(claims, schema, table) == ruling.cell.value
     return replace(ruling, cell=replace(ruling.cell, status="ok", problem=None)) if follows else ruling
+
+
+def _is_shared_out(claim: Claim, claims: Sequence[Claim], words: Sequence[PlainWord]) -> bool:
+    """Whether as many rows rest on the same words as these count: "two polyps, 3 and 5 mm" are two rows of one."""
+    rows = sum(other.target == claim.target and (other.quote, other.start) == (claim.quote, claim.start)
+               for other in claims)  # fmt: skip
+    return rows > 1 and str(rows) in {word.text for word in words}
 
 
 def _count_column(schema: ProcedureSchema, table: str) -> str | None:

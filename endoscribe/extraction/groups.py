@@ -139,6 +139,7 @@ class Groups:
         token = self.reading.tokens[place]
         number = scale * (token.quantity.numbers[0] if token.quantity else float(token.text))
         part = Row(group.anchor, place, 1, group.first, {place}, {place}, group_of=group)
+        part.count_quote = group.count_quote
         part.values[column.id] = Mention(int(number) if number.is_integer() else number, place, place + 1, place)
         return part
 

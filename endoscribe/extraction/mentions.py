@@ -260,7 +260,7 @@ class Listener:
         before = [subject for subject in self.subjects if first <= subject.at < match.first]
         if before:
             return _coordinated(self.reading, before)
-        behind = [subject for subject in self.subjects if match.first < subject.at < min(after, match.after + 8)]
+        behind = [subject for subject in self.subjects if match.after <= subject.at < min(after, match.after + 8)]
         if behind:
             return behind[:1] + [subject for subject in behind[1:] if _linked(self.reading, behind[0], subject)]
         earlier = [subject for subject in self.subjects if match.first - TOPIC_REACH <= subject.at < first]

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from endoscribe.extraction.reading import Reading
+from endoscribe.extraction.reading import Match, Reading
 from endoscribe.procedures.schema import Course
 
 #: Where the examination is said to begin later than this, the phrase means something else.
@@ -39,11 +39,11 @@ def occasions(reading: Reading, course: Course) -> list[Occasion]:
     found = [Occasion.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
         _mark(found, match.first, _former_end(reading, match.after), Occasion.FORMER)
-    for match in reading.find(_LONG_AGO):
-        _mark(found, _told_from(reading, match.first), match.after, Occasion.PAST)
     for phrases, occasion in ((course.past, Occasion.PAST), (course.plan, Occasion.PLAN)):
         for match in reading.find(phrases):
             _mark(found, match.first, _scope_end(reading, match.after - 1), occasion)
+    for match in reading.find(_LONG_AGO):
+        _mark_dated(reading, found, match)
     _mark(found, 0, _beginning(reading, course.begins), Occasion.BEFORE)
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Occasion.RETRACTED)
@@ -55,6 +55,15 @@ def _former_end(reading: Reading, index: int) -> int:
     end = min(index + _FORMER_WORDS, reading.clause_span(index - 1)[1])
     verb = next((i for i in range(index, end) if reading.tokens[i].text == "is"), end)
     return verb if verb > index else end
+
+
+def _mark_dated(reading: Reading, found: list[Occasion], match: Match) -> None:
+    """ "two stents placed three months ago were removed": what is dated is there still, and the rest is of today."""
+    if match.after < len(reading.tokens) and reading.tokens[match.after].text == "is":
+        _mark(found, match.after, reading.clause_span(match.first)[1], Occasion.TODAY)
+        _mark(found, _told_from(reading, match.first), match.after, Occasion.FORMER)
+    else:
+        _mark(found, _told_from(reading, match.first), match.after, Occasion.PAST)
 
 
 def _told_from(reading: Reading, index: int) -> int:

@@ -118,8 +118,9 @@ class RowReader:
         after = 0
         named = self.reading.find(self.cues.anchors)
         again = [match for match in self._again if not self._names_anchor(match, named)]
+        following = {match.first for match in named}
         for match in sorted([*named, *again], key=lambda match: match.first):
-            if match.first >= after:
+            if match.first >= after and match.after not in following:  # of "polypoid lesion" the last word counts
                 after = match.after
                 yield match
 
@@ -140,7 +141,7 @@ class RowReader:
         if phrase.definite:
             differs = all(self._differs(anchor, row) for row in rows) if rows else self._differs(anchor, None)
             return differs or self._is_elsewhere(anchor, phrase, rows)
-        again = self._is_acted_on(anchor) and self._meant(anchor, phrase, rows) is not None
+        again = not self.cues.merge and self._is_acted_on(anchor) and self._meant(anchor, phrase, rows) is not None
         return not rows or (self._describes(anchor, phrase) and not again)
 
     def _is_predicate(self, phrase: NounPhrase) -> bool:
@@ -151,6 +152,8 @@ class RowReader:
     def _may_open(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
         if phrase.doubtful or not self._refers(anchor) or not self._is_done(anchor, phrase):
+            return False
+        if assertion(self.reading, anchor)[0] is Assertion.UNSURE:
             return False
         return not stands_for_a_place(self.reading.tokens, phrase.first)
 
@@ -178,8 +181,8 @@ class RowReader:
     def _describes(self, anchor: Match, phrase: NounPhrase) -> bool:
         """A bare noun ("polyp") is a new row when it comes with columns of its own ("6 mm polyp in the cecum")."""
         first, after = phrase.first, self.reading.clause_span(anchor.first)[1]
-        own = {name for name, found in self.mentions.items() if any(first <= m.at < after for m in found)}
-        return bool(own)
+        said = [m.at for found in self.mentions.values() for m in found]
+        return any(first <= at < after and not anchor.first <= at < anchor.after for at in said)
 
     def _differs(self, anchor: Match, row: Row | None) -> bool:
         """ "The largest cyst is in the tail": a new row when that is not where the open row's was."""
