@@ -1,5 +1,6 @@
 """Is a thing stated, denied, only suspected; seen today, long ago, or planned? By English rules alone."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum
 
@@ -63,6 +64,9 @@ _DEGREES = frozenset({
 })  # fmt: skip
 #: "no large or small polyps", "no evidence of a mass", "no sign of any small ones".
 _LISTING = frozenset({"or", "nor", "of", "any", "no", "not", "without", "for", "as", "to", "such", "with", "in", "on"})
+#: What goes on with a list, or leads from a thing to where it was not seen.
+_JOINS = frozenset({",", "or", "and", "nor", "in", "on", "with", "of", "during", "at", "seen", "found", "noted", "by"})
+_NAMED_LOOKED_AT = 8
 _PARTLY = frozenset({"clearly", "well", "fully", "completely", "properly", "adequately", "entirely"})
 _PHRASE_STOPS = frozenset({".", "|", ",", "and", "is", "in", "at", "of", "with", "by", "to", "i", "we", "there"})
 
@@ -74,8 +78,12 @@ class Assertion(Enum):
     NOTHING_MORE = "nothing more"
 
 
-def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
-    """How the matched words are meant, and the token of the word that says so (the match's first when stated)."""
+def assertion(reading: Reading, match: Match, named: Sequence[Match] = ()) -> tuple[Assertion, int]:
+    """How the matched words are meant, and the token of the word that says so (the match's first when stated).
+
+    `named` are the things that can be denied, in order: where one stands between a negation and the matched words and
+    nothing joins the two ("no diverticula retroflexion was normal"), nobody can tell how far the negation goes.
+    """
     tokens = reading.tokens
     first, after = reading.clause_span(match.first)
     negator = _negator_before(tokens, first, match.first)
@@ -84,6 +92,8 @@ def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
     if negator is not None and tokens[negator].text == "not" and _word(tokens, match.after) in _PARTLY:
         return Assertion.UNSURE, match.first  # "I could not see the valve clearly"
     if negator is not None and not _new_subject(tokens, negator, match):
+        if _parted(tokens, negator, match, named):
+            return Assertion.UNSURE, match.first
         more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
         return (Assertion.NOTHING_MORE if more else Assertion.DENIED), negator
     negator = _negator_after(tokens, match.after, after)
@@ -136,6 +146,16 @@ def _new_subject(tokens: Sequence[Token], negator: int, match: Match) -> bool:
         return match.first > negator + 1
     has_verb = _word(tokens, negator - 1) == "is" or _word(tokens, negator - 2) == "is"
     return has_verb and _verb_follows(tokens, match.after) and match.first > negator + 1
+
+
+def _parted(tokens: Sequence[Token], negator: int, match: Match, named: Sequence[Match]) -> bool:
+    end = bisect_left(named, match.first, key=lambda thing: thing.first)
+    between = [thing for thing in named[max(0, end - _NAMED_LOOKED_AT) : end] if negator < thing.first]
+    between = [thing for thing in between if thing.after <= match.first]
+    if not between:
+        return False
+    last = max(thing.after for thing in between)
+    return not {token.text for token in tokens[last : match.first]} & _JOINS
 
 
 def _verb_follows(tokens: Sequence[Token], after: int) -> bool:

@@ -81,6 +81,17 @@ class Listener:
         self.schema = schema
         self.occasions = occasions(reading, schema.course)
 
+    def assertion(self, match: Match) -> tuple[Assertion, int]:
+        """How the matched words are meant, given all that the schema can hear around them."""
+        return assertion(self.reading, match, self._named)
+
+    @cached_property
+    def _named(self) -> list[Match]:
+        """The things that can be there or not: what yes-or-no fields listen for, and what makes rows."""
+        phrases = [field.cues.said for field in self.schema.fields.values() if field.type == "boolean" and field.cues]
+        phrases += [table.cues.anchors for table in self.schema.tables.values() if table.cues]
+        return sorted((match for said in phrases for match in self.reading.find(said)), key=lambda match: match.first)
+
     def mentions(self, field: FieldSchema) -> list[Mention]:
         """Everything that was said for a field, in order, corrections heeded, before one of it is picked."""
         if field.cues is None:
@@ -137,7 +148,7 @@ class Listener:
         for match in self.reading.find(cues.said):
             if not self.counts_in(cues, match.first):
                 continue
-            meant, word = assertion(self.reading, match)
+            meant, word = self.assertion(match)
             if meant is Assertion.STATED or (cues.suspected and meant is Assertion.UNSURE):
                 yield Mention(True, match.first, match.after, match.first)
             elif meant is Assertion.DENIED and cues.negation == "flips":
@@ -194,7 +205,7 @@ class Listener:
         return self.subjects[behind] if between & {"in", "of", "at"} else None
 
     def _stated(self, match: Match) -> bool:
-        return assertion(self.reading, match)[0] is Assertion.STATED
+        return self.assertion(match)[0] is Assertion.STATED
 
     def _same_clause(self, a: int, b: int) -> bool:
         return self.reading.clause_span(a) == self.reading.clause_span(b)
@@ -210,7 +221,7 @@ class Listener:
             return None
         if words & _NEARLY:
             return False
-        meant, _ = assertion(self.reading, match)
+        meant, _ = self.assertion(match)
         return {Assertion.STATED: True, Assertion.DENIED: False}.get(meant)
 
     @cached_property
@@ -287,7 +298,7 @@ class Listener:
         """Whether a value is meant as it is said; a phrase that itself begins with "no" cannot be denied once more."""
         if self.reading.tokens[match.first].text in NEGATORS:
             return True
-        return assertion(self.reading, match)[0] in (Assertion.STATED, Assertion.UNSURE)
+        return self.assertion(match)[0] in (Assertion.STATED, Assertion.UNSURE)
 
     def _beside_name(self, field: FieldSchema, cues: Cues) -> Iterator[Mention]:
         names = [match for match in self.reading.find(cues.said) if self.counts_in(cues, match.first)]

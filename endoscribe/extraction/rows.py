@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
-from endoscribe.extraction.assertion import Assertion, assertion
+from endoscribe.extraction.assertion import Assertion
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.groups import Groups, Row
 from endoscribe.extraction.mentions import Listener, Mention, pick
@@ -153,7 +153,7 @@ class RowReader:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
         if phrase.doubtful or not self._refers(anchor) or not self._is_done(anchor, phrase):
             return False
-        if assertion(self.reading, anchor)[0] is Assertion.UNSURE:
+        if self.listener.assertion(anchor)[0] is Assertion.UNSURE:
             return False
         return not stands_for_a_place(self.reading.tokens, phrase.first)
 
@@ -284,7 +284,7 @@ class RowReader:
 
     def _refers(self, anchor: Match) -> bool:
         occasion = self.listener.occasions[anchor.first].value
-        denied = assertion(self.reading, anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
+        denied = self.listener.assertion(anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
         return occasion in self.cues.time and not denied
 
     def _meant(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> int | None:
