@@ -95,7 +95,7 @@ def _speech_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _extractor_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--extractor", choices=("offline", "claude"))
+    parser.add_argument("--extractor", choices=("offline", "claude", "openai"))
 
 
 def _schema_commands(commands: Any) -> None:

@@ -87,23 +87,24 @@ def assertion(reading: Reading, match: Match, named: Sequence[Match] = ()) -> tu
     tokens = reading.tokens
     first, after = reading.clause_span(match.first)
     negator = _negator_before(tokens, first, match.first)
-    if negator is not None and _affirmed_since(tokens, negator, match):
-        negator = None
-    if negator is not None and tokens[negator].text == "not" and _word(tokens, match.after) in _PARTLY:
-        return Assertion.UNSURE, match.first  # "I could not see the valve clearly"
-    if negator is not None and not _new_subject(tokens, negator, match):
-        if _parted(tokens, negator, match, named):
-            return Assertion.UNSURE, match.first
-        more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
-        return (Assertion.NOTHING_MORE if more else Assertion.DENIED), negator
+    if negator is not None and not _affirmed_since(tokens, negator, match):
+        if tokens[negator].text == "not" and _word(tokens, match.after) in _PARTLY:
+            return Assertion.UNSURE, match.first  # "I could not see the valve clearly"
+        if not _new_subject(tokens, negator, match):
+            return _negated(tokens, negator, match, named), negator
     negator = _negator_after(tokens, match.after, after)
     if negator is not None:
         return Assertion.DENIED, negator
-    if _is_suspected(tokens, first, match.first):
-        return Assertion.UNSURE, match.first
-    if _is_sought(tokens, first, match.first) or _is_conceivable(tokens, match.after, after):
-        return Assertion.UNSURE, match.first
-    return Assertion.STATED, match.first
+    unsure = _is_suspected(tokens, first, match.first) or _is_sought(tokens, first, match.first)
+    unsure = unsure or _is_conceivable(tokens, match.after, after)
+    return (Assertion.UNSURE if unsure else Assertion.STATED), match.first
+
+
+def _negated(tokens: Sequence[Token], negator: int, match: Match, named: Sequence[Match]) -> Assertion:
+    if _parted(tokens, negator, match, named):
+        return Assertion.UNSURE
+    more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
+    return Assertion.NOTHING_MORE if more else Assertion.DENIED
 
 
 def _is_suspected(tokens: Sequence[Token], first: int, start: int) -> bool:
