@@ -10,7 +10,6 @@ from endoscribe.extraction.assertion import NEGATORS, Assertion, assertion
 from endoscribe.extraction.calendar import spoken_date
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.occasion import occasions
-from endoscribe.extraction.quantities import SCHEMA_UNITS
 from endoscribe.extraction.reading import Match, Reading
 from endoscribe.procedures.schema import Cues, FieldSchema, Part, ProcedureSchema
 
@@ -117,11 +116,12 @@ class Listener:
             return False
         if cues.not_about and (subject := self.topic_at(index)) is not None and subject.topic in cues.not_about:
             return False
-        if self._ignored(cues, index):
+        if self.ignores(cues, index):
             return False
         return self._fits_clause(cues, index)
 
-    def _ignored(self, cues: Cues, index: int) -> bool:
+    def ignores(self, cues: Cues, index: int) -> bool:
+        """Whether a token stands in words that mean something else."""
         return any(match.first <= index < match.after for match in self.reading.find(cues.ignoring))
 
     def _is_about(self, topics: tuple[str, ...], index: int) -> bool:
@@ -335,7 +335,7 @@ class Listener:
         best: dict[int, tuple[tuple[int, int], Mention]] = {}
         for order, phrase in enumerate(cues.said):
             for match in _nearest(self.reading.find_all((phrase,))):
-                if match.number is None or not self.counts_in(cues, match.first) or self._ignored(cues, match.number):
+                if match.number is None or not self.counts_in(cues, match.first) or self.ignores(cues, match.number):
                     continue
                 value = self._number(match.number, field, cues.part)
                 rank = (order, match.after - match.first)
@@ -367,8 +367,7 @@ class Listener:
             numbers: tuple[float, ...] | None = (float(token.text),)
             kind = "single"
         else:
-            unit = SCHEMA_UNITS.get(field.unit or "", field.unit or "")
-            numbers, kind = token.quantity.converted(unit), token.quantity.kind
+            numbers, kind = token.quantity.in_unit(field.unit), token.quantity.kind
         value = None if numbers is None else choose_part(numbers, kind, part)
         if value is None or (field.range and not field.range[0] <= value <= field.range[1]):
             return None

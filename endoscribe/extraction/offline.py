@@ -32,7 +32,8 @@ class OfflineExtractor:
         What its own words do not bear out is left out: where two of our own rules disagree, nothing is sure.
         """
         found = tuple(_Extraction(transcript, schema).claims())
-        claims = tuple(ruling.claim for ruling in examine(found, transcript, schema) if ruling.cell.status == "ok")
+        rulings = examine(found, transcript, schema, knows_whose=True)
+        claims = tuple(ruling.claim for ruling in rulings if ruling.cell.status == "ok")
         if on_claims:
             on_claims(claims)
         return claims

@@ -56,6 +56,10 @@ class Quantity:
         factor = CONVERSIONS.get((self.unit, unit))
         return None if factor is None else tuple(round(number * factor, 6) for number in self.numbers)
 
+    def in_unit(self, schema_unit: str | None) -> tuple[float, ...] | None:
+        """The numbers in a unit as schemas name it; None where that makes no sense."""
+        return self.converted(SCHEMA_UNITS.get(schema_unit or "", schema_unit or ""))
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedQuantity:

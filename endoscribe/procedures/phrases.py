@@ -32,11 +32,19 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Phrase:
-    """A compiled phrase; `literal` is a piece of text without which it cannot match."""
+    """A compiled phrase, and what it needs.
+
+    It can only match where of each set in `words` one word stands, and every piece of `beginnings` somewhere.
+    """
 
     source: str
     pattern: re.Pattern[str]
-    literal: str
+    words: tuple[frozenset[str], ...]
+    beginnings: tuple[str, ...]
+
+    def may_match(self, text: str, words: frozenset[str]) -> bool:
+        """Whether it is worth a search in a text of these words; most phrases of a schema are not."""
+        return not any(map(words.isdisjoint, self.words)) and all(piece in text for piece in self.beginnings)
 
 
 @lru_cache(maxsize=8192)
@@ -50,27 +58,44 @@ def compile_phrase(source: str) -> Phrase:
     slots = re.findall(r"\([^)]*\)|\S+", source)
     if not slots or slots[0] == "..." or slots[-1] == "..." or slots[0].startswith("("):
         raise ValueError(f"{source!r}: a phrase begins with a word and ends with one")
-    regex, literals, joint = "", [""], ""
+    regex, needed, joint = "", _Needed([], []), ""
     for place, slot in enumerate(slots):
         if slot == "...":
             joint = GAP
             continue
         if slot.startswith("("):
-            regex += f"(?:{joint or JOINT}{_slot(slot[1:-1], literals, required=False)})?"
+            regex += f"(?:{joint or JOINT}{_slot(slot[1:-1])})?"
             continue
         if slot == "is" and 0 < place < len(slots) - 1 and joint == JOINT and slots[place + 1][0] != "<":
             regex += f"(?:{JOINT}is)?"  # telegraphic: "sphincterotomy performed", "complications none"
             continue
-        regex += joint + _slot(slot, literals, required=True)
+        regex += joint + _slot(slot)
+        needed.add(slot)
         joint = JOINT
-    return Phrase(source, re.compile(regex + r"(?= |$)"), max(literals, key=len))
+    return Phrase(source, re.compile(regex + r"(?= |$)"), tuple(needed.words), tuple(needed.beginnings))
 
 
-def _slot(slot: str, literals: list[str], *, required: bool) -> str:
+@dataclass
+class _Needed:
+    words: list[frozenset[str]]
+    beginnings: list[str]
+
+    def add(self, slot: str) -> None:
+        """Take in a slot that must be there: the first word of each of its choices."""
+        choices = slot.split("|")
+        if any(choice.startswith("<") for choice in choices):
+            return
+        firsts = [plain_words(choice.rstrip("*").replace("_", " ")) for choice in choices]
+        open_ended = [choice.endswith("*") and len(words) == 1 for choice, words in zip(choices, firsts, strict=True)]
+        if not any(open_ended):
+            self.words.append(frozenset(words[0] for words in firsts))
+        elif len(choices) == 1:
+            self.beginnings.append(firsts[0][0])
+
+
+def _slot(slot: str) -> str:
     """One word of a phrase, or the choice between several."""
     choices = [_choice(choice) for choice in slot.split("|")]
-    if required and len(choices) == 1 and slot[0] != "<":
-        literals.append(re.split(r"[\\ (\[]", choices[0])[0])
     return choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})"
 
 
