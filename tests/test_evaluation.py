@@ -5,6 +5,7 @@ import pytest
 
 from endoscribe.errors import ExtractionError
 from endoscribe.evaluation import GoldRow, evaluate, is_same, labelled_dictations, pair_rows
+from endoscribe.evaluation_page import evaluation_page
 from endoscribe.extraction.claims import Claim, OnClaims
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
@@ -93,6 +94,42 @@ def test_sameness(gold: str | float, claimed: str | float, same: bool) -> None:
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ExtractionError, match="no labelled dictations"):
         evaluate(tmp_path, OfflineExtractor(), LIBRARY)
+
+
+def test_every_mistake_is_told_beside_its_transcript(tmp_path: Path) -> None:
+    text = "Boston right two <b>, left three. A 4 mm polyp in the cecum. No hemorrhoids."
+    write(
+        tmp_path,
+        text,
+        fields={"bbps_right": 2, "bbps_left": 3, "hemorrhoids": False, "diverticulosis": None},
+        tables={"polyps": [{"size_mm": 4, "segment": "cecum"}]},
+        columns={"polyps": ["size_mm", "segment"]},
+    )
+    reader = ScriptedReader(
+        Claim("bbps_right", 2, "right two"),
+        Claim("bbps_left", 2, "left three"),
+        Claim("diverticulosis", True, "never said"),
+        Claim("polyps.size_mm", 6, "4 mm polyp", 0),
+        Claim("polyps.segment", "cecum", "in the cecum", 0),
+    )
+    evaluation = evaluate(tmp_path, reader, LIBRARY)
+    (dictation,) = evaluation.scored
+    told = {(mistake.target, mistake.row): mistake.kind for mistake in dictation.mistakes}
+    assert told == {
+        ("bbps_left", None): "wrong",
+        ("hemorrhoids", None): "missed",
+        ("diverticulosis", None): "invented",
+        ("polyps.size_mm", 0): "wrong",
+    }
+    counts = evaluation.to_json()["by_status"]
+    assert counts["ok"] == {"claimed": 2, "right": 2, "wrong": 0, "false_values": 0}
+    assert counts["unsupported"] == {"claimed": 3, "right": 0, "wrong": 2, "false_values": 1}
+    assert "status unsupported" in evaluation.to_text()
+    page = evaluation_page(evaluation, "scripted")
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert "<mark>left three<sup>1</sup></mark>" in page
+    assert "The words do not hold the number 6." in page
 
 
 def test_a_broken_label_file_is_named(tmp_path: Path) -> None:
