@@ -49,6 +49,11 @@ _FINDS_FOR = frozenset({
     "signs", "symptoms", "prep", "preparation", "score",
 })  # fmt: skip
 _SUSPECTED_WITHIN = 5
+#: "lady with a suspected tumor, the MRI was negative": said of what stands right before.
+_RESULTS = frozenset({"negative", "absent", "deferred", "declined"})
+_RESULT_WITHIN = 4
+_FINDS = frozenset({"see", "saw", "find", "found", "is"})
+_FOUND_WITHIN = 9
 #: Words that may stand between "for" and what is sought.
 _SOUGHT_WITHIN = 3
 #: "smaller lesions could have been missed": said of what was not seen.
@@ -57,6 +62,10 @@ _MISSED = frozenset({"missed", "overlooked", "present", "hidden", "excluded"})
 #: "no, wait" and "no, the polyp" deny nothing.
 _NO_DENIAL = frozenset({"wait", "sorry", "actually", "correction", ",", "."})
 SCOPE_WORDS = 14
+#: "no problem", "without difficulty": nothing that follows is denied.
+_COMPLETE = frozenset({
+    "difficulty", "difficulties", "problem", "problems", "trouble", "doubt", "issue", "issues", "incident", "event",
+})  # fmt: skip
 #: Said of what is there; after "no ..." they begin something new.
 _DEGREES = frozenset({
     "minimal", "mild", "moderate", "small", "scant", "trace", "good", "excellent", "normal", "a", "an", "few", "some",
@@ -95,7 +104,9 @@ def assertion(reading: Reading, match: Match, named: Sequence[Match] = ()) -> tu
     negator = _negator_after(tokens, match.after, after)
     if negator is not None:
         return Assertion.DENIED, negator
-    unsure = _is_suspected(tokens, first, match.first) or _is_sought(tokens, first, match.first)
+    if _is_sought(tokens, first, match.first):
+        return _sought_and_found(tokens, match.after)
+    unsure = _is_suspected(tokens, first, match.first)
     unsure = unsure or _is_conceivable(tokens, match.after, after)
     return (Assertion.UNSURE if unsure else Assertion.STATED), match.first
 
@@ -124,6 +135,16 @@ def _is_sought(tokens: Sequence[Token], first: int, start: int) -> bool:
         if said in _PHRASE_STOPS:
             return False
     return False
+
+
+def _sought_and_found(tokens: Sequence[Token], after: int) -> tuple[Assertion, int]:
+    """ "I'm looking for an inlet patch and I do see one" / "and I don't see one"."""
+    words = [token.text for token in tokens[after : after + _FOUND_WITHIN]]
+    for i, said in enumerate(words[:-1]):
+        if said in _FINDS and words[i + 1] in ("1", "it", "any", "none"):
+            denied = words[i + 1] in ("any", "none") or bool(NEGATORS & set(words[:i]))
+            return (Assertion.DENIED if denied else Assertion.STATED), after - 1
+    return Assertion.UNSURE, after - 1
 
 
 def _is_conceivable(tokens: Sequence[Token], after: int, end: int) -> bool:
@@ -173,7 +194,7 @@ def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | No
     verb_passed = False
     for i in range(start - 1, max(first, start - SCOPE_WORDS) - 1, -1):
         said = tokens[i].text
-        if said in NEGATORS and _word(tokens, i + 1) not in _NO_DENIAL:
+        if said in NEGATORS and _word(tokens, i + 1) not in _NO_DENIAL and not _is_idiom(tokens, i, start):
             free = said not in ("free", "absent", "negative") or _word(tokens, i + 1) in ("of", "for")
             if not free or (verb_passed and not _passes(tokens, i + 1, start)):
                 continue
@@ -182,6 +203,11 @@ def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | No
             return None
         verb_passed = verb_passed or said in _FINITE
     return None
+
+
+def _is_idiom(tokens: Sequence[Token], i: int, start: int) -> bool:
+    """ "without difficulty, appendix and valve photographed": the negation is complete."""
+    return i + 1 < start and _word(tokens, i + 1) in _COMPLETE
 
 
 def _passes(tokens: Sequence[Token], first: int, start: int) -> bool:
@@ -202,7 +228,7 @@ def _negator_after(tokens: Sequence[Token], after: int, end: int) -> int | None:
             return None
         if said in (",", "and") and verbs == 0 and i > after + 2:
             return None
-        if _denies_behind(tokens, i, after, end):
+        if _denies_behind(tokens, i, after, end) and not (said in _RESULTS and i > after + _RESULT_WITHIN):
             return i
     return None
 

@@ -21,6 +21,7 @@ GOOD = (
     "is (absolutely|all|completely|perfectly) fine|clean|clear|okay",
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
+_PARTS = frozenset({"upper", "lower", "proximal", "distal", "mid", "middle"})
 _NOT_OVERALL = frozenset(
     {"otherwise", "remaining", "remainder", "rest", "other", "surrounding", "upstream", "elsewhere"}
 )
@@ -128,10 +129,16 @@ class Listener:
         """Whether the speaker is on one of the topics, or has named one in the same clause."""
         subject = self.topic_at(index)
         first, after = self.reading.clause_span(index)
-        near = min(after, index + TOPIC_BEHIND)
+        near = min(after, index + TOPIC_BEHIND, self._next_number(index + 1))
         start = bisect_left(self.subjects, first, key=lambda subject: subject.at)
         named = takewhile(lambda one: one.at < near, self.subjects[start:])
         return (subject is not None and subject.topic in topics) or any(one.topic in topics for one in named)
+
+    def _next_number(self, index: int) -> int:
+        """The first number from a token on; what is named behind it is another one's topic: "2 mm, bile duct 5 mm"."""
+        tokens = self.reading.tokens
+        end = min(len(tokens), index + TOPIC_BEHIND)
+        return next((i for i in range(index, end) if tokens[i].quantity or tokens[i].text.isdigit()), end)
 
     def _fits_clause(self, cues: Cues, index: int) -> bool:
         first, after = self.reading.clause_span(index)
@@ -162,7 +169,7 @@ class Listener:
         if not cues.normal:
             return
         for match, subjects in self._judged:
-            named = [subject for subject in subjects if subject.topic in cues.normal]
+            named = [subject for subject in subjects if subject.topic in cues.normal and not self._is_a_part(subject)]
             if (
                 not named
                 or self.occasions[match.first].value not in cues.time
@@ -178,6 +185,10 @@ class Listener:
                 continue
             if self.occasions[match.first].value in cues.time and self._stated(match):
                 yield Mention(False, match.first, match.after, match.first)
+
+    def _is_a_part(self, subject: Subject) -> bool:
+        """ "the upper esophagus": what is said of a part is not said of the whole."""
+        return subject.at > 0 and self.reading.tokens[subject.at - 1].text in _PARTS
 
     def _is_in(self, topics: tuple[str, ...], match: Match) -> bool:
         """Whether a finding belongs to one of the topics: where it is said to be, else what its clause speaks of."""
@@ -253,7 +264,7 @@ class Listener:
             behind -= 1
             last = self.subjects[behind - 1] if behind else None
         ahead = bisect_right(self.subjects, index, key=lambda subject: subject.at)
-        if ahead < len(self.subjects) and self.subjects[ahead].at < after:
+        if ahead < len(self.subjects) and self.subjects[ahead].at < min(after, self._next_number(index + 1)):
             return self.subjects[ahead]
         return last if last and last.at >= index - TOPIC_REACH else None
 
