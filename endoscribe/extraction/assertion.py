@@ -8,7 +8,7 @@ from endoscribe.extraction.reading import Match, Reading, Token
 
 NEGATORS = frozenset({
     "no", "not", "without", "denies", "never", "nor", "neither", "nothing", "none", "free", "absent", "negative",
-    "nil",
+    "nil", "unable", "failed", "impossible", "non",
 })  # fmt: skip
 #: Between a negator and what it denies these may stand: "not able to see any", "no evidence or signs of".
 _PASSED = frozenset({
@@ -196,6 +196,7 @@ def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | No
         said = tokens[i].text
         if said in NEGATORS and _word(tokens, i + 1) not in _NO_DENIAL and not _is_idiom(tokens, i, start):
             free = said not in ("free", "absent", "negative") or _word(tokens, i + 1) in ("of", "for")
+            free = free and (said != "non" or i == start - 1)
             if not free or (verb_passed and not _passes(tokens, i + 1, start)):
                 continue
             return i

@@ -8,23 +8,11 @@ from endoscribe.extraction.reading import Match, Reading, Token
 from endoscribe.procedures.schema import FieldSchema, TableSchema
 
 _ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "1",
-    "another",
-    "other",
-    "last",
-    "remaining",
-    "larger",
-    "largest",
-    "smaller",
-    "smallest",
-    "bigger",
-    "biggest",
-)
+    "first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining",
+    "larger", "largest", "smaller", "smallest", "bigger", "biggest", "others", "rest", "remainder",
+)  # fmt: skip
+_OTHERS = ("others", "rest", "remainder")
+_GREATEST = ("largest", "biggest", "larger", "bigger")
 _PART_FOLLOWS = frozenset({
     "is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed",
     "was",
@@ -48,6 +36,7 @@ class Row:
     group_of: "Row | None" = None
     like: "Row | None" = None  # the row before "another one"
     provisional: bool = True
+    blocked: set[str] = field(default_factory=set)  # columns that a part does not have from its group
 
     def forget(self) -> None:
         """Drop the tokens that were only supposed to be the row's."""
@@ -109,11 +98,34 @@ class Groups:
                 parts.append(part)
         if not 2 <= len(parts) <= (row.count or 0):
             return []
+        self._count_others(parts, row)
+        self._size_of_extremes(parts, row)
         shared = self._said_of_all(parts)
         row.tokens = (row.tokens - set().union(*(part.tokens for part in parts))) | shared
         for part in parts:
             part.tokens -= shared
         return parts
+
+    def _count_others(self, parts: Sequence[Row], group: Row) -> None:
+        """ "the largest ..., the others ...": all but those told singly."""
+        for part in parts:
+            if self.reading.tokens[part.phrase_first].text in _OTHERS:
+                part.count = (group.count or 0) - (len(parts) - 1)
+
+    def _size_of_extremes(self, parts: Sequence[Row], group: Row) -> None:
+        """ "3 to 13 mm, the largest ...": the upper end is the largest one's, and only its own."""
+        for high in (column for column in self.table.columns.values() if column.cues and column.cues.part == "high"):
+            ends = [m for m in self.mentions[high.id] if m.at in group.tokens and m.at < parts[0].first]
+            for part in parts if ends else ():
+                part.blocked.add(high.id)
+                if self.reading.tokens[part.phrase_first].text in _GREATEST:
+                    part.values |= {column.id: ends[-1] for column in self._lows(high)}
+
+    def _lows(self, high: FieldSchema) -> Iterator[FieldSchema]:
+        """The columns for the lower end of a range whose upper end is another column's."""
+        for column in self.table.columns.values():
+            if column.cues and column.cues.part == "low" and column.unit == high.unit and column.type == high.type:
+                yield column
 
     def _said_of_all(self, parts: Sequence[Row]) -> set[int]:
         """ "the first is 3 mm, the second 5 mm, both removed by snare": what follows "both" holds for every part."""

@@ -21,13 +21,17 @@ GOOD = (
     "is (absolutely|all|completely|perfectly) fine|clean|clear|okay",
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
+#: Right after what it is said of.
+_TERSE = ("fine", "clear", "clean", "okay", "good")
+#: "normal with no masses", "normal without ulcers": what follows is not what is called normal.
+_NOT_SAID_OF = frozenset({"with", "without", "no", "not"})
 _PARTS = frozenset({"upper", "lower", "proximal", "distal", "mid", "middle"})
 _NOT_OVERALL = frozenset(
     {"otherwise", "remaining", "remainder", "rest", "other", "surrounding", "upstream", "elsewhere"}
 )
 _CORRECTIONS = (
     "sorry", "correction", "i mean", "i meant", "make that", "no wait", "let me correct", "rather", "should say",
-    "actually|no it is", "i misspoke",
+    "actually", "no it is", "i misspoke",
 )  # fmt: skip
 #: Between a correction and the right class may stand: "sorry, it is grade C".
 _BEFORE_SHORT = frozenset({",", "it", "is", "a", "the", "grade", "class", "type", "no", "stage", "score"})
@@ -43,6 +47,8 @@ PLACED_WITHIN = 5
 #: "adjacent to the wall of the stomach": words from a relation to what it relates to.
 RELATED_WITHIN = 6
 _RELATES = ("communicat", "connect", "adjacent", "abut", "near", "upstream", "involv", "encas", "invad", "interface")
+#: In speech without stops a clause may run on for a minute: what voids a mention stands within so many words.
+UNLESS_REACH = 16
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 MOST_TEXT_WORDS = 40
@@ -144,7 +150,7 @@ class Listener:
         first, after = self.reading.clause_span(index)
         if cues.needs and not self._within(cues.needs, first, after):
             return False
-        return not self._within(cues.unless, first, after)
+        return not self._within(cues.unless, max(first, index - UNLESS_REACH), min(after, index + UNLESS_REACH))
 
     def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
         return any(first <= match.first < after for match in self.reading.find(phrases))
@@ -176,7 +182,7 @@ class Listener:
                 or not self._fits_clause(cues, match.first)
             ):
                 continue
-            value = self._is_normal(match)
+            value = self._is_normal(match, named[-1])
             if value is not None:
                 first = min([match.first, *(s.at for s in named if self._same_clause(s.at, match.first))])
                 yield Mention(value, first, match.after, match.first)
@@ -221,8 +227,8 @@ class Listener:
     def _same_clause(self, a: int, b: int) -> bool:
         return self.reading.clause_span(a) == self.reading.clause_span(b)
 
-    def _is_normal(self, match: Match) -> bool | None:
-        """True, False, or None where "normal" is not said of the whole."""
+    def _is_normal(self, match: Match, subject: Subject) -> bool | None:
+        """True, False, or None where "normal" is not said of the whole; a negation before the subject is another's."""
         first, after = self.reading.clause_span(match.first)
         words = {token.text for token in self.reading.tokens[first : match.first]}
         tokens = self.reading.tokens
@@ -232,12 +238,22 @@ class Listener:
             return None
         if words & _NEARLY:
             return False
-        meant, _ = self.assertion(match)
+        meant, negator = self.assertion(match)
+        if meant is Assertion.DENIED and negator < subject.at < match.first and tokens[negator].text != "no":
+            meant = Assertion.STATED
+        if meant is Assertion.UNSURE and subject.after == match.first:
+            meant = Assertion.STATED  # "to exclude eosinophils, stomach normal"
         return {Assertion.STATED: True, Assertion.DENIED: False}.get(meant)
 
     @cached_property
     def _judged(self) -> list[tuple[Match, list[Subject]]]:
-        return [(match, self._subjects_of(match)) for match in self.reading.find(GOOD)]
+        terse = [match for match in self.reading.find(_TERSE) if self._ends_subject(match.first)]
+        found = [*self.reading.find(GOOD), *terse]
+        return [(match, self._subjects_of(match)) for match in sorted(found, key=lambda match: match.first)]
+
+    def _ends_subject(self, index: int) -> bool:
+        """ "duodenum fine": the verb is left out."""
+        return any(subject.after == index for subject in self.subjects)
 
     # --- topics ---
 
@@ -282,7 +298,9 @@ class Listener:
         before = [subject for subject in self.subjects if first <= subject.at < match.first]
         if before:
             return _coordinated(self.reading, before)
-        behind = [subject for subject in self.subjects if match.after <= subject.at < min(after, match.after + 8)]
+        end = min(after, match.after + 8)
+        stop = next((i for i in range(match.after, end) if self.reading.tokens[i].text in _NOT_SAID_OF), end)
+        behind = [subject for subject in self.subjects if match.after <= subject.at < stop]
         if behind:
             return behind[:1] + [subject for subject in behind[1:] if _linked(self.reading, behind[0], subject)]
         earlier = [subject for subject in self.subjects if match.first - TOPIC_REACH <= subject.at < first]

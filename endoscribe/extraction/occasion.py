@@ -16,6 +16,11 @@ _FORMER = (
     "old stent|scar|clip|tattoo",
 )
 _FORMER_WORDS = 6
+#: "so now I am going to introduce the scope": words before what says that the examination begins.
+_LEAD_WORDS = 8
+_AGED = ("<measure> old", "aged <number>")
+_INTRODUCED_WITHIN = 40
+_LONGEST_INTRODUCTION = 40
 #: Said after what it dates.
 _LONG_AGO = (
     "from|in|of|since last year|month|week|time", "<measure> ago", "years|months|weeks|days ago",
@@ -39,12 +44,16 @@ def occasions(reading: Reading, course: Course) -> list[Occasion]:
     found = [Occasion.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
         _mark(found, match.first, _former_end(reading, match.after), Occasion.FORMER)
+    begins = _beginning(reading, course.begins)
     for phrases, occasion in ((course.past, Occasion.PAST), (course.plan, Occasion.PLAN)):
         for match in reading.find(phrases):
-            _mark(found, match.first, _scope_end(reading, match.after - 1), occasion)
+            end = _scope_end(reading, match.after - 1)
+            _mark(found, match.first, begins if match.first < begins < end else end, occasion)
     for match in reading.find(_LONG_AGO):
         _mark_dated(reading, found, match)
-    _mark(found, 0, _beginning(reading, course.begins), Occasion.BEFORE)
+    _mark(found, 0, begins, Occasion.BEFORE)
+    if not begins:
+        _mark(found, *_introduction(reading), Occasion.BEFORE)
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Occasion.RETRACTED)
     return found
@@ -90,7 +99,16 @@ def _beginning(reading: Reading, begins: tuple[str, ...]) -> int:
     matches = reading.find(begins)
     if not matches or matches[0].first > LATEST_BEGIN * len(reading.tokens):
         return 0
-    return reading.clause_span(matches[0].first)[0]
+    return max(reading.clause_span(matches[0].first)[0], matches[0].first - _LEAD_WORDS)
+
+
+def _introduction(reading: Reading) -> tuple[int, int]:
+    """Where nobody says that the examination begins, the sentence that tells the patient's age is no finding."""
+    for match in reading.find(_AGED)[:1]:
+        first, after = reading.sentence_span(match.first)
+        if match.first < _INTRODUCED_WITHIN and after - first <= _LONGEST_INTRODUCTION < len(reading.tokens):
+            return first, after
+    return 0, 0
 
 
 def _retracted_from(reading: Reading, index: int) -> int:

@@ -30,6 +30,11 @@ _PLACE_WORDS = frozenset({
 _NOT_NOW = ("former", "past", "plan", "retracted")
 #: Things of the open row's kind that are not named again.
 _AGAIN = ("another 1", "second|third|fourth|further 1", "1 more")
+#: At the head of a clause: of several things just told.
+_OF_ALL = ("both|all (of) (them|these) is", "both|all (polyps|lesions|stents|cysts|nodes) is")
+_AT_THE_HEAD = 2
+#: "the antrum and the distal body": words between two places of one sampling that need no new "from".
+_NEAR_PLACE = 4
 _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
 #: "the old stent, partially occluded, was grasped and removed": words to the verb.
 VERB_REACH = 14
@@ -37,6 +42,10 @@ VERB_REACH = 14
 PLACE_REACH = 15
 #: "the polyp, 8 mm", "the polyp measures 8 mm": words from the noun to its size; farther off is a snare's.
 _SIZE_FOLLOWS = 3
+#: ", sorry,": words between a thing and its correction.
+_TAKEN_BACK_WITHIN = 4
+#: "and some sludge was": words of a subject that comes between.
+_SHORT_SUBJECT = 3
 #: "and then in the proximal": words before a place that opens a clause.
 _LONGEST_OPENING = 6
 #: "polyp was then completely removed": words from the noun to the verb.
@@ -62,40 +71,107 @@ class RowReader:
 
     def rows(self) -> list[Row]:
         """The rows in the order in which they were dictated, their columns filled."""
-        rows = self.groups.split(self._collect())
+        rows = self._apart(self.groups.split(self._collect()))
         for row in rows:
             self._fill(row)
         self.all_told = self.all_told and all(row.values or row.count for row in rows)
         return self._merged([row for row in rows if row.values or row.count])
 
+    def _apart(self, rows: Sequence[Row]) -> list[Row]:
+        """ "Biopsies of the antrum for H. pylori and of the duodenum for celiac disease": a row for each place."""
+        split: list[Row] = []
+        for row in rows:
+            places = [place for name in self.cues.merge for place in self._places_of(self.mentions[name], row)]
+            split += [self._part_at(row, places, index) for index in range(len(places))] if len(places) > 1 else [row]
+        return split
+
+    def _places_of(self, mentions: Sequence[Mention], row: Row) -> list[Mention]:
+        """The different values that the row's own clause joins by "and", in order."""
+        own = sorted((m for m in mentions if m.at in row.own and m.at >= row.anchor.after), key=lambda m: m.at)
+        places: list[Mention] = []
+        for mention in own:
+            between = (
+                [token.text for token in self.reading.tokens[places[-1].after : mention.at]] if places else ["and"]
+            )
+            is_near = len(between) <= _NEAR_PLACE or bool({"from", "of", "in"} & set(between[-2:]))
+            if not {"and", ","} & set(between) or not is_near:
+                continue
+            if all(mention.value != place.value for place in places):
+                places.append(mention)
+        return places
+
+    def _part_at(self, row: Row, places: Sequence[Mention], index: int) -> Row:
+        """The row of one place: what is said up to the next one; the last words may be said of all."""
+        begin = row.first if index == 0 else places[index].first
+        end = places[index + 1].first if index + 1 < len(places) else max(row.tokens) + 1
+        part = Row(row.anchor, row.phrase_first, row.count, begin)
+        part.tokens = {token for token in row.tokens if begin <= token < end}
+        part.own = {token for token in row.own if begin <= token < end}
+        if not self._says_more(part, places[index]):
+            part.tokens |= {token for token in row.tokens if token >= places[-1].first} - row.own
+            part.tokens |= {token for token in row.own if token > places[-1].after}
+        return part
+
+    def _says_more(self, part: Row, place: Mention) -> bool:
+        others = (m for name, found in self.mentions.items() for m in found if name not in self.cues.merge)
+        return any(m.at in part.tokens and m.at > place.at for m in others)
+
     # --- opening rows ---
 
     def _collect(self) -> list[Row]:
-        tokens = self.reading.tokens
         rows: list[Row] = []
         starts: list[tuple[int, int | None]] = []  # (first token of its stretch, index of the row it speaks of)
         for anchor in self._named:
             phrase = noun_phrase(self.reading, anchor)
             if self._opens_row(anchor, phrase, rows):
-                rows.append(self._opened(anchor, phrase, rows))
-                if phrase.count_at is not None:
-                    rows[-1].count_quote = (phrase.count_at, min(phrase.count_at + 2, anchor.after))
-                starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
+                self._open(anchor, phrase, rows, starts)
             elif self._refers(anchor):
                 meant = self._meant(anchor, phrase, rows)
                 self.all_told = self.all_told and self._is_told(anchor, phrase, meant)
                 if rows:
                     starts.append((self._stretch_start(phrase, starts), meant))
+        self._share_out(rows, starts)
+        return rows
+
+    def _open(self, anchor: Match, phrase: NounPhrase, rows: list[Row], starts: list[tuple[int, int | None]]) -> None:
+        if rows and self._takes_back(rows[-1], phrase):
+            rows.pop()
+            starts.pop()
+        rows.append(self._opened(anchor, phrase, rows))
+        if phrase.count_at is not None:
+            rows[-1].count_quote = (phrase.count_at, min(phrase.count_at + 2, anchor.after))
+        starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
+
+    def _share_out(self, rows: Sequence[Row], starts: Sequence[tuple[int, int | None]]) -> None:
+        """Give every stretch of words to the row that it speaks of."""
         for k, (first, index) in enumerate(starts):
             if index is None:
                 continue
-            end = starts[k + 1][0] if k + 1 < len(starts) else len(tokens)
+            end = starts[k + 1][0] if k + 1 < len(starts) else len(self.reading.tokens)
             if rows[index].provisional:
                 rows[index].forget()
             self._give(rows[index], first, end)
+        self._share_with_all(rows)
         for row in rows:
             row.first = min(row.tokens, default=row.phrase_first)
-        return rows
+
+    def _share_with_all(self, rows: Sequence[Row]) -> None:
+        """ "Both were removed with cold snare": said of the last two, "all were removed" of all so far."""
+        tokens = self.reading.tokens
+        for match in self.reading.find(_OF_ALL):
+            first, after = self.reading.clause_span(match.first)
+            if match.first - first > _AT_THE_HEAD or self.listener.occasions[match.first].value not in self.cues.time:
+                continue
+            told = [
+                row for row in rows if row.anchor.first < match.first and row.anchor.first not in range(first, after)
+            ]
+            for row in told[-2:] if tokens[match.first].text == "both" else told:
+                row.tokens.update(range(match.first, after))
+
+    def _takes_back(self, row: Row, phrase: NounPhrase) -> bool:
+        """ "three stents, sorry, two stents were removed": said once, corrected once."""
+        words = self.reading.tokens[row.anchor.after : phrase.first]
+        return len(words) <= _TAKEN_BACK_WITHIN and any(token.text in ("sorry", "correction") for token in words)
 
     def _opened(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> Row:
         """A new row; until all anchors are known its own clause is what speaks of it."""
@@ -169,11 +245,20 @@ class RowReader:
                 today = self.listener.occasions[match.first].value not in _NOT_NOW
                 if (
                     today
+                    and not self._is_of_another(anchor, match)
                     and first <= match.first < after
                     and (best is None or distance(match, phrase, anchor) < best[0])
                 ):
                     best = (distance(match, phrase, anchor), wanted)
         return best is not None and best[1]
+
+    def _is_of_another(self, anchor: Match, verb: Match) -> bool:
+        """ "the stent was swept and sludge was removed": the verb has a subject of its own."""
+        between = [token.text for token in self.reading.tokens[anchor.after : verb.first]]
+        if between[-1:] != ["is"] or "and" not in between:
+            return False
+        subject = between[len(between) - 1 - between[::-1].index("and") + 1 : -1]
+        return 0 < len(subject) <= _SHORT_SUBJECT and not {"then", "it", "they", "both", "is"} & set(subject)
 
     def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
         return any(first <= match.first < after for match in self.reading.find(phrases))
@@ -368,7 +453,7 @@ class RowReader:
         if mention is not None:
             return mention
         if row.group_of is not None:
-            return self._own_or_carried(column, row.group_of)
+            return None if column.id in row.blocked else self._own_or_carried(column, row.group_of)
         before = [m for m in self.mentions[column.id] if m.at < row.first] if carried else []
         return before[-1] if before else None
 

@@ -11,7 +11,7 @@ _RAW = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d.])|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)?)"
     r"|(?P<dash>(?<=\d)\s?[-\u2013\u2014]\s?(?=\d))"
-    r"|(?P<times>[\u00d7+])"
+    r"|(?P<times>[\u00d7+=])"
     r"|(?P<stop>[.?!;]+(?!\d)|\n\s*\n)"
     r"|(?P<comma>,|:(?!\d))"
 )
@@ -111,7 +111,7 @@ def _split(text: str) -> list[PlainWord]:
         elif match["dash"]:
             words.append(PlainWord("to", start, end))
         elif match["times"]:
-            words.append(PlainWord("x" if said == "\u00d7" else "plus", start, end))
+            words.append(PlainWord({"\u00d7": "x", "+": "plus", "=": "is"}[said], start, end))
         else:
             words.append(PlainWord("," if match["comma"] else ".", start, end))
     return words
