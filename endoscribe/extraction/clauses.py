@@ -144,7 +144,7 @@ def _tells_of_a_find(texts: Sequence[str], i: int) -> bool:
 def _opens_within(texts: Sequence[str], i: int) -> bool:
     """ "in the sigmoid colon there is": a place, and then something new within a few words."""
     for k in range(i + 2, min(i + 2 + LONGEST_PLACE, len(texts))):
-        if texts[k] in _STOPS or texts[k] in ("and", ","):
+        if texts[k] in _STOPS or texts[k] in ("and", ",", "which", "that", "where"):
             return False
         if texts[k] in _OPENERS and not _is_size(texts, k) and not _is_object(texts, k):
             return texts[k - 1] not in ("the", "of", "segment", "part", "station", "level", *_PLACES)

@@ -29,12 +29,20 @@ _PLACE_WORDS = frozenset({
 #: What was done earlier, is only planned or was taken back is not done now.
 _NOT_NOW = ("former", "past", "plan", "retracted")
 #: Things of the open row's kind that are not named again.
-_AGAIN = ("another 1", "second|third|fourth|further 1", "1 more")
+_AGAIN = (
+    "another 1", "second|third|fourth|further 1", "1 more",
+    "flat|sessile|pedunculated|tiny|small|little|diminutive|large|big|bigger|smaller|similar 1",
+)  # fmt: skip
 #: At the head of a clause: of several things just told.
-_OF_ALL = ("both|all (of) (them|these) is", "both|all (polyps|lesions|stents|cysts|nodes) is")
+_OF_ALL = (
+    "both|all (of) (them|these) is", "both|all (polyps|lesions|stents|cysts|nodes) is",
+    "both|all (of) (them|these) removed|taken|resected|snared|excised|retrieved|biopsied",
+)  # fmt: skip
 _AT_THE_HEAD = 2
 #: "the antrum and the distal body": words between two places of one sampling that need no new "from".
 _NEAR_PLACE = 4
+#: "... to evaluate for celiac disease and from the stomach": with one.
+_FAR_PLACE = 9
 _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
 #: "the old stent, partially occluded, was grasped and removed": words to the verb.
 VERB_REACH = 14
@@ -93,7 +101,9 @@ class RowReader:
             between = (
                 [token.text for token in self.reading.tokens[places[-1].after : mention.at]] if places else ["and"]
             )
-            is_near = len(between) <= _NEAR_PLACE or bool({"from", "of", "in"} & set(between[-2:]))
+            is_near = len(between) <= _NEAR_PLACE or (
+                len(between) <= _FAR_PLACE and bool({"from", "of", "in"} & set(between[-2:]))
+            )
             if not {"and", ","} & set(between) or not is_near:
                 continue
             if all(mention.value != place.value for place in places):
@@ -160,17 +170,20 @@ class RowReader:
         tokens = self.reading.tokens
         for match in self.reading.find(_OF_ALL):
             first, after = self.reading.clause_span(match.first)
-            if match.first - first > _AT_THE_HEAD or self.listener.occasions[match.first].value not in self.cues.time:
+            follows_comma = match.first > 0 and tokens[match.first - 1].text == ","
+            if match.first - first > _AT_THE_HEAD and not follows_comma:
                 continue
-            told = [
-                row for row in rows if row.anchor.first < match.first and row.anchor.first not in range(first, after)
-            ]
+            if self.listener.occasions[match.first].value not in self.cues.time:
+                continue
+            told = [row for row in rows if row.anchor.first < match.first]
             for row in told[-2:] if tokens[match.first].text == "both" else told:
                 row.tokens.update(range(match.first, after))
 
     def _takes_back(self, row: Row, phrase: NounPhrase) -> bool:
         """ "three stents, sorry, two stents were removed": said once, corrected once."""
         words = self.reading.tokens[row.anchor.after : phrase.first]
+        if not words and row.phrase_first < phrase.first:
+            return True  # "a stent, a 10 French plastic stent": the same thing once more
         return len(words) <= _TAKEN_BACK_WITHIN and any(token.text in ("sorry", "correction") for token in words)
 
     def _opened(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> Row:
@@ -209,7 +222,7 @@ class RowReader:
         if not self._may_open(anchor, phrase):
             return False
         if anchor in self._again:
-            return bool(rows) and self._may_open(anchor, phrase)
+            return bool(rows) and not self._goes_on_with_group(anchor, rows[-1])
         if rows and self._is_predicate(phrase):
             return False
         if phrase.opens or self.cues.known:
@@ -219,6 +232,11 @@ class RowReader:
             return differs or self._is_elsewhere(anchor, phrase, rows)
         again = not self.cues.merge and self._is_acted_on(anchor) and self._meant(anchor, phrase, rows) is not None
         return not rows or (self._describes(anchor, phrase) and not again)
+
+    def _goes_on_with_group(self, anchor: Match, row: Row) -> bool:
+        """ "two stents, one is 7 French and another one is 10 French": part of what was counted."""
+        same_sentence = self.reading.sentence_span(anchor.first) == self.reading.sentence_span(row.anchor.first)
+        return same_sentence and (row.count or 0) > 1 and row.group_of is None
 
     def _is_predicate(self, phrase: NounPhrase) -> bool:
         """ "it is a multilocular cyst", "looks like an adenoma": says more of the open row."""
