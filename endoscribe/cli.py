@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = _command(commands, "evaluate", run_evaluate, "score an extractor on labelled dictations")
     evaluate.add_argument("folder", type=Path)
     evaluate.add_argument("--by-field", action="store_true", help="the figures of each field, worst first")
+    evaluate.add_argument("--held-out", action="store_true", help="only dictations that never served for tuning")
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page with each mistake in its transcript")
     _extractor_option(evaluate)
 
@@ -214,7 +215,7 @@ def run_evaluate(options: argparse.Namespace, settings: Settings) -> None:
     from endoscribe.evaluation_page import evaluation_page
 
     extractor = _extractor(options, settings)
-    evaluation = evaluate(options.folder, extractor, _schemas(settings))
+    evaluation = evaluate(options.folder, extractor, _schemas(settings), held_out_only=options.held_out)
     if options.html:
         _write_text(options.html, evaluation_page(evaluation, extractor.name))
     if options.json:

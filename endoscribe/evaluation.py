@@ -188,10 +188,15 @@ class Evaluation:
         return "\n".join([*lines, f"overall F1 {self.overall_f1:.3f} on {self.dictations} dictations"])
 
 
-def evaluate(folder: Path, extractor: Extractor, schemas: SchemaLibrary) -> Evaluation:
-    """Read every labelled dictation of a folder; raises ExtractionError when there is none or the reader fails."""
+def evaluate(folder: Path, extractor: Extractor, schemas: SchemaLibrary, *, held_out_only: bool = False) -> Evaluation:
+    """Read every labelled dictation of a folder; raises ExtractionError when there is none or the reader fails.
+
+    `held_out_only` leaves out those that were used to improve the reader, as their labels say.
+    """
     evaluation = Evaluation()
     for labels, text in labelled_dictations(folder):
+        if held_out_only and not labels.get("held_out"):
+            continue
         schema = schemas.get(labels["procedure"])
         transcript = Transcript(text)
         record = verify(extractor.extract(transcript, schema), transcript, schema, extractor.name)

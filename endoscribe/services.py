@@ -98,7 +98,8 @@ class Services:
 
     def preview(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
         """What the offline reader makes of the text so far: the table and the gaps while somebody speaks."""
-        return verify(self._offline.extract(transcript, schema), transcript, schema, self._offline.name)
+        claims = self._offline.extract(transcript, schema)
+        return verify(claims, transcript, schema, self._offline.name, knows_whose=True)
 
     def _warm_up(self, load: Callable[[Settings], Scheduler]) -> None:
         try:

@@ -47,9 +47,16 @@ class Ruling:
     cell: Cell
 
 
-def verify(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, extractor: str) -> Record:
+def verify(
+    claims: Sequence[Claim],
+    transcript: Transcript,
+    schema: ProcedureSchema,
+    extractor: str,
+    *,
+    knows_whose: bool = False,
+) -> Record:
     """The record that the claims make: cells with their evidence, derived values, checks and gaps."""
-    rulings = examine(claims, transcript, schema)
+    rulings = examine(claims, transcript, schema, knows_whose=knows_whose)
     by_cell: dict[tuple[str, int | None], list[Ruling]] = defaultdict(list)
     for ruling in rulings:
         by_cell[ruling.claim.target, _row(ruling.claim)].append(ruling)
