@@ -11,6 +11,8 @@ _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining",
     "larger", "largest", "smaller", "smallest", "bigger", "biggest", "others", "rest", "remainder",
 )  # fmt: skip
+#: A single part told by one of these leaves the others untold; "the largest" may stand for them all.
+_COUNTED = ("first", "second", "third", "fourth", "fifth")
 _OTHERS = ("others", "rest", "remainder")
 _GREATEST = ("largest", "biggest", "larger", "bigger")
 _PART_FOLLOWS = frozenset({
@@ -96,6 +98,8 @@ class Groups:
             part.count_quote = (begin, min(begin + 2, len(tokens)))
             if any(m.at in part.tokens for found in self.mentions.values() for m in found):
                 parts.append(part)
+        if len(parts) == 1 and tokens[parts[0].phrase_first].text in _COUNTED and (row.count or 0) > 1:
+            return self._one_of(row, parts[0])
         if not 2 <= len(parts) <= (row.count or 0):
             return []
         self._count_others(parts, row)
@@ -105,6 +109,12 @@ class Groups:
         for part in parts:
             part.tokens -= shared
         return parts
+
+    def _one_of(self, group: Row, part: Row) -> list[Row]:
+        """ "Four polyps. The first was 3 mm ...": of the others nothing is told."""
+        group.tokens -= part.tokens
+        group.count, group.count_quote = (group.count or 0) - 1, None
+        return [part, group]
 
     def _count_others(self, parts: Sequence[Row], group: Row) -> None:
         """ "the largest ..., the others ...": all but those told singly."""

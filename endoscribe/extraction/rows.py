@@ -19,7 +19,7 @@ from endoscribe.extraction.noun_phrases import (
     noun_phrase,
     stands_for_a_place,
 )
-from endoscribe.extraction.reading import Match
+from endoscribe.extraction.reading import Match, Token
 from endoscribe.procedures.schema import FieldSchema, RowCues, TableSchema
 
 _PLACE_WORDS = frozenset({
@@ -30,7 +30,7 @@ _PLACE_WORDS = frozenset({
 _NOT_NOW = ("former", "past", "plan", "retracted")
 #: Things of the open row's kind that are not named again.
 _AGAIN = (
-    "another 1", "second|third|fourth|further 1", "1 more",
+    "another 1", "second|third|fourth|further|next 1", "1 more",
     "flat|sessile|pedunculated|tiny|small|little|diminutive|large|big|bigger|smaller|similar 1",
 )  # fmt: skip
 #: At the head of a clause: of several things just told.
@@ -70,12 +70,18 @@ class RowReader:
         self.reading = listener.reading
         tokens = self.reading.tokens
         again = self.reading.find(_AGAIN)
-        self._again = [match for match in again if not (match.first and tokens[match.first - 1].text in DETERMINERS)]
+        self._again = [match for match in again if not self._is_known(match, tokens)]
         self.mentions = {column.id: listener.mentions(column) for column in table.columns.values()}
         self.groups = Groups(self.reading, table, self.mentions)
         self._named = [*self._anchors()]
         #: Whether, once the rows are read, each thing that today's findings name has its row: then they can be counted.
         self.all_told = True
+
+    @staticmethod
+    def _is_known(again: Match, tokens: Sequence[Token]) -> bool:
+        """ "the second one" speaks of what was counted; "the next one" is new."""
+        determined = again.first > 0 and tokens[again.first - 1].text in DETERMINERS
+        return determined and tokens[again.first].text != "next" and tokens[again.first - 1].text not in ("a", "an")
 
     def rows(self) -> list[Row]:
         """The rows in the order in which they were dictated, their columns filled."""
@@ -133,6 +139,8 @@ class RowReader:
         starts: list[tuple[int, int | None]] = []  # (first token of its stretch, index of the row it speaks of)
         for anchor in self._named:
             phrase = noun_phrase(self.reading, anchor)
+            if anchor in self._again:
+                phrase = NounPhrase(anchor.first, False, False, True, 1, anchor.first)
             if self._opens_row(anchor, phrase, rows):
                 self._open(anchor, phrase, rows, starts)
             elif self._refers(anchor):
@@ -521,7 +529,8 @@ class RowReader:
         def value(of: Row, name: str) -> Value | None:
             return of.values[name].value if name in of.values else None
 
-        if any(value(old, name) != value(row, name) and value(row, name) is not None for name in self.cues.merge):
+        both = [(value(old, name), value(row, name)) for name in self.cues.merge]
+        if any(one != other and one is not None and other is not None for one, other in both):
             return False
         shared = old.values.keys() & row.values.keys()
         return all(old.values[name].value == row.values[name].value for name in shared)
