@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = _command(commands, "evaluate", run_evaluate, "score an extractor on labelled dictations")
     evaluate.add_argument("folder", type=Path)
-    evaluate.add_argument("--by-field", action="store_true")
+    evaluate.add_argument("--by-field", action="store_true", help="the figures of each field, worst first")
+    evaluate.add_argument("--held-out", action="store_true", help="only dictations that never served for tuning")
+    evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page with each mistake in its transcript")
     _extractor_option(evaluate)
 
     models = commands.add_parser("models", help="model weights").add_subparsers(required=True, metavar="COMMAND")
@@ -96,7 +98,7 @@ def _speech_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _extractor_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--extractor", choices=("offline", "claude"))
+    parser.add_argument("--extractor", choices=("offline", "claude", "openai"))
 
 
 def _schema_commands(commands: Any) -> None:
@@ -230,8 +232,12 @@ def run_schemas_show(options: argparse.Namespace, settings: Settings) -> None:
 
 def run_evaluate(options: argparse.Namespace, settings: Settings) -> None:
     from endoscribe.evaluation import evaluate
+    from endoscribe.evaluation_page import evaluation_page
 
-    evaluation = evaluate(options.folder, _extractor(options, settings), _schemas(settings))
+    extractor = _extractor(options, settings)
+    evaluation = evaluate(options.folder, extractor, _schemas(settings), held_out_only=options.held_out)
+    if options.html:
+        _write_text(options.html, evaluation_page(evaluation, extractor.name))
     if options.json:
         _print_json(evaluation.to_json(by_field=options.by_field))
     else:
@@ -354,6 +360,15 @@ def _read_text(path: Path) -> str:
         raise ExtractionError(f"There is no file {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ExtractionError(f"{path} cannot be read as UTF-8 text.") from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    from endoscribe.errors import ExtractionError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExtractionError(f"{path} cannot be written.") from error
 
 
 def _show_record(options: argparse.Namespace, record: "Record", schema: "ProcedureSchema", path: Path) -> None:

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.claims import Extractor, Value
 from endoscribe.extraction.grounding import verify
-from endoscribe.extraction.record import Record
+from endoscribe.extraction.record import Cell, Record
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.transcript import Transcript
 
@@ -65,6 +65,50 @@ class Tally:
 
 
 @dataclass
+class StatusCount:
+    """What became of the values that verification gave one status."""
+
+    claimed: int = 0
+    right: int = 0
+    wrong: int = 0
+    false_values: int = 0  # of fields that nobody had stated
+
+    def add(self, gold: Value | None, claimed: Value) -> None:
+        self.claimed += 1
+        self.false_values += gold is None
+        is_right = gold is not None and is_same(gold, claimed)
+        self.right += is_right
+        self.wrong += gold is not None and not is_right
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A value that is not the labelled one; `labelled` or `claimed` None means not stated."""
+
+    target: str
+    row: int | None
+    labelled: Value | None
+    claimed: Value | None
+    cell: Cell | None
+
+    @property
+    def kind(self) -> Literal["missed", "invented", "wrong"]:
+        if self.claimed is None:
+            return "missed"
+        return "invented" if self.labelled is None else "wrong"
+
+
+@dataclass
+class Dictation:
+    """One labelled dictation after it was scored."""
+
+    id: str
+    procedure: str
+    text: str
+    mistakes: list[Mistake] = field(default_factory=list)
+
+
+@dataclass
 class RowCount:
     """Rows of a procedure's tables: labelled and extracted."""
 
@@ -74,17 +118,30 @@ class RowCount:
 
 @dataclass
 class Evaluation:
-    """Tallies per procedure (and for `all`), per field, and the rows counted; figures as of `eval/score.py`."""
+    """Tallies per procedure (and for `all`), per field and per status, the rows counted, and every mistake."""
 
     tallies: dict[Kind, dict[str, Tally]] = field(default_factory=lambda: {"fields": {}, "cells": {}})
     by_field: dict[str, Tally] = field(default_factory=dict)
+    by_status: dict[str, StatusCount] = field(default_factory=dict)
     rows: dict[str, RowCount] = field(default_factory=dict)
-    dictations: int = 0
+    scored: list[Dictation] = field(default_factory=list)
 
-    def count(self, kind: Kind, procedure: str, target: str, gold: Value | None, claimed: Value | None) -> None:
-        for name in (procedure, ALL):
+    @property
+    def dictations(self) -> int:
+        return len(self.scored)
+
+    def count(self, kind: Kind, target: str, row: int | None, gold: Value | None, cell: Cell | None) -> None:
+        """Add one value of the dictation that is being scored, the last in `scored`."""
+        dictation = self.scored[-1]
+        claimed = cell.value if cell else None
+        for name in (dictation.procedure, ALL):
             self.tallies[kind].setdefault(name, Tally()).add(gold, claimed)
-        self.by_field.setdefault(f"{procedure}.{target}", Tally()).add(gold, claimed)
+        self.by_field.setdefault(f"{dictation.procedure}.{target}", Tally()).add(gold, claimed)
+        if cell and claimed is not None:
+            self.by_status.setdefault(cell.status, StatusCount()).add(gold, claimed)
+        is_right = gold is not None and claimed is not None and is_same(gold, claimed)
+        if not is_right and not gold is claimed is None:
+            dictation.mistakes.append(Mistake(target, row, gold, claimed, cell))
 
     def count_rows(self, procedure: str, labelled: int, extracted: int) -> None:
         for name in (procedure, ALL):
@@ -107,6 +164,7 @@ class Evaluation:
             "overall_f1": round(self.overall_f1, 4),
             **{kind: {name: _figures(t) for name, t in sorted(by.items())} for kind, by in self.tallies.items()},
             "rows": {name: asdict(rows) for name, rows in sorted(self.rows.items())},
+            "by_status": {name: asdict(count) for name, count in sorted(self.by_status.items())},
         }
         if by_field:
             shown["by_field"] = {name: _figures(tally) for name, tally in sorted(self.by_field.items())}
@@ -120,20 +178,29 @@ class Evaluation:
             lines += [f"{name:10s} {kind:7s} {_line(tally)}" for name, tally in in_order]
         for name, rows in sorted(self.rows.items(), key=lambda item: (item[0] == ALL, item[0])):
             lines.append(f"{name:10s} rows    {rows.labelled} labelled, {rows.extracted} extracted")
+        lines.append(f"{'':18s} claimed right  wrong  never stated")
+        for name, count in sorted(self.by_status.items()):
+            numbers = f"{count.claimed:7d} {count.right:5d} {count.wrong:6d} {count.false_values:13d}"
+            lines.append(f"status {name:11s} {numbers}")
         if by_field:
             worst_first = sorted(self.by_field.items(), key=lambda item: item[1].f1)
             lines += [f"  {name:40s} {_line(tally)}" for name, tally in worst_first]
         return "\n".join([*lines, f"overall F1 {self.overall_f1:.3f} on {self.dictations} dictations"])
 
 
-def evaluate(folder: Path, extractor: Extractor, schemas: SchemaLibrary) -> Evaluation:
-    """Read every labelled dictation of a folder; raises ExtractionError when there is none or the reader fails."""
+def evaluate(folder: Path, extractor: Extractor, schemas: SchemaLibrary, *, held_out_only: bool = False) -> Evaluation:
+    """Read every labelled dictation of a folder; raises ExtractionError when there is none or the reader fails.
+
+    `held_out_only` leaves out those that were used to improve the reader, as their labels say.
+    """
     evaluation = Evaluation()
     for labels, text in labelled_dictations(folder):
+        if held_out_only and not labels.get("held_out"):
+            continue
         schema = schemas.get(labels["procedure"])
         transcript = Transcript(text)
         record = verify(extractor.extract(transcript, schema), transcript, schema, extractor.name)
-        score(evaluation, labels, record)
+        score(evaluation, labels, record, text)
     if not evaluation.dictations:
         raise ExtractionError(f"There are no labelled dictations in {folder}: it needs *.txt with *.json beside them.")
     return evaluation
@@ -145,32 +212,33 @@ def labelled_dictations(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
         spoken = path.with_suffix(".txt")
         if spoken.is_file():
             try:
-                yield json.loads(path.read_text(encoding="utf-8")), spoken.read_text(encoding="utf-8")
+                labels = json.loads(path.read_text(encoding="utf-8"))
+                yield {"id": path.stem, **labels}, spoken.read_text(encoding="utf-8")
             except ValueError as error:
                 raise ExtractionError(f"{path.name} or its text cannot be read: {type(error).__name__}.") from error
 
 
-def score(evaluation: Evaluation, labels: Mapping[str, Any], record: Record) -> None:
-    """Add one record, held against its labels."""
+def score(evaluation: Evaluation, labels: Mapping[str, Any], record: Record, text: str) -> None:
+    """Add one record, held against its labels; `text` is the dictation's."""
     skipped = set(labels.get("skip", ()))
-    procedure = labels["procedure"]
-    evaluation.dictations += 1
+    evaluation.scored.append(Dictation(labels["id"], labels["procedure"], text))
     for name, gold in labels["fields"].items():
         if name not in skipped:
-            cell = record.fields.get(name)
-            evaluation.count("fields", procedure, name, gold, cell.value if cell else None)
+            evaluation.count("fields", name, None, gold, record.fields.get(name))
     for table, labelled in labels["tables"].items():
         if table in skipped:
             continue
         named = labels.get("columns", {}).get(table) or sorted({column for row in labelled for column in row})
         columns = [column for column in named if f"{table}.{column}" not in skipped]
         gold_rows = [{column: row.get(column) for column in columns} for row in labelled]
-        claimed_rows = [{name: cell.value for name, cell in row.items()} for row in record.tables.get(table, ())]
-        evaluation.count_rows(procedure, len(gold_rows), len(claimed_rows))
-        for gold_row, claimed_row in pair_rows(gold_rows, claimed_rows):
+        found = record.tables.get(table, ())
+        claimed_rows = [{name: cell.value for name, cell in row.items()} for row in found]
+        evaluation.count_rows(labels["procedure"], len(gold_rows), len(claimed_rows))
+        cells = {id(values): row for values, row in zip(claimed_rows, found, strict=True)}
+        for index, (gold_row, claimed_row) in enumerate(pair_rows(gold_rows, claimed_rows)):
+            row = cells.get(id(claimed_row), {})
             for column in columns:
-                target = f"{table}.{column}"
-                evaluation.count("cells", procedure, target, gold_row.get(column), claimed_row.get(column))
+                evaluation.count("cells", f"{table}.{column}", index, gold_row.get(column), row.get(column))
 
 
 def pair_rows(gold: Sequence[GoldRow], claimed: Sequence[GoldRow]) -> Iterator[tuple[GoldRow, GoldRow]]:

@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from endoscribe.errors import EndoscribeError, EngineError, ExtractionError
-from endoscribe.extraction.claims import Extractor, OnClaims
+from endoscribe.extraction.claims import Extractor, OnClaims, UnavailableExtractor, read_with
+from endoscribe.extraction.conversation import LanguageModel, ModelExtractor
 from endoscribe.extraction.grounding import verify
+from endoscribe.extraction.identifiers import MaskingExtractor
 from endoscribe.extraction.offline import OfflineExtractor
+from endoscribe.extraction.parts import PartwiseExtractor
 from endoscribe.extraction.record import Record
+from endoscribe.extraction.second_reading import with_hints
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
@@ -82,27 +86,28 @@ class Services:
     def report(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Report:
         """Read and verify a transcript with the configured extractor.
 
-        When Claude cannot answer, the offline reader takes its place and the notice says so. Takes seconds with Claude.
+        Where the offline reader hears something else than a language model, the cell says so; when the model cannot
+        answer, the offline reader takes its place and the notice says so. Takes seconds with a model.
         """
         extractor = self._extractor or self._offline
-        notice = None
+        offline = self.preview(transcript, schema)
+        if isinstance(extractor, OfflineExtractor):
+            return Report(offline)
         try:
-            claims = extractor.extract(transcript, schema, on_claims)
+            answer = read_with(extractor, transcript, schema, on_claims)
         except ExtractionError as error:
-            if extractor is self._offline:
-                raise
-            notice = f"{error} The offline reader filled the table instead; press Submit to try again."
-            extractor = self._offline
-            claims = extractor.extract(transcript, schema, on_claims)
-        return Report(verify(claims, transcript, schema, extractor.name), notice)
+            return Report(offline, f"{error} The offline reader filled the table instead; press Submit to try again.")
+        record = verify(answer.claims, transcript, schema, extractor.name)
+        return Report(replace(with_hints(record, offline, schema), bill=answer.bill))
 
     def preview(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
         """What the offline reader makes of the text so far: the table and the gaps while somebody speaks."""
-        return verify(self._offline.extract(transcript, schema), transcript, schema, self._offline.name)
+        claims = self._offline.extract(transcript, schema)
+        return verify(claims, transcript, schema, self._offline.name, knows_whose=True)
 
     def _warm_up(self, load: Callable[[Settings], Scheduler]) -> None:
         try:
-            self._extractor = build_extractor(self.settings)
+            self._extractor = self._build_extractor()
             self._probe(self._extractor)
             self._scheduler = load(self.settings)
             self._health = replace(
@@ -113,6 +118,12 @@ class Services:
             self._fail(str(error))
         except Exception as error:  # noqa: BLE001  (whatever it was, /health must not say "starting" for ever)
             self._fail(f"The speech model could not be started ({type(error).__name__}).")
+
+    def _build_extractor(self) -> Extractor:
+        try:
+            return build_extractor(self.settings)
+        except ExtractionError as error:
+            return UnavailableExtractor(self.settings.extractor_name, str(error))
 
     def _fail(self, problem: str) -> None:
         log.error("Start-up failed: %s", problem)
@@ -129,12 +140,25 @@ class Services:
 
 
 def build_extractor(settings: Settings) -> Extractor:
-    """The configured reader of transcripts; one that lacks a key or a network says so when it is probed or used."""
+    """The configured reader of transcripts; one that lacks a key or a network says so when it is probed or used.
+
+    Raises ExtractionError when a package or a setting is missing without which it cannot be built.
+    """
     if settings.extractor_name == "offline":
         return OfflineExtractor()
-    from endoscribe.extraction.claude import ClaudeExtractor
+    reader: Extractor = ModelExtractor(_language_model(settings))
+    return PartwiseExtractor(MaskingExtractor(reader) if settings.mask_identifiers else reader)
 
-    return ClaudeExtractor.from_settings(settings)
+
+def _language_model(settings: Settings) -> LanguageModel:
+    """The configured model; its SDK is imported only here, when it is wanted. Raises ExtractionError."""
+    if settings.extractor_name == "openai":
+        from endoscribe.extraction.compatible import CompatibleModel
+
+        return CompatibleModel.from_settings(settings)
+    from endoscribe.extraction.claude import Claude
+
+    return Claude.from_settings(settings)
 
 
 def load_scheduler(settings: Settings) -> Scheduler:

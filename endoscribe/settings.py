@@ -37,7 +37,11 @@ class Settings(BaseModel):
     compute_type: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_COMPUTE_TYPE")
     language: str = Field("en", alias="ENDOSCRIBE_LANGUAGE")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, alias="ENDOSCRIBE_THREADS", ge=1)
-    extractor: Literal["auto", "claude", "offline"] = Field("auto", alias="ENDOSCRIBE_EXTRACTOR")
+    extractor: Literal["auto", "claude", "openai", "offline"] = Field("auto", alias="ENDOSCRIBE_EXTRACTOR")
+    claude_platform: Literal["api", "bedrock", "vertex"] = Field("api", alias="ENDOSCRIBE_CLAUDE_PLATFORM")
+    openai_base_url: Annotated[str | None, EmptyAsNone] = Field(None, alias="OPENAI_BASE_URL")
+    openai_model: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_OPENAI_MODEL")
+    mask_identifiers: bool = Field(True, alias="ENDOSCRIBE_MASK_IDENTIFIERS")
     claude_model: str = Field("claude-sonnet-5-5", alias="ENDOSCRIBE_CLAUDE_MODEL")
     jurisdiction: Literal["us", "uk", "eu"] = Field("us", alias="ENDOSCRIBE_JURISDICTION")
     schema_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_SCHEMA_DIR")
@@ -84,10 +88,13 @@ class Settings(BaseModel):
         return self.data_dir / "models"
 
     @property
-    def extractor_name(self) -> Literal["claude", "offline"]:
-        """The extractor that Submit uses: `auto` is Claude where a key is set."""
+    def extractor_name(self) -> Literal["claude", "openai", "offline"]:
+        """The extractor that Submit uses: `auto` is Claude where a key or a cloud platform is set for it.
+
+        Another vendor's key in the environment sends nobody's dictation there: `openai` must be chosen.
+        """
         if self.extractor == "auto":
-            return "claude" if self.anthropic_api_key else "offline"
+            return "claude" if self.anthropic_api_key or self.claude_platform != "api" else "offline"
         return self.extractor
 
 

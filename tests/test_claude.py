@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.answer import ANSWER_SCHEMA, AnswerReader
 from endoscribe.extraction.claims import Claim
-from endoscribe.extraction.claude import ClaudeExtractor
+from endoscribe.extraction.claude import Claude, Platform
+from endoscribe.extraction.conversation import ModelExtractor
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.instructions import field_guide
+from endoscribe.extraction.usage import Bill, Usage
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import Term
 from endoscribe.settings import Settings
@@ -34,6 +36,8 @@ CELLS = [
     {"field": "polyps.size_mm", "row": 0, "value": "6", "quote": "six millimeter polyp"},
     {"field": "polyps.segment", "row": 0, "value": "sigmoid", "quote": "in the sigmoid"},
 ]
+#: An answer to the trial dictation that keeps to the form.
+TRIED = {"field": "polyps.size_mm", "row": 0, "value": "6", "quote": "six millimeters"}
 CLAIMS = (
     Claim("patient_age", "65", "a 65 year old"),
     Claim("polyps.size_mm", "6", "six millimeter polyp", 0),
@@ -108,14 +112,12 @@ class PlayedServer:
             raise response
         return response if isinstance(response, httpx2.Response) else response()
 
-    def extractor(self, deadline_s: float = 30, is_on_site: bool = False) -> ClaudeExtractor:
+    def extractor(self, deadline_s: float = 30, platform: Platform = "api") -> ModelExtractor:
         http_client = anthropic.DefaultHttpxClient(transport=httpx2.MockTransport(self))
         client = anthropic.Anthropic(
             api_key=KEY, base_url="http://claude.test", http_client=http_client, max_retries=0, open_telemetry=False
         )
-        return ClaudeExtractor(
-            client, "claude-test", deadline_s=deadline_s, is_on_site=is_on_site, wait=self.pauses.append
-        )
+        return ModelExtractor(Claude(client, "claude-test", platform), deadline_s=deadline_s, wait=self.pauses.append)
 
 
 @pytest.fixture(autouse=True)
@@ -453,13 +455,13 @@ def test_a_server_that_never_answers_is_left_at_the_deadline() -> None:
         server.extractor(deadline_s=0.05).extract(HEARD, MINI, seen.append)
     over.set()
     for thread in threading.enumerate():
-        if thread.name == "claude":
+        if thread.name == "language-model":
             thread.join(20)
     assert seen == []
 
 
 def test_without_a_key_every_use_says_so() -> None:
-    extractor = ClaudeExtractor.from_settings(Settings.from_environment({}, None))
+    extractor = ModelExtractor(Claude.from_settings(Settings.from_environment({}, None)))
     assert "ANTHROPIC_API_KEY" in (extractor.probe() or "")
     with pytest.raises(ExtractionError, match="There is no Anthropic key"):
         extractor.extract(HEARD, MINI)
@@ -469,10 +471,9 @@ def test_settings_choose_key_model_and_server() -> None:
     environment = {
         "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": "http://on.site", "ENDOSCRIBE_CLAUDE_MODEL": "claude-haiku-5-5"
     }  # fmt: skip
-    extractor = ClaudeExtractor.from_settings(Settings.from_environment(environment, None))
-    assert extractor.name == "claude-haiku-5-5"
-    assert extractor.is_on_site
-    assert KEY not in repr(extractor)
+    claude = Claude.from_settings(Settings.from_environment(environment, None))
+    assert (claude.model, claude.platform, claude.must_be_tried) == ("claude-haiku-5-5", "server", True)
+    assert KEY not in repr(claude)
 
 
 # -- the probe -------------------------------------------------------------------------------------------------------
@@ -511,7 +512,7 @@ def test_the_probe_says_why_claude_cannot_be_asked(response: "httpx2.Response | 
 
 def test_a_server_on_site_may_tell_nothing_about_its_model() -> None:
     bare = httpx2.Response(200, json={"id": "claude-test", "object": "model"})
-    assert PlayedServer(bare).extractor(is_on_site=True).probe() is None
+    assert PlayedServer(bare, answer([TRIED])).extractor(platform="server").probe() is None
 
 
 def test_a_deprecated_model_still_serves_and_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
@@ -520,7 +521,77 @@ def test_a_deprecated_model_still_serves_and_is_warned_of(caplog: pytest.LogCapt
 
 
 def test_a_server_on_site_need_not_list_its_models() -> None:
-    assert PlayedServer(refused(404, "not_found_error")).extractor(is_on_site=True).probe() is None
+    server = PlayedServer(refused(404, "not_found_error"), answer([TRIED]))
+    assert server.extractor(platform="server").probe() is None
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        answer([]),
+        answer([{**TRIED, "quote": "a polyp that nobody spoke of"}]),
+        answer([{"name": "polyps.size_mm"}]),
+        sse(wire(events("The polyp measures 6 mm."))),
+        sse(wire(events("```json\n{}\n```"))),
+    ],
+)
+def test_a_server_that_ignores_the_form_is_found_out_at_the_start(response: httpx2.Response) -> None:
+    server = PlayedServer(refused(404, "not_found_error"), response)
+    assert "does not keep to the form" in (server.extractor(platform="server").probe() or "")
+    trial = server.requests[1]
+    assert trial["output_config"]["format"]["schema"] == ANSWER_SCHEMA
+    assert "six millimeters" in trial["messages"][0]["content"]
+
+
+def test_a_server_that_fails_its_trial_says_why() -> None:
+    server = PlayedServer(refused(404, "not_found_error"), httpx2.ConnectError("down"))
+    assert "cannot be reached" in (server.extractor(platform="server").probe() or "")
+
+
+@pytest.mark.parametrize(("platform", "names"), [("bedrock", "AWS_REGION"), ("vertex", "CLOUD_ML_REGION")])
+def test_a_cloud_platform_that_is_not_set_up_says_what_is_missing(
+    platform: str, names: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "CLOUD_ML_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings.from_environment({"ENDOSCRIBE_CLAUDE_PLATFORM": platform}, None)
+    assert settings.extractor_name == "claude"
+    try:
+        problem = ModelExtractor(Claude.from_settings(settings)).probe() or ""
+    except ExtractionError as error:
+        problem = str(error)
+    assert names in problem or "more software" in problem
+
+
+def test_on_a_cloud_platform_the_same_request_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def play(request: httpx2.Request) -> httpx2.Response:
+        asked.append({"path": request.url.path, **json.loads(request.content)})
+        return sse(b"") if "bedrock" in str(request.url) else answer(CELLS)
+
+    client = anthropic.AnthropicVertex(
+        region="europe-west1", project_id="p", access_token="t", max_retries=0, open_telemetry=False,
+        http_client=anthropic.DefaultHttpxClient(transport=httpx2.MockTransport(play)),
+    )  # fmt: skip
+    assert ModelExtractor(Claude(client, "claude-test", "vertex")).extract(HEARD, MINI) == CLAIMS
+    assert asked[0]["path"].endswith("claude-test:streamRawPredict")
+    assert asked[0]["output_config"]["format"]["schema"] == ANSWER_SCHEMA
+
+
+# -- the bill --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bill_counts_every_request_and_tells_list_prices_for_the_api_only() -> None:
+    server = PlayedServer(answer([*CELLS, INVENTED]), answer([INVENTED]))
+    read = server.extractor().read(HEARD, MINI)
+    assert read.bill is not None
+    assert (read.bill.usage, read.bill.cost_usd) == (Usage(80, 1800, 0, 154, 2), None)
+    assert read.bill.sentence() == "2 requests, 1,880 tokens in (1,800 from the cache), 154 out"
+    sonnet = Usage(3000, 0, 0, 1000, 1)
+    assert sonnet.cost_usd("claude-sonnet-5-5") == pytest.approx(0.016)
+    assert sonnet.cost_usd("claude-haiku-5-5") == pytest.approx(0.0008)
+    assert "about $0.0160" in Bill(sonnet, sonnet.cost_usd("claude-sonnet-5-5")).sentence()
 
 
 # -- reading piece by piece ------------------------------------------------------------------------------------------

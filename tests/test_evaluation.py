@@ -5,6 +5,7 @@ import pytest
 
 from endoscribe.errors import ExtractionError
 from endoscribe.evaluation import GoldRow, evaluate, is_same, labelled_dictations, pair_rows
+from endoscribe.evaluation_page import evaluation_page
 from endoscribe.extraction.claims import Claim, OnClaims
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.procedures.library import SchemaLibrary
@@ -96,6 +97,42 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
         evaluate(tmp_path, OfflineExtractor(), LIBRARY)
 
 
+def test_every_mistake_is_told_beside_its_transcript(tmp_path: Path) -> None:
+    text = "Boston right two <b>, left three. A 4 mm polyp in the cecum. No hemorrhoids."
+    write(
+        tmp_path,
+        text,
+        fields={"bbps_right": 2, "bbps_left": 3, "hemorrhoids": False, "diverticulosis": None},
+        tables={"polyps": [{"size_mm": 4, "segment": "cecum"}]},
+        columns={"polyps": ["size_mm", "segment"]},
+    )
+    reader = ScriptedReader(
+        Claim("bbps_right", 2, "right two"),
+        Claim("bbps_left", 2, "left three"),
+        Claim("diverticulosis", True, "never said"),
+        Claim("polyps.size_mm", 6, "4 mm polyp", 0),
+        Claim("polyps.segment", "cecum", "in the cecum", 0),
+    )
+    evaluation = evaluate(tmp_path, reader, LIBRARY)
+    (dictation,) = evaluation.scored
+    told = {(mistake.target, mistake.row): mistake.kind for mistake in dictation.mistakes}
+    assert told == {
+        ("bbps_left", None): "wrong",
+        ("hemorrhoids", None): "missed",
+        ("diverticulosis", None): "invented",
+        ("polyps.size_mm", 0): "wrong",
+    }
+    counts = evaluation.to_json()["by_status"]
+    assert counts["ok"] == {"claimed": 2, "right": 2, "wrong": 0, "false_values": 0}
+    assert counts["unsupported"] == {"claimed": 3, "right": 0, "wrong": 2, "false_values": 1}
+    assert "status unsupported" in evaluation.to_text()
+    page = evaluation_page(evaluation, "scripted")
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert "<mark>left three<sup>1</sup></mark>" in page
+    assert "The words do not hold the number 6." in page
+
+
 def test_a_broken_label_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("x", encoding="utf-8")
     (tmp_path / "one.json").write_text("{", encoding="utf-8")
@@ -110,16 +147,25 @@ def test_the_corpus_labels_name_what_the_schemas_have() -> None:
         targets = {*labels["fields"], *(f"{t}.{c}" for t, columns in labels["columns"].items() for c in columns)}
         assert targets <= set(schema.target_index)
         held_out[labels["held_out"]] += 1
-    assert min(held_out.values()) >= 12
+    assert held_out[True] >= 40
+    assert held_out[False] >= 40
 
 
 def test_the_offline_reader_keeps_its_standard_on_the_corpus() -> None:
     evaluation = evaluate(CORPUS, OfflineExtractor(), LIBRARY)
-    assert evaluation.tallies["fields"]["all"].f1 >= 0.92
-    assert evaluation.tallies["cells"]["all"].f1 >= 0.85
-    assert evaluation.tallies["fields"]["all"].false_value_rate <= 0.02
+    assert evaluation.tallies["fields"]["all"].f1 >= 0.97
+    assert evaluation.tallies["cells"]["all"].f1 >= 0.95
+    assert evaluation.tallies["fields"]["all"].false_value_rate <= 0.01
     assert "overall F1" in evaluation.to_text(by_field=True)
     assert json.loads(json.dumps(evaluation.to_json(by_field=True)))["dictations"] == evaluation.dictations
+
+
+def test_the_offline_reader_keeps_its_standard_on_what_it_was_never_tuned_on() -> None:
+    evaluation = evaluate(CORPUS, OfflineExtractor(), LIBRARY, held_out_only=True)
+    assert evaluation.dictations >= 40
+    assert evaluation.tallies["fields"]["all"].f1 >= 0.93
+    assert evaluation.tallies["cells"]["all"].f1 >= 0.87
+    assert evaluation.tallies["fields"]["all"].false_value_rate <= 0.02
 
 
 @pytest.mark.skipif(not OUTSIDE.is_dir(), reason="the outside dictations are not here")

@@ -7,8 +7,10 @@ import pytest
 from speech_script import HearingEngine, LevelDetector, words_at
 
 from endoscribe.errors import EngineError, ExtractionError, SchemaError, WeightsError
-from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.claims import Answer, Claim, OnClaims
 from endoscribe.extraction.offline import OfflineExtractor
+from endoscribe.extraction.usage import Bill, Usage
+from endoscribe.outputs.table import render_record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services, build_extractor
 from endoscribe.settings import Settings
@@ -102,6 +104,46 @@ def test_when_claude_fails_the_offline_reader_answers_and_says_so(tmp_path: Path
     assert made.record.extractor == "offline"
     assert made.notice
     assert made.notice.startswith("Claude cannot be reached.")
+
+
+class DisagreeingExtractor:
+    """Reads one number otherwise, at a price."""
+
+    name = "claude"
+
+    def probe(self) -> str | None:
+        return None
+
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
+        return Answer((Claim("bbps_right", "3", "right colon 2"),), Bill(Usage(10, 5, 0, 2, 1), 0.01))
+
+    def extract(
+        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
+    ) -> tuple[Claim, ...]:
+        return self.read(transcript, schema, on_claims).claims
+
+
+def test_what_the_second_reader_heard_stands_beside_the_value_and_the_bill_below(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    services._extractor = DisagreeingExtractor()
+    record = services.report(DICTATION, services.schemas.get("col")).record
+    assert (record.extractor, record.fields["bbps_right"].heard_also) == ("claude", "2")
+    html = render_record(record, services.schemas.get("col"))
+    assert "heard also: 2" in html
+    assert "Read by claude: 1 request, 15 tokens in (5 from the cache), 2 out, about $0.0100." in html
+    assert record.to_json()["usage"]["cost_usd"] == 0.01
+
+
+def test_a_reader_that_cannot_be_built_leaves_the_offline_one_and_says_why(tmp_path: Path) -> None:
+    services = services_in(tmp_path, ENDOSCRIBE_EXTRACTOR="openai")
+    services.start(load_scripted)
+    wait_until_warm(services)
+    assert (services.health.status, services.health.llm_initialized) == ("healthy", False)
+    made = services.report(DICTATION, services.schemas.get("col"))
+    assert made.record.fields["bbps_total"].value == 8
+    assert made.notice
+    assert "OPENAI_API_KEY" in made.notice
+    services.close()
 
 
 def test_offline_there_is_nothing_to_say(tmp_path: Path) -> None:

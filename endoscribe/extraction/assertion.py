@@ -1,5 +1,6 @@
 """Is a thing stated, denied, only suspected; seen today, long ago, or planned? By English rules alone."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum
 
@@ -7,7 +8,7 @@ from endoscribe.extraction.reading import Match, Reading, Token
 
 NEGATORS = frozenset({
     "no", "not", "without", "denies", "never", "nor", "neither", "nothing", "none", "free", "absent", "negative",
-    "nil",
+    "nil", "unable", "failed", "impossible", "non",
 })  # fmt: skip
 #: Between a negator and what it denies these may stand: "not able to see any", "no evidence or signs of".
 _PASSED = frozenset({
@@ -40,9 +41,43 @@ _SUSPECTED = frozenset({
     "possible", "possibly", "probable", "suspected", "suspicious", "suspicion", "questionable", "concern",
     "concerning", "rule", "exclude", "query", "potential", "evaluate", "assess", "if", "whether", "versus", "risk",
 })  # fmt: skip
+#: "biopsies for eosinophilic esophagitis", "I look for an inlet patch": what follows "for" is sought, not found,
+#: unless one of these stands before it ("notable for gastritis").
+_FINDS_FOR = frozenset({
+    "except", "but", "notable", "significant", "remarkable", "positive", "negative", "apart", "save", "as",
+    "responsible", "diagnostic", "typical", "classic", "consistent", "free", "unremarkable", "normal", "evidence",
+    "signs", "symptoms", "prep", "preparation", "score",
+})  # fmt: skip
+_SUSPECTED_WITHIN = 5
+#: "lady with a suspected tumor, the MRI was negative": said of what stands right before.
+_RESULTS = frozenset({"negative", "absent", "deferred", "declined"})
+_RESULT_WITHIN = 4
+_FINDS = frozenset({"see", "saw", "find", "found", "is"})
+_FOUND_WITHIN = 9
+#: Words that may stand between "for" and what is sought.
+_SOUGHT_WITHIN = 3
+#: "smaller lesions could have been missed": said of what was not seen.
+_MODALS = frozenset({"could", "may", "might", "would", "can"})
+_MISSED = frozenset({"missed", "overlooked", "present", "hidden", "excluded"})
 #: "no, wait" and "no, the polyp" deny nothing.
 _NO_DENIAL = frozenset({"wait", "sorry", "actually", "correction", ",", "."})
 SCOPE_WORDS = 14
+#: "no problem", "without difficulty": nothing that follows is denied.
+_COMPLETE = frozenset({
+    "difficulty", "difficulties", "problem", "problems", "trouble", "doubt", "issue", "issues", "incident", "event",
+})  # fmt: skip
+#: Said of what is there; after "no ..." they begin something new.
+_DEGREES = frozenset({
+    "minimal", "mild", "moderate", "small", "scant", "trace", "good", "excellent", "normal", "a", "an", "few", "some",
+    "multiple", "scattered", "several",
+})  # fmt: skip
+#: "no large or small polyps", "no evidence of a mass", "no sign of any small ones".
+_LISTING = frozenset({"or", "nor", "of", "any", "no", "not", "without", "for", "as", "to", "such", "with", "in", "on"})
+#: What goes on with a list, or leads from a thing to where it was not seen.
+_JOINS = frozenset({",", "or", "and", "nor", "in", "on", "with", "of", "during", "at", "seen", "found", "noted", "by"})
+_NAMED_LOOKED_AT = 8
+_PARTLY = frozenset({"clearly", "well", "fully", "completely", "properly", "adequately", "entirely"})
+_PHRASE_STOPS = frozenset({".", "|", ",", "and", "is", "in", "at", "of", "with", "by", "to", "i", "we", "there"})
 
 
 class Assertion(Enum):
@@ -52,34 +87,116 @@ class Assertion(Enum):
     NOTHING_MORE = "nothing more"
 
 
-def assertion(reading: Reading, match: Match) -> tuple[Assertion, int]:
-    """How the matched words are meant, and the token of the word that says so (the match's first when stated)."""
+def assertion(reading: Reading, match: Match, named: Sequence[Match] = ()) -> tuple[Assertion, int]:
+    """How the matched words are meant, and the token of the word that says so (the match's first when stated).
+
+    `named` are the things that can be denied, in order: where one stands between a negation and the matched words and
+    nothing joins the two ("no diverticula retroflexion was normal"), nobody can tell how far the negation goes.
+    """
     tokens = reading.tokens
     first, after = reading.clause_span(match.first)
     negator = _negator_before(tokens, first, match.first)
-    if negator is not None and not _new_subject(tokens, negator, match):
-        more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
-        return (Assertion.NOTHING_MORE if more else Assertion.DENIED), negator
+    if negator is not None and not _affirmed_since(tokens, negator, match):
+        if tokens[negator].text == "not" and _word(tokens, match.after) in _PARTLY:
+            return Assertion.UNSURE, match.first  # "I could not see the valve clearly"
+        if not _new_subject(tokens, negator, match):
+            return _negated(tokens, negator, match, named), negator
     negator = _negator_after(tokens, match.after, after)
     if negator is not None:
         return Assertion.DENIED, negator
-    if any(token.text in _SUSPECTED for token in tokens[max(first, match.first - 5) : match.first]):
-        return Assertion.UNSURE, match.first
-    return Assertion.STATED, match.first
+    if _is_sought(tokens, first, match.first):
+        return _sought_and_found(tokens, match.after)
+    unsure = _is_suspected(tokens, first, match.first)
+    unsure = unsure or _is_conceivable(tokens, match.after, after)
+    return (Assertion.UNSURE if unsure else Assertion.STATED), match.first
+
+
+def _negated(tokens: Sequence[Token], negator: int, match: Match, named: Sequence[Match]) -> Assertion:
+    if _parted(tokens, negator, match, named):
+        return Assertion.UNSURE
+    more = any(token.text in _MORE for token in tokens[negator + 1 : match.after])
+    return Assertion.NOTHING_MORE if more else Assertion.DENIED
+
+
+def _is_suspected(tokens: Sequence[Token], first: int, start: int) -> bool:
+    for i in range(start - 1, max(first, start - _SUSPECTED_WITHIN) - 1, -1):
+        if tokens[i].text in _SUSPECTED:
+            return True
+        if tokens[i].text == ",":
+            return False
+    return False
+
+
+def _is_sought(tokens: Sequence[Token], first: int, start: int) -> bool:
+    for i in range(start - 1, max(first, start - 1 - _SOUGHT_WITHIN) - 1, -1):
+        said = tokens[i].text
+        if said == "for":
+            return _word(tokens, i - 1) not in _FINDS_FOR and _word(tokens, i + 1) not in ("the", "this", "his", "her")
+        if said in _PHRASE_STOPS:
+            return False
+    return False
+
+
+def _sought_and_found(tokens: Sequence[Token], after: int) -> tuple[Assertion, int]:
+    """ "I'm looking for an inlet patch and I do see one" / "and I don't see one"."""
+    words = [token.text for token in tokens[after : after + _FOUND_WITHIN]]
+    for i, said in enumerate(words[:-1]):
+        if said in _FINDS and words[i + 1] in ("1", "it", "any", "none"):
+            denied = words[i + 1] in ("any", "none") or bool(NEGATORS & set(words[:i]))
+            return (Assertion.DENIED if denied else Assertion.STATED), after - 1
+    return Assertion.UNSURE, after - 1
+
+
+def _is_conceivable(tokens: Sequence[Token], after: int, end: int) -> bool:
+    """ "lesions may have been missed", "polyps could be present": nobody says that they are there."""
+    if _word(tokens, after) not in _MODALS:
+        return False
+    return any(token.text in _MISSED for token in tokens[after + 1 : min(after + 5, end)])
+
+
+def _affirmed_since(tokens: Sequence[Token], negator: int, match: Match) -> bool:
+    """ "no complications, minimal blood loss": a word of degree that continues no list begins an affirmation."""
+    for i in range(negator + 2, match.first + 1):
+        if tokens[i].text in _DEGREES and tokens[i - 1].text not in _LISTING and not tokens[i - 1].text.endswith("ly"):
+            return tokens[negator].text in ("no", "without")
+    return False
 
 
 def _new_subject(tokens: Sequence[Token], negator: int, match: Match) -> bool:
     """ "there is no hernia retroflexion is normal": what follows has a verb of its own, so a sentence of its own."""
+    if tokens[match.first].text == "is":
+        return match.first > negator + 1
     has_verb = _word(tokens, negator - 1) == "is" or _word(tokens, negator - 2) == "is"
-    return has_verb and _word(tokens, match.after) == "is" and match.first > negator + 1
+    return has_verb and _verb_follows(tokens, match.after) and match.first > negator + 1
+
+
+def _parted(tokens: Sequence[Token], negator: int, match: Match, named: Sequence[Match]) -> bool:
+    end = bisect_left(named, match.first, key=lambda thing: thing.first)
+    between = [thing for thing in named[max(0, end - _NAMED_LOOKED_AT) : end] if negator < thing.first]
+    between = [thing for thing in between if thing.after <= match.first]
+    if not between:
+        return False
+    last = max(thing.after for thing in between)
+    return not {token.text for token in tokens[last : match.first]} & _JOINS
+
+
+def _verb_follows(tokens: Sequence[Token], after: int) -> bool:
+    """ "retroflexion is normal", "retroflexion in the rectum is normal"."""
+    if _word(tokens, after) == "is":
+        return True
+    if _word(tokens, after) not in ("in", "of", "at", "on"):
+        return False
+    place = [token.text for token in tokens[after + 1 : after + 5]]
+    return "is" in place and not {".", "|", ","} & set(place[: place.index("is")])
 
 
 def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | None:
     verb_passed = False
     for i in range(start - 1, max(first, start - SCOPE_WORDS) - 1, -1):
         said = tokens[i].text
-        if said in NEGATORS and _word(tokens, i + 1) not in _NO_DENIAL:
+        if said in NEGATORS and _word(tokens, i + 1) not in _NO_DENIAL and not _is_idiom(tokens, i, start):
             free = said not in ("free", "absent", "negative") or _word(tokens, i + 1) in ("of", "for")
+            free = free and (said != "non" or i == start - 1)
             if not free or (verb_passed and not _passes(tokens, i + 1, start)):
                 continue
             return i
@@ -87,6 +204,11 @@ def _negator_before(tokens: Sequence[Token], first: int, start: int) -> int | No
             return None
         verb_passed = verb_passed or said in _FINITE
     return None
+
+
+def _is_idiom(tokens: Sequence[Token], i: int, start: int) -> bool:
+    """ "without difficulty, appendix and valve photographed": the negation is complete."""
+    return i + 1 < start and _word(tokens, i + 1) in _COMPLETE
 
 
 def _passes(tokens: Sequence[Token], first: int, start: int) -> bool:
@@ -107,7 +229,7 @@ def _negator_after(tokens: Sequence[Token], after: int, end: int) -> int | None:
             return None
         if said in (",", "and") and verbs == 0 and i > after + 2:
             return None
-        if _denies_behind(tokens, i, after, end):
+        if _denies_behind(tokens, i, after, end) and not (said in _RESULTS and i > after + _RESULT_WITHIN):
             return i
     return None
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from endoscribe.errors import ExtractionError
+from endoscribe.extraction.usage import Bill
 from endoscribe.procedures.expressions import Value as Value  # noqa: PLC0414  (also known by this name here)
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
@@ -40,3 +42,46 @@ class Extractor(Protocol):
     def extract(
         self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
     ) -> tuple[Claim, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnavailableExtractor:
+    """Stands for a configured reader that cannot be built; every use says why."""
+
+    name: str
+    problem: str
+
+    def probe(self) -> str | None:
+        return self.problem
+
+    def extract(
+        self,
+        transcript: Transcript,  # noqa: ARG002
+        schema: ProcedureSchema,  # noqa: ARG002
+        on_claims: OnClaims | None = None,  # noqa: ARG002
+    ) -> tuple[Claim, ...]:
+        raise ExtractionError(self.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All claims of a reader, and what they cost; `bill` is None for a reader that costs nothing."""
+
+    claims: tuple[Claim, ...]
+    bill: Bill | None = None
+
+
+@runtime_checkable
+class BilledExtractor(Extractor, Protocol):
+    """An extractor whose reading has a price."""
+
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer: ...
+
+
+def read_with(
+    extractor: Extractor, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
+) -> Answer:
+    """What any extractor hears, with its bill if it has one."""
+    if isinstance(extractor, BilledExtractor):
+        return extractor.read(transcript, schema, on_claims)
+    return Answer(extractor.extract(transcript, schema, on_claims))

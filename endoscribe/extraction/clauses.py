@@ -25,13 +25,16 @@ _NOT_BEFORE_SUBJECT = frozenset({
     "of", "in", "at", "to", "from", "into", "by", "with", "within", "through", "on", "for", "near", "and", "or",
     "is", "see", "a", "the", "no", "not", "any", "both", "via", "using", "than", "across", "over", "above", "below",
     "between", "towards", "toward", "around", "about", "along", "inside", "despite", "without", "like", "only",
-    "also", "all", "then", "now", "so", "reached", "advanced", "identified",
+    "also", "all", "then", "now", "so", "reached", "advanced", "identified", "neither", "nor", "either",
 })  # fmt: skip
 _PLACES = ("in", "at", "within")
 _FOUND = frozenset({
     "seen", "found", "noted", "located", "identified", "is", "lies", "lying", "present", "visible", "situated",
     "placed", "taken", "performed", "removed",
 })  # fmt: skip
+_ITS_VERBS = _FINITE | {"looks", "does", "appears", "will", "can", "lies"}
+#: "three clips are placed in the rectum there is a polyp": the place belongs to what follows, these being acts.
+_ACTS = frozenset({"placed", "taken", "performed", "removed", "deployed", "applied", "obtained"})
 _LINKS = ("and", "so", "then", "now", "next", ",")
 _CONTRASTS = ("but", "however", "although", "though", "whereas", "okay")
 _EXISTS = {"is", "has", "have"}
@@ -59,7 +62,7 @@ def insert_boundaries(words: Sequence[PlainWord]) -> list[PlainWord]:
 
 def _begins_clause(texts: Sequence[str], i: int, clause_first: int) -> bool:
     said, before = texts[i], texts[i - 1]
-    if said in _CONTRASTS:
+    if said in _CONTRASTS or (said == "next" and texts[i + 1 : i + 2] == ["is"]):
         return True
     if said in _LINKS:
         return _linked_clause(texts, i, clause_first)
@@ -93,7 +96,12 @@ def _starts(texts: Sequence[str], i: int, clause_first: int, *, linked: bool = F
         return following in verbs and not _place_before(texts, clause_first, i)
     if said in _PLACES:
         known = before in _FOUND or _is_measure(before) or following[:1].isdigit()
+        known = known and not (before in _ACTS and _tells_of_a_find(texts, i))
         return not known and _opens_within(texts, i)
+    if said in ("a", "an"):
+        free = linked or (before not in _NOT_BEFORE_SUBJECT and not before.endswith("ing"))
+        free = free and not before[0].isdigit() and before not in ("grade", "class", "type", "hepatitis")
+        return free and _acted_on_within(texts, i) and not _place_before(texts, clause_first, i)
     if said in _SUBJECTS:
         free = linked or (before not in _NOT_BEFORE_SUBJECT and not before.endswith("ing"))
         return free and _finite_within(texts, i) and not _place_before(texts, clause_first, i)
@@ -121,14 +129,31 @@ def _is_bare_place(texts: Sequence[str], i: int) -> bool:
     return False
 
 
+def _tells_of_a_find(texts: Sequence[str], i: int) -> bool:
+    """ "in the rectum there is", "in the antrum I see"."""
+    for k in range(i + 2, min(i + 2 + LONGEST_PLACE, len(texts) - 1)):
+        if texts[k] in _STOPS or texts[k] in _LINKS:
+            return False
+        if texts[k] == "there" or texts[k] in _SPEAKERS:
+            return texts[k + 1] in (
+                _EXISTS if texts[k] == "there" else ("see", "saw", "find", "found", "note", "noted")
+            )
+    return False
+
+
 def _opens_within(texts: Sequence[str], i: int) -> bool:
     """ "in the sigmoid colon there is": a place, and then something new within a few words."""
     for k in range(i + 2, min(i + 2 + LONGEST_PLACE, len(texts))):
-        if texts[k] in _STOPS or texts[k] in ("and", ","):
+        if texts[k] in _STOPS or texts[k] in ("and", ",", "which", "that", "where"):
             return False
-        if texts[k] in _OPENERS and not _is_size(texts, k):
+        if texts[k] in _OPENERS and not _is_size(texts, k) and not _is_object(texts, k):
             return texts[k - 1] not in ("the", "of", "segment", "part", "station", "level", *_PLACES)
     return False
+
+
+def _is_object(texts: Sequence[str], k: int) -> bool:
+    """ "in the pancreatic duct to protect it": a pronoun without a verb of its own opens nothing."""
+    return texts[k] == "it" and (k + 1 == len(texts) or texts[k + 1] not in _ITS_VERBS)
 
 
 def _is_size(texts: Sequence[str], k: int) -> bool:
@@ -139,6 +164,16 @@ def _is_size(texts: Sequence[str], k: int) -> bool:
 
 def _is_measure(text: str) -> bool:
     return text.startswith(("mm", "millim", "cm", "centim")) or text[0].isdigit()
+
+
+def _acted_on_within(texts: Sequence[str], i: int) -> bool:
+    """ "a 7 French by 10 centimeter plastic stent is placed"."""
+    for k in range(i + 2, min(i + 11, len(texts) - 1)):
+        if texts[k] == "is":
+            return texts[k + 1].endswith("ed") or texts[k + 1] in ("then", "seen", "found", "taken", "made", "also")
+        if texts[k] in _STOPS or texts[k] in _SUBORDINATORS or texts[k] in _ENDS_SUBJECT:
+            return False
+    return False
 
 
 def _finite_within(texts: Sequence[str], i: int) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from endoscribe.extraction.claims import Claim, Value
+from endoscribe.extraction.ownership import Ownership
 from endoscribe.extraction.quotes import Place, SpokenText
 from endoscribe.extraction.record import Cell, Evidence, Record, Row
 from endoscribe.extraction.support import find_objection, names_one_thing
@@ -46,9 +47,16 @@ class Ruling:
     cell: Cell
 
 
-def verify(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, extractor: str) -> Record:
+def verify(
+    claims: Sequence[Claim],
+    transcript: Transcript,
+    schema: ProcedureSchema,
+    extractor: str,
+    *,
+    knows_whose: bool = False,
+) -> Record:
     """The record that the claims make: cells with their evidence, derived values, checks and gaps."""
-    rulings = examine(claims, transcript, schema)
+    rulings = examine(claims, transcript, schema, knows_whose=knows_whose)
     by_cell: dict[tuple[str, int | None], list[Ruling]] = defaultdict(list)
     for ruling in rulings:
         by_cell[ruling.claim.target, _row(ruling.claim)].append(ruling)
@@ -79,14 +87,19 @@ def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
     return Stated(fields, tables)
 
 
-def examine(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema) -> tuple[Ruling, ...]:
-    """Each claim located, typed and held against its words; claims of nothing or on unknown cells are left out."""
+def examine(
+    claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, *, knows_whose: bool = False
+) -> tuple[Ruling, ...]:
+    """Each claim located, typed and held against its words; claims of nothing or on unknown cells are left out.
+
+    `knows_whose` spares a reader that goes by the schema's cues the question whose words they are.
+    """
     known = [claim for claim in claims if _is_known(claim, schema)]
     if len(known) < len(claims):
         log.warning("%d claims on cells that the schema does not have were left out", len(claims) - len(known))
     meant = [claim for claim in known if not claims_nothing(claim.value, schema.target_index[claim.target])]
     spoken = SpokenText(transcript.text)
-    heard = _Heard(spoken, transcript, schema)
+    heard = _Heard(spoken, transcript, schema, asks_whose=not knows_whose)
     places = _choose_places(meant, spoken)
     rulings = [
         _examine(claim, schema.target_index[claim.target], place, heard)
@@ -102,12 +115,20 @@ def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, s
     table, _, column = ruling.claim.target.partition(".")
     if column and column == _count_column(schema, table):
         first, after = spoken.words_within(ruling.place)
-        follows = ruling.cell.value == 1 and names_one_thing(spoken.words[first:after])
+        words = spoken.words[first:after]
+        follows = ruling.cell.value == 1 and (names_one_thing(words) or _is_shared_out(ruling.claim, claims, words))
     else:
         cues = ruling.field.cues
         table = cues.count_of if cues and cues.count_of else ""
         follows = table in schema.tables and _counted(claims, schema, table) == ruling.cell.value
     return replace(ruling, cell=replace(ruling.cell, status="ok", problem=None)) if follows else ruling
+
+
+def _is_shared_out(claim: Claim, claims: Sequence[Claim], words: Sequence[PlainWord]) -> bool:
+    """Whether as many rows rest on the same words as these count: "two polyps, 3 and 5 mm" are two rows of one."""
+    rows = sum(other.target == claim.target and (other.quote, other.start) == (claim.quote, claim.start)
+               for other in claims)  # fmt: skip
+    return rows > 1 and str(rows) in {word.text for word in words}
 
 
 def _count_column(schema: ProcedureSchema, table: str) -> str | None:
@@ -147,7 +168,10 @@ def _reliable(cell: Cell | None) -> Value | None:
 class _Heard:
     """A transcript's words as they were recognised, and as they were meant."""
 
-    def __init__(self, spoken: SpokenText, transcript: Transcript, schema: ProcedureSchema) -> None:
+    def __init__(
+        self, spoken: SpokenText, transcript: Transcript, schema: ProcedureSchema, *, asks_whose: bool
+    ) -> None:
+        self.asks_whose = asks_whose
         self.spoken = spoken
         self.transcript = transcript
         self.schema = schema
@@ -156,14 +180,23 @@ class _Heard:
     def _meant(self) -> Sequence[PlainWord]:
         return self.schema.spoken_repairs.apply(self.spoken.words)
 
+    @cached_property
+    def _ownership(self) -> Ownership:
+        return Ownership(self.spoken.text, self.schema)
+
     def objection(self, value: Value, field: FieldSchema, place: Place) -> str | None:
         """Why a value does not follow from the words at a place, neither as recognised nor as meant; None if it may."""
         problem = find_objection(value, field, self.spoken.words, *self.spoken.words_within(place))
         if problem is None:
-            return None
+            return self._whose(value, field, place)
         first = bisect_right(self._meant, place.start, key=lambda word: word.end)
         after = max(first, bisect_left(self._meant, place.end, key=lambda word: word.start))
-        return problem if find_objection(value, field, self._meant, first, after) else None
+        if find_objection(value, field, self._meant, first, after):
+            return problem
+        return self._whose(value, field, place)
+
+    def _whose(self, value: Value, field: FieldSchema, place: Place) -> str | None:
+        return self._ownership.objection(value, field, place) if self.asks_whose else None
 
 
 def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Heard) -> Ruling:

@@ -7,11 +7,20 @@ from endoscribe.extraction.mentions import Mention
 from endoscribe.extraction.reading import Match, Reading, Token
 from endoscribe.procedures.schema import FieldSchema, TableSchema
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining")
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "1", "another", "other", "last", "remaining",
+    "larger", "largest", "smaller", "smallest", "bigger", "biggest", "others", "rest", "remainder",
+)  # fmt: skip
+#: A single part told by one of these leaves the others untold; "the largest" may stand for them all.
+_COUNTED = ("first", "second", "third", "fourth", "fifth")
+_OTHERS = ("others", "rest", "remainder")
+_GREATEST = ("largest", "biggest", "larger", "bigger")
 _PART_FOLLOWS = frozenset({
     "is", "measures", "measured", "1", "in", "at", "of", "being", "with", "located", ",", "to", "by", "removed",
     "was",
 })  # fmt: skip
+#: "one" names a part only after one of these.
+_BEFORE_ONE = frozenset({".", "|", ",", "and", "with", "the", "a", "smaller", "larger", "which", "that", "being"})
 
 
 @dataclass
@@ -29,6 +38,7 @@ class Row:
     group_of: "Row | None" = None
     like: "Row | None" = None  # the row before "another one"
     provisional: bool = True
+    blocked: set[str] = field(default_factory=set)  # columns that a part does not have from its group
 
     def forget(self) -> None:
         """Drop the tokens that were only supposed to be the row's."""
@@ -88,13 +98,44 @@ class Groups:
             part.count_quote = (begin, min(begin + 2, len(tokens)))
             if any(m.at in part.tokens for found in self.mentions.values() for m in found):
                 parts.append(part)
+        if len(parts) == 1 and tokens[parts[0].phrase_first].text in _COUNTED and (row.count or 0) > 1:
+            return self._one_of(row, parts[0])
         if not 2 <= len(parts) <= (row.count or 0):
             return []
+        self._count_others(parts, row)
+        self._size_of_extremes(parts, row)
         shared = self._said_of_all(parts)
         row.tokens = (row.tokens - set().union(*(part.tokens for part in parts))) | shared
         for part in parts:
             part.tokens -= shared
         return parts
+
+    def _one_of(self, group: Row, part: Row) -> list[Row]:
+        """ "Four polyps. The first was 3 mm ...": of the others nothing is told."""
+        group.tokens -= part.tokens
+        group.count, group.count_quote = (group.count or 0) - 1, None
+        return [part, group]
+
+    def _count_others(self, parts: Sequence[Row], group: Row) -> None:
+        """ "the largest ..., the others ...": all but those told singly."""
+        for part in parts:
+            if self.reading.tokens[part.phrase_first].text in _OTHERS:
+                part.count = (group.count or 0) - (len(parts) - 1)
+
+    def _size_of_extremes(self, parts: Sequence[Row], group: Row) -> None:
+        """ "3 to 13 mm, the largest ...": the upper end is the largest one's, and only its own."""
+        for high in (column for column in self.table.columns.values() if column.cues and column.cues.part == "high"):
+            ends = [m for m in self.mentions[high.id] if m.at in group.tokens and m.at < parts[0].first]
+            for part in parts if ends else ():
+                part.blocked.add(high.id)
+                if self.reading.tokens[part.phrase_first].text in _GREATEST:
+                    part.values |= {column.id: ends[-1] for column in self._lows(high)}
+
+    def _lows(self, high: FieldSchema) -> Iterator[FieldSchema]:
+        """The columns for the lower end of a range whose upper end is another column's."""
+        for column in self.table.columns.values():
+            if column.cues and column.cues.part == "low" and column.unit == high.unit and column.type == high.type:
+                yield column
 
     def _said_of_all(self, parts: Sequence[Row]) -> set[int]:
         """ "the first is 3 mm, the second 5 mm, both removed by snare": what follows "both" holds for every part."""
@@ -120,6 +161,7 @@ class Groups:
         token = self.reading.tokens[place]
         number = scale * (token.quantity.numbers[0] if token.quantity else float(token.text))
         part = Row(group.anchor, place, 1, group.first, {place}, {place}, group_of=group)
+        part.count_quote = group.count_quote
         part.values[column.id] = Mention(int(number) if number.is_integer() else number, place, place + 1, place)
         return part
 
@@ -128,6 +170,8 @@ class Groups:
         tokens = self.reading.tokens
         if tokens[index].text not in _ORDINALS or index + 1 >= len(tokens):
             return False
+        if tokens[index].text == "1" and index and tokens[index - 1].text not in _BEFORE_ONE:
+            return False  # "NICE 1, cold snare" counts nothing
         return tokens[index + 1].text in _PART_FOLLOWS or tokens[index + 1].quantity is not None
 
 

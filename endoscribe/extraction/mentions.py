@@ -10,7 +10,6 @@ from endoscribe.extraction.assertion import NEGATORS, Assertion, assertion
 from endoscribe.extraction.calendar import spoken_date, spoken_time
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.occasion import occasions
-from endoscribe.extraction.quantities import SCHEMA_UNITS
 from endoscribe.extraction.reading import Match, Reading
 from endoscribe.procedures.schema import Cues, FieldSchema, Part, ProcedureSchema
 
@@ -18,22 +17,38 @@ GOOD = (
     "normal", "normally", "unremarkable", "within normal limits", "no abnormalit*", "not ... abnormalit*",
     "no (significant|gross|obvious|focal|mucosal|suspicious) (focal) lesions|lesion|findings|pathology|masses",
     "healthy",
-    "no evidence of abnormalit*", "grossly intact", "entirely clear", "is (absolutely|all) fine", "nothing abnormal",
+    "no evidence of abnormalit*", "grossly intact", "entirely clear", "nothing abnormal",
+    "is (absolutely|all|completely|perfectly) fine|clean|clear|okay",
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
+#: Right after what it is said of.
+_TERSE = ("fine", "clear", "clean", "okay", "good")
+#: "normal with no masses", "normal without ulcers": what follows is not what is called normal.
+_NOT_SAID_OF = frozenset({"with", "without", "no", "not"})
+_PARTS = frozenset({"upper", "lower", "proximal", "distal", "mid", "middle"})
 _NOT_OVERALL = frozenset(
     {"otherwise", "remaining", "remainder", "rest", "other", "surrounding", "upstream", "elsewhere"}
 )
 _CORRECTIONS = (
     "sorry", "correction", "i mean", "i meant", "make that", "no wait", "let me correct", "rather", "should say",
-    "actually|no it is", "i misspoke",
+    "actually", "no it is", "i misspoke",
 )  # fmt: skip
+#: Between a correction and the right class may stand: "sorry, it is grade C".
+_BEFORE_SHORT = frozenset({",", "it", "is", "a", "the", "grade", "class", "type", "no", "stage", "score"})
 #: A correction concerns what was said at most so many words before it.
 CORRECTION_REACH = 10
 CORRECTED_WITHIN = 7
+AMENDED_WITHIN = 3
 TOPIC_REACH = 80
 #: A topic named so many words behind counts as well: "a normal caliber pancreatic duct".
 TOPIC_BEHIND = 8
+#: "erythema in the gastric antrum": words from a finding to its place.
+PLACED_WITHIN = 5
+#: "adjacent to the wall of the stomach": words from a relation to what it relates to.
+RELATED_WITHIN = 6
+_RELATES = ("communicat", "connect", "adjacent", "abut", "near", "upstream", "involv", "encas", "invad", "interface")
+#: In speech without stops a clause may run on for a minute: what voids a mention stands within so many words.
+UNLESS_REACH = 16
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 #: Values whose own name is said at every turn: "the other polyp".
@@ -52,6 +67,11 @@ class Mention:
     after: int
     at: int
 
+    @property
+    def last(self) -> int:
+        """The last token that says it."""
+        return max(self.at, self.after - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -69,6 +89,17 @@ class Listener:
         self.reading = reading
         self.schema = schema
         self.occasions = occasions(reading, schema.course)
+
+    def assertion(self, match: Match) -> tuple[Assertion, int]:
+        """How the matched words are meant, given all that the schema can hear around them."""
+        return assertion(self.reading, match, self._named)
+
+    @cached_property
+    def _named(self) -> list[Match]:
+        """The things that can be there or not: what yes-or-no fields listen for, and what makes rows."""
+        phrases = [field.cues.said for field in self.schema.fields.values() if field.type == "boolean" and field.cues]
+        phrases += [table.cues.anchors for table in self.schema.tables.values() if table.cues]
+        return sorted((match for said in phrases for match in self.reading.find(said)), key=lambda match: match.first)
 
     def mentions(self, field: FieldSchema) -> list[Mention]:
         """Everything that was said for a field, in order, corrections heeded, before one of it is picked."""
@@ -97,27 +128,34 @@ class Listener:
             return False
         if cues.not_about and (subject := self.topic_at(index)) is not None and subject.topic in cues.not_about:
             return False
-        if self._ignored(cues, index):
+        if self.ignores(cues, index):
             return False
         return self._fits_clause(cues, index)
 
-    def _ignored(self, cues: Cues, index: int) -> bool:
+    def ignores(self, cues: Cues, index: int) -> bool:
+        """Whether a token stands in words that mean something else."""
         return any(match.first <= index < match.after for match in self.reading.find(cues.ignoring))
 
     def _is_about(self, topics: tuple[str, ...], index: int) -> bool:
         """Whether the speaker is on one of the topics, or has named one in the same clause."""
         subject = self.topic_at(index)
         first, after = self.reading.clause_span(index)
-        near = min(after, index + TOPIC_BEHIND)
+        near = min(after, index + TOPIC_BEHIND, self._next_number(index + 1))
         start = bisect_left(self.subjects, first, key=lambda subject: subject.at)
         named = takewhile(lambda one: one.at < near, self.subjects[start:])
         return (subject is not None and subject.topic in topics) or any(one.topic in topics for one in named)
+
+    def _next_number(self, index: int) -> int:
+        """The first number from a token on; what is named behind it is another one's topic: "2 mm, bile duct 5 mm"."""
+        tokens = self.reading.tokens
+        end = min(len(tokens), index + TOPIC_BEHIND)
+        return next((i for i in range(index, end) if tokens[i].quantity or tokens[i].text.isdigit()), end)
 
     def _fits_clause(self, cues: Cues, index: int) -> bool:
         first, after = self.reading.clause_span(index)
         if cues.needs and not self._within(cues.needs, first, after):
             return False
-        return not self._within(cues.unless, first, after)
+        return not self._within(cues.unless, max(first, index - UNLESS_REACH), min(after, index + UNLESS_REACH))
 
     def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
         return any(first <= match.first < after for match in self.reading.find(phrases))
@@ -128,7 +166,7 @@ class Listener:
         for match in self.reading.find(cues.said):
             if not self.counts_in(cues, match.first):
                 continue
-            meant, word = assertion(self.reading, match)
+            meant, word = self.assertion(match)
             if meant is Assertion.STATED or (cues.suspected and meant is Assertion.UNSURE):
                 yield Mention(True, match.first, match.after, match.first)
             elif meant is Assertion.DENIED and cues.negation == "flips":
@@ -142,31 +180,60 @@ class Listener:
         if not cues.normal:
             return
         for match, subjects in self._judged:
-            named = [subject for subject in subjects if subject.topic in cues.normal]
+            named = [subject for subject in subjects if subject.topic in cues.normal and not self._is_a_part(subject)]
             if (
                 not named
                 or self.occasions[match.first].value not in cues.time
                 or not self._fits_clause(cues, match.first)
             ):
                 continue
-            value = self._is_normal(match)
+            value = self._is_normal(match, named[-1])
             if value is not None:
                 first = min([match.first, *(s.at for s in named if self._same_clause(s.at, match.first))])
                 yield Mention(value, first, match.after, match.first)
         for match in self.reading.find(cues.abnormal):
-            if not self._is_about(cues.normal, match.first) or not self._fits_clause(cues, match.first):
+            if not self._is_in(cues.normal, match) or not self._fits_clause(cues, match.first):
                 continue
             if self.occasions[match.first].value in cues.time and self._stated(match):
                 yield Mention(False, match.first, match.after, match.first)
 
+    def _is_a_part(self, subject: Subject) -> bool:
+        """ "the upper esophagus": what is said of a part is not said of the whole."""
+        return subject.at > 0 and self.reading.tokens[subject.at - 1].text in _PARTS
+
+    def _is_in(self, topics: tuple[str, ...], match: Match) -> bool:
+        """Whether a finding belongs to one of the topics: where it is said to be, else what its clause speaks of."""
+        place = self._place_of(match)
+        if place:
+            return place.topic in topics
+        return self._is_about(topics, match.first) or self._is_led_to(topics, match)
+
+    def _is_led_to(self, topics: tuple[str, ...], match: Match) -> bool:
+        """ "I come to the liver and I see a lesion": what the clause before in the same sentence speaks of."""
+        first = self.reading.clause_span(match.first)[0]
+        if first == 0 or first == self.reading.sentence_span(match.first)[0]:
+            return False
+        before = self.reading.clause_span(first - 1)[0]
+        named = [subject for subject in self.subjects if before <= subject.at < match.first]
+        return bool(named) and named[-1].topic in topics
+
+    def _place_of(self, match: Match) -> Subject | None:
+        """What a finding is said to be in: "mild erythema in the antrum"."""
+        after = self.reading.clause_span(match.first)[1]
+        behind = bisect_left(self.subjects, match.after, key=lambda subject: subject.at)
+        if behind == len(self.subjects) or self.subjects[behind].at >= min(after, match.after + PLACED_WITHIN):
+            return None
+        between = {token.text for token in self.reading.tokens[match.after : self.subjects[behind].at]}
+        return self.subjects[behind] if between & {"in", "of", "at"} else None
+
     def _stated(self, match: Match) -> bool:
-        return assertion(self.reading, match)[0] is Assertion.STATED
+        return self.assertion(match)[0] is Assertion.STATED
 
     def _same_clause(self, a: int, b: int) -> bool:
         return self.reading.clause_span(a) == self.reading.clause_span(b)
 
-    def _is_normal(self, match: Match) -> bool | None:
-        """True, False, or None where "normal" is not said of the whole."""
+    def _is_normal(self, match: Match, subject: Subject) -> bool | None:
+        """True, False, or None where "normal" is not said of the whole; a negation before the subject is another's."""
         first, after = self.reading.clause_span(match.first)
         words = {token.text for token in self.reading.tokens[first : match.first]}
         tokens = self.reading.tokens
@@ -176,12 +243,22 @@ class Listener:
             return None
         if words & _NEARLY:
             return False
-        meant, _ = assertion(self.reading, match)
+        meant, negator = self.assertion(match)
+        if meant is Assertion.DENIED and negator < subject.at < match.first and tokens[negator].text != "no":
+            meant = Assertion.STATED
+        if meant is Assertion.UNSURE and subject.after == match.first:
+            meant = Assertion.STATED  # "to exclude eosinophils, stomach normal"
         return {Assertion.STATED: True, Assertion.DENIED: False}.get(meant)
 
     @cached_property
     def _judged(self) -> list[tuple[Match, list[Subject]]]:
-        return [(match, self._subjects_of(match)) for match in self.reading.find(GOOD)]
+        terse = [match for match in self.reading.find(_TERSE) if self._ends_subject(match.first)]
+        found = [*self.reading.find(GOOD), *terse]
+        return [(match, self._subjects_of(match)) for match in sorted(found, key=lambda match: match.first)]
+
+    def _ends_subject(self, index: int) -> bool:
+        """ "duodenum fine": the verb is left out."""
+        return any(subject.after == index for subject in self.subjects)
 
     # --- topics ---
 
@@ -204,9 +281,21 @@ class Listener:
         last = self.subjects[behind - 1] if behind else None
         if last and last.at >= first:
             return last
-        if behind < len(self.subjects) and self.subjects[behind].at < after:
-            return self.subjects[behind]
+        while last and self._is_related(last, index):
+            behind -= 1
+            last = self.subjects[behind - 1] if behind else None
+        ahead = bisect_right(self.subjects, index, key=lambda subject: subject.at)
+        if ahead < len(self.subjects) and self.subjects[ahead].at < min(after, self._next_number(index + 1)):
+            return self.subjects[ahead]
         return last if last and last.at >= index - TOPIC_REACH else None
+
+    def _is_related(self, subject: Subject, index: int) -> bool:
+        """ "it communicates with the main duct": named for another thing's sake, unless "the duct" is named again."""
+        noun = self.reading.tokens[subject.after - 1].text
+        if any(token.text == noun for token in self.reading.tokens[subject.after : index]):
+            return False
+        first = max(self.reading.clause_span(subject.at)[0], subject.at - RELATED_WITHIN)
+        return any(token.text.startswith(_RELATES) for token in self.reading.tokens[first : subject.at])
 
     def _subjects_of(self, match: Match) -> list[Subject]:
         """What a "normal" is said of: "the esophagus and the stomach are normal", "they are normal"."""
@@ -214,7 +303,9 @@ class Listener:
         before = [subject for subject in self.subjects if first <= subject.at < match.first]
         if before:
             return _coordinated(self.reading, before)
-        behind = [subject for subject in self.subjects if match.first < subject.at < min(after, match.after + 8)]
+        end = min(after, match.after + 8)
+        stop = next((i for i in range(match.after, end) if self.reading.tokens[i].text in _NOT_SAID_OF), end)
+        behind = [subject for subject in self.subjects if match.after <= subject.at < stop]
         if behind:
             return behind[:1] + [subject for subject in behind[1:] if _linked(self.reading, behind[0], subject)]
         earlier = [subject for subject in self.subjects if match.first - TOPIC_REACH <= subject.at < first]
@@ -241,7 +332,7 @@ class Listener:
         """Whether a value is meant as it is said; a phrase that itself begins with "no" cannot be denied once more."""
         if self.reading.tokens[match.first].text in NEGATORS:
             return True
-        return assertion(self.reading, match)[0] in (Assertion.STATED, Assertion.UNSURE)
+        return self.assertion(match)[0] in (Assertion.STATED, Assertion.UNSURE)
 
     def _beside_name(self, field: FieldSchema, cues: Cues) -> Iterator[Mention]:
         names = [match for match in self.reading.find(cues.said) if self.counts_in(cues, match.first)]
@@ -267,7 +358,10 @@ class Listener:
         return list(self._grouped(cues.group).get(field.id, ()))
 
     def _numbers_of(self, field: FieldSchema) -> list[Mention]:
-        return [mention for _, mention in self._ranked_numbers(field).values()]
+        cues = field.cues or Cues()
+        singles = (match for match in self.reading.find(cues.single) if self.counts_in(cues, match.first))
+        ones = [Mention(1, match.first, match.after, match.first) for match in singles if self._stated(match)]
+        return [*ones, *(mention for _, mention in self._ranked_numbers(field).values())]
 
     def _ranked_numbers(self, field: FieldSchema) -> dict[int, tuple[tuple[int, int], Mention]]:
         """For each token the number it holds for the field, by its best phrase: earlier in `said`, then shorter."""
@@ -275,7 +369,7 @@ class Listener:
         best: dict[int, tuple[tuple[int, int], Mention]] = {}
         for order, phrase in enumerate(cues.said):
             for match in _nearest(self.reading.find_all((phrase,))):
-                if match.number is None or not self.counts_in(cues, match.first) or self._ignored(cues, match.number):
+                if match.number is None or not self.counts_in(cues, match.first) or self.ignores(cues, match.number):
                     continue
                 value = self._number(match.number, field, cues.part)
                 rank = (order, match.after - match.first)
@@ -286,14 +380,18 @@ class Listener:
     def _grouped(self, group: str) -> Mapping[str, list[Mention]]:
         """The numbers of a group's fields; each number goes to the field whose words are nearest to it."""
         fields = [field for field in self.schema.fields.values() if field.cues and field.cues.group == group]
-        best: dict[int, tuple[tuple[int, int], str, Mention]] = {}
+        best: dict[int, list[tuple[tuple[int, int], str, Mention]]] = {}
         for field in fields:
             for token, (rank, mention) in self._ranked_numbers(field).items():
-                if token not in best or rank < best[token][0]:
-                    best[token] = (rank, field.id, mention)
+                known = best.get(token)
+                if known is None or rank < known[0][0]:
+                    best[token] = [(rank, field.id, mention)]
+                elif rank == known[0][0] and mention.first == known[0][2].first:
+                    known.append((rank, field.id, mention))  # "3 in each segment": the same words for several fields
         shared: dict[str, list[Mention]] = {field.id: [] for field in fields}
-        for _, owner, mention in best.values():
-            shared[owner].append(mention)
+        for owners in best.values():
+            for _, owner, mention in owners:
+                shared[owner].append(mention)
         return shared
 
     def _number(self, index: int, field: FieldSchema, part: Part) -> int | float | None:
@@ -303,8 +401,7 @@ class Listener:
             numbers: tuple[float, ...] | None = (float(token.text),)
             kind = "single"
         else:
-            unit = SCHEMA_UNITS.get(field.unit or "", field.unit or "")
-            numbers, kind = token.quantity.converted(unit), token.quantity.kind
+            numbers, kind = token.quantity.in_unit(field.unit), token.quantity.kind
         value = None if numbers is None else choose_part(numbers, kind, part)
         if value is None or (field.range and not field.range[0] <= value <= field.range[1]):
             return None
@@ -352,18 +449,29 @@ class Listener:
                 continue
             if after:
                 kept = [mention for mention in kept if mention is not before[-1] or mention.value == after[0].value]
-            elif field.type in ("integer", "number") and match.first - before[-1].at <= 3:
+            elif field.type in ("integer", "number", "enum") and match.first - before[-1].last <= AMENDED_WITHIN:
                 kept = [self._amended(m, match, field) if m is before[-1] else m for m in kept]
         return kept
 
     def _amended(self, mention: Mention, correction: Match, field: FieldSchema) -> Mention:
-        """The mention with the number that follows the correction in place of its own."""
+        """The mention with the number or the short form that follows the correction in place of its own."""
         tokens = self.reading.tokens
+        if field.type == "enum":
+            return self._renamed(mention, correction, field)
         part = field.cues.part if field.cues else "low"
         for index in range(correction.after, min(correction.after + 4, len(tokens))):
             if tokens[index].quantity is not None or tokens[index].text[0].isdigit():
                 value = self._number(index, field, part)
                 return mention if value is None else Mention(value, mention.first, index + 1, index)
+        return mention
+
+    def _renamed(self, mention: Mention, correction: Match, field: FieldSchema) -> Mention:
+        """ "LA grade B, I mean grade C": the short form of another value right after the correction."""
+        for value, forms in _short_values(field).items():
+            for match in self.reading.find(forms):
+                between = self.reading.tokens[correction.after : match.first]
+                if match.first >= correction.after and {token.text for token in between} <= _BEFORE_SHORT:
+                    return Mention(value, mention.first, match.after, match.first)
         return mention
 
     @cached_property

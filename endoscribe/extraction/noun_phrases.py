@@ -97,4 +97,6 @@ def _count(tokens: Sequence[Token], first: int, anchor: Match) -> tuple[int | No
             return int(said), index
         if said in ("a", "an", "another") and not plural:
             return 1, index
+        if said == "both" and plural:
+            return 2, index
     return (None, None) if plural else (1, anchor.first)

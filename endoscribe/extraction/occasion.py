@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from endoscribe.extraction.reading import Reading
+from endoscribe.extraction.reading import Match, Reading
 from endoscribe.procedures.schema import Course
 
 #: Where the examination is said to begin later than this, the phrase means something else.
@@ -16,6 +16,18 @@ _FORMER = (
     "old stent|scar|clip|tattoo",
 )
 _FORMER_WORDS = 6
+#: "so now I am going to introduce the scope": words before what says that the examination begins.
+_LEAD_WORDS = 8
+_AGED = ("<measure> old", "aged <number>")
+_INTRODUCED_WITHIN = 40
+_LONGEST_INTRODUCTION = 40
+#: Said after what it dates.
+_LONG_AGO = (
+    "from|in|of|since last year|month|week|time", "<measure> ago", "years|months|weeks|days ago",
+    "from|in|since 2000|2001|2002|2003|2004|2005|2006|2007|2008|2009|2010|2011|2012|2013|2014|2015|2016|2017|2018|2019",
+    "from|in|since 2020|2021|2022|2023",
+)  # fmt: skip
+_TELLS_NO_FURTHER = frozenset({",", "and", "is", "now", "today", "i", "we", "but"})
 
 
 class Occasion(Enum):
@@ -31,16 +43,42 @@ def occasions(reading: Reading, course: Course) -> list[Occasion]:
     """One occasion for each token of the reading."""
     found = [Occasion.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
-        _mark(
-            found, match.first, min(match.after + _FORMER_WORDS, reading.clause_span(match.first)[1]), Occasion.FORMER
-        )
+        _mark(found, match.first, _former_end(reading, match.after), Occasion.FORMER)
+    begins = _beginning(reading, course.begins)
     for phrases, occasion in ((course.past, Occasion.PAST), (course.plan, Occasion.PLAN)):
         for match in reading.find(phrases):
-            _mark(found, match.first, _scope_end(reading, match.after - 1), occasion)
-    _mark(found, 0, _beginning(reading, course.begins), Occasion.BEFORE)
+            end = _scope_end(reading, match.after - 1)
+            _mark(found, match.first, begins if match.first < begins < end else end, occasion)
+    for match in reading.find(_LONG_AGO):
+        _mark_dated(reading, found, match)
+    _mark(found, 0, begins, Occasion.BEFORE)
+    if not begins:
+        _mark(found, *_introduction(reading), Occasion.BEFORE)
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Occasion.RETRACTED)
     return found
+
+
+def _former_end(reading: Reading, index: int) -> int:
+    """ "the previously placed stent was removed": the stent is of the past, its removal is not."""
+    end = min(index + _FORMER_WORDS, reading.clause_span(index - 1)[1])
+    verb = next((i for i in range(index, end) if reading.tokens[i].text == "is"), end)
+    return verb if verb > index else end
+
+
+def _mark_dated(reading: Reading, found: list[Occasion], match: Match) -> None:
+    """ "two stents placed three months ago were removed": what is dated is there still, and the rest is of today."""
+    if match.after < len(reading.tokens) and reading.tokens[match.after].text == "is":
+        _mark(found, match.after, reading.clause_span(match.first)[1], Occasion.TODAY)
+        _mark(found, _told_from(reading, match.first), match.after, Occasion.FORMER)
+    else:
+        _mark(found, _told_from(reading, match.first), match.after, Occasion.PAST)
+
+
+def _told_from(reading: Reading, index: int) -> int:
+    """Back from "last year" over the words that it tells of: "a sphincterotomy from last year"."""
+    first = reading.clause_span(index)[0]
+    return next((i + 1 for i in range(index - 1, first, -1) if reading.tokens[i].text in _TELLS_NO_FURTHER), first)
 
 
 def _mark(found: list[Occasion], first: int, after: int, occasion: Occasion) -> None:
@@ -61,7 +99,16 @@ def _beginning(reading: Reading, begins: tuple[str, ...]) -> int:
     matches = reading.find(begins)
     if not matches or matches[0].first > LATEST_BEGIN * len(reading.tokens):
         return 0
-    return reading.clause_span(matches[0].first)[0]
+    return max(reading.clause_span(matches[0].first)[0], matches[0].first - _LEAD_WORDS)
+
+
+def _introduction(reading: Reading) -> tuple[int, int]:
+    """Where nobody says that the examination begins, the sentence that tells the patient's age is no finding."""
+    for match in reading.find(_AGED)[:1]:
+        first, after = reading.sentence_span(match.first)
+        if match.first < _INTRODUCED_WITHIN and after - first <= _LONGEST_INTRODUCTION < len(reading.tokens):
+            return first, after
+    return 0, 0
 
 
 def _retracted_from(reading: Reading, index: int) -> int:

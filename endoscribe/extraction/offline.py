@@ -6,8 +6,9 @@ Deterministic, and silent where it is not sure. Knows no procedure: what to list
 from collections.abc import Iterator
 
 from endoscribe.extraction.claims import Claim, OnClaims, Value
+from endoscribe.extraction.grounding import examine
 from endoscribe.extraction.groups import Row
-from endoscribe.extraction.mentions import Listener, Mention, pick
+from endoscribe.extraction.mentions import Listener, pick
 from endoscribe.extraction.reading import Reading
 from endoscribe.extraction.rows import RowReader
 from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, TableSchema
@@ -26,8 +27,13 @@ class OfflineExtractor:
     def extract(
         self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
     ) -> tuple[Claim, ...]:
-        """Every value that the transcript states in a way that the schema foresees, with the words that state it."""
-        claims = tuple(_Extraction(transcript, schema).claims())
+        """Every value that the transcript states in a way that the schema foresees, with the words that state it.
+
+        What its own words do not bear out is left out: where two of our own rules disagree, nothing is sure.
+        """
+        found = tuple(_Extraction(transcript, schema).claims())
+        rulings = examine(found, transcript, schema, knows_whose=True)
+        claims = tuple(ruling.claim for ruling in rulings if ruling.cell.status == "ok")
         if on_claims:
             on_claims(claims)
         return claims
@@ -46,16 +52,12 @@ class _Extraction:
         rows = {name: reader.rows() if reader else [] for name, reader in readers.items()}
         all_told = {name for name, reader in readers.items() if reader and reader.all_told}
         for field in self.schema.fields.values():
-            if field.type == "multi":
-                yield from self._several(field)
-                continue
             if field.cues and field.cues.count_of:
                 table_id = field.cues.count_of
                 claim = self._count(field, field.cues, rows[table_id]) if table_id in all_told else None
+                yield from (claim,) if claim else ()
             else:
-                claim = self._scalar(field)
-            if claim:
-                yield claim
+                yield from self._scalar(field)
         for table in self.schema.tables.values():
             for index, row in enumerate(rows[table.id]):
                 yield from self._cells(table, row, index)
@@ -63,17 +65,13 @@ class _Extraction:
     def _reader(self, table: TableSchema) -> RowReader | None:
         return RowReader(self.listener, table, table.cues) if table.cues and self.reading.tokens else None
 
-    def _several(self, field: FieldSchema) -> Iterator[Claim]:
-        """A claim for each value of a multi field, with the words that say it first."""
-        first: dict[Value, Mention] = {}
-        for mention in self.listener.mentions(field):
-            first.setdefault(mention.value, mention)
-        for value, mention in first.items():
-            yield self._claim(field.id, (str(value),), mention.first, mention.after)
-
-    def _scalar(self, field: FieldSchema) -> Claim | None:
-        mention = pick(self.listener.mentions(field), field, "last")
-        return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
+    def _scalar(self, field: FieldSchema) -> Iterator[Claim]:
+        mentions = self.listener.mentions(field)
+        if field.type == "multi":
+            for first in {mention.value: mention for mention in reversed(mentions)}.values():
+                yield self._claim(field.id, (str(first.value),), first.first, first.after)
+        elif mention := pick(mentions, field, "last"):
+            yield self._claim(field.id, mention.value, mention.first, mention.after)
 
     def _count(self, field: FieldSchema, cues: Cues, found: list[Row]) -> Claim | None:
         """The number of things in a table; None when some row does not say how many it holds."""

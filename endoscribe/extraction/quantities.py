@@ -13,6 +13,7 @@ SPOKEN_UNITS = (
     ("cm", re.compile(r"^(cms?$|centim)")),
     ("fr", re.compile(r"^(french|fr$)")),
     ("min", re.compile(r"^(minutes?$|mins?$)")),
+    ("sec", re.compile(r"^(seconds$|secs$)")),
     ("ml", re.compile(r"^(mls?$|milliliter|millilitre|ccs?$)")),
     ("inch", re.compile(r"^inch")),
     ("percent", re.compile(r"^(percent|%)")),
@@ -27,7 +28,7 @@ SPOKEN_UNITS = (
 #: How much one of the first is in the second.
 CONVERSIONS = {
     ("cm", "mm"): 10, ("mm", "cm"): 0.1, ("inch", "mm"): 25.4, ("year", "month"): 12, ("week", "month"): 12 / 52,
-    ("month", "week"): 52 / 12, ("year", "week"): 52, ("mg", "mcg"): 1000, ("mcg", "mg"): 0.001,
+    ("sec", "min"): 1 / 60, ("month", "week"): 52 / 12, ("year", "week"): 52, ("mg", "mcg"): 1000, ("mcg", "mg"): 0.001,
 }  # fmt: skip
 
 #: The units that schemas name, as they are called here.
@@ -36,7 +37,7 @@ SCHEMA_UNITS = {
     "Fr": "fr", "[Ch]": "fr", "mL": "ml", "ug": "mcg", "%": "percent", "[in_i]": "inch",
 }  # fmt: skip
 
-_RANGE_WORDS = ("to", "through", "until")
+_RANGE_WORDS = ("to", "through", "until", "or", "maybe", "possibly", "perhaps")
 _DIMENSION_WORDS = ("by", "x", "times", "cross", "across", "into", "and")
 
 
@@ -55,6 +56,10 @@ class Quantity:
         factor = CONVERSIONS.get((self.unit, unit))
         return None if factor is None else tuple(round(number * factor, 6) for number in self.numbers)
 
+    def in_unit(self, schema_unit: str | None) -> tuple[float, ...] | None:
+        """The numbers in a unit as schemas name it; None where that makes no sense."""
+        return self.converted(SCHEMA_UNITS.get(schema_unit or "", schema_unit or ""))
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedQuantity:
@@ -70,7 +75,7 @@ def find_quantities(words: Sequence[PlainWord]) -> list[PlacedQuantity]:
     found: list[PlacedQuantity] = []
     i = 0
     while i < len(words):
-        placed = _quantity_at(words, i)
+        placed = _with_seconds(words, _quantity_at(words, i))
         if placed is None:
             i += 1
         else:
@@ -105,6 +110,17 @@ def _quantity_at(words: Sequence[PlainWord], i: int) -> PlacedQuantity | None:
         joints.append(joint)
         after += 1
     return end
+
+
+def _with_seconds(words: Sequence[PlainWord], placed: PlacedQuantity | None) -> PlacedQuantity | None:
+    """ "14 minutes and 30 seconds" is 14.5 minutes."""
+    if placed is None or placed.quantity.unit != "min" or placed.quantity.kind != "single":
+        return placed
+    number = placed.after + (words[placed.after].text == "and" if placed.after < len(words) else 0)
+    if number + 1 >= len(words) or not words[number].is_number or _unit(words, number + 1) != "sec":
+        return placed
+    minutes = placed.quantity.numbers[0] + float(words[number].text) / 60
+    return PlacedQuantity(placed.first, number + 2, Quantity((round(minutes, 4),), "min"))
 
 
 def _joins(words: Sequence[PlainWord], i: int, joint: str, *, stated: bool) -> bool:

@@ -197,7 +197,7 @@ def _unit_or_word(words: Sequence[PlainWord], index: int) -> str:
     word = words[index].text
     if index == 0 or not words[index - 1].is_number:
         return word
-    return next((unit for unit, pattern in SPOKEN_UNITS if pattern.match(word)), word)
+    return next((f"@{unit}" for unit, pattern in SPOKEN_UNITS if pattern.match(word)), word)
 
 
 def _align(quote: Sequence[str], spoken: Sequence[str]) -> tuple[int, int] | None:
@@ -245,8 +245,8 @@ def _difference(word: str, heard: str) -> float:
 
 
 def _is_decisive(word: str) -> bool:
-    """A number or a negation: without it, or with another, something else was said."""
-    return word[0].isdecimal() or word in NEGATIONS
+    """A number, its unit or a negation: without it, or with another, something else was said."""
+    return word[0].isdecimal() or word[0] == "@" or word in NEGATIONS
 
 
 def _are_opposites(one: str, other: str) -> bool:

@@ -1,10 +1,11 @@
 """The verified report: typed values with their evidence, the checks' verdicts, and what is still missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from endoscribe.extraction.claims import Value
+from endoscribe.extraction.usage import Bill
 from endoscribe.procedures.checks import Verdict as Verdict  # noqa: PLC0414  (also known by this name here)
 
 Grounding = Literal["exact", "fuzzy", "absent"]
@@ -36,6 +37,7 @@ class Cell:
     grounding: Grounding
     status: Status
     problem: str | None = None
+    heard_also: str | None = None  # what a second reader heard instead
 
 
 Row = Mapping[str, Cell]
@@ -53,6 +55,7 @@ class Record:
     checks: tuple[Verdict, ...] = ()
     gaps: tuple[str, ...] = ()
     derived: Mapping[str, Value] = field(default_factory=dict)  # computed, not dictated
+    bill: Bill | None = None  # what a language model took
 
     def to_json(self, file: str | None = None) -> dict[str, Any]:
         """The record as the command line prints it."""
@@ -66,7 +69,11 @@ class Record:
             "checks": [_verdict_json(verdict) for verdict in self.checks],
             "gaps": list(self.gaps),
             "derived": dict(self.derived),
-        }
+        } | self._usage_json()
+
+    def _usage_json(self) -> dict[str, Any]:
+        """Only for a reader that sent a bill."""
+        return {"usage": {**asdict(self.bill.usage), "cost_usd": self.bill.cost_usd}} if self.bill else {}
 
 
 def cell_json(cell: Cell) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def cell_json(cell: Cell) -> dict[str, Any]:
         "grounding": cell.grounding,
         "status": cell.status,
         "problem": cell.problem,
-    }
+    } | ({"heard_also": cell.heard_also} if cell.heard_also else {})
 
 
 def _row_json(row: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
-from endoscribe.extraction.assertion import Assertion, assertion
+from endoscribe.extraction.assertion import Assertion
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.groups import Groups, Row
 from endoscribe.extraction.mentions import Listener, Mention, pick
@@ -19,15 +19,30 @@ from endoscribe.extraction.noun_phrases import (
     noun_phrase,
     stands_for_a_place,
 )
-from endoscribe.extraction.reading import Match
+from endoscribe.extraction.reading import Match, Token
 from endoscribe.procedures.schema import FieldSchema, RowCues, TableSchema
 
 _PLACE_WORDS = frozenset({
     "in", "at", "within", "from", "near", "of", "on", "into", "across", "to", "through", "encasing", "involving",
     "occupying", "replacing",
 })  # fmt: skip
+#: What was done earlier, is only planned or was taken back is not done now.
+_NOT_NOW = ("former", "past", "plan", "retracted")
 #: Things of the open row's kind that are not named again.
-_AGAIN = ("another 1", "second|third|fourth|further 1", "1 more")
+_AGAIN = (
+    "another 1", "second|third|fourth|further|next 1", "1 more",
+    "flat|sessile|pedunculated|tiny|small|little|diminutive|large|big|bigger|smaller|similar 1",
+)  # fmt: skip
+#: At the head of a clause: of several things just told.
+_OF_ALL = (
+    "both|all (of) (them|these) is", "both|all (polyps|lesions|stents|cysts|nodes) is",
+    "both|all (of) (them|these) removed|taken|resected|snared|excised|retrieved|biopsied",
+)  # fmt: skip
+_AT_THE_HEAD = 2
+#: "the antrum and the distal body": words between two places of one sampling that need no new "from".
+_NEAR_PLACE = 4
+#: "... to evaluate for celiac disease and from the stomach": with one.
+_FAR_PLACE = 9
 _PART_NAMES = frozenset({"1", "another", "first", "second", "third", "other", "fourth", "last"})
 #: "the old stent, partially occluded, was grasped and removed": words to the verb.
 VERB_REACH = 14
@@ -35,6 +50,12 @@ VERB_REACH = 14
 PLACE_REACH = 15
 #: "the polyp, 8 mm", "the polyp measures 8 mm": words from the noun to its size; farther off is a snare's.
 _SIZE_FOLLOWS = 3
+#: ", sorry,": words between a thing and its correction.
+_TAKEN_BACK_WITHIN = 4
+#: "and some sludge was": words of a subject that comes between.
+_SHORT_SUBJECT = 3
+#: "and then in the proximal": words before a place that opens a clause.
+_LONGEST_OPENING = 6
 #: "polyp was then completely removed": words from the noun to the verb.
 _ACT_FOLLOWS = 4
 #: "the sessile polyp": what is said again is said shortly; "the transfer scolen icy polyp" may be a new one.
@@ -49,49 +70,129 @@ class RowReader:
         self.reading = listener.reading
         tokens = self.reading.tokens
         again = self.reading.find(_AGAIN)
-        self._again = [match for match in again if not (match.first and tokens[match.first - 1].text in DETERMINERS)]
+        self._again = [match for match in again if not self._is_known(match, tokens)]
         self.mentions = {column.id: listener.mentions(column) for column in table.columns.values()}
         self.groups = Groups(self.reading, table, self.mentions)
         self._named = [*self._anchors()]
         #: Whether, once the rows are read, each thing that today's findings name has its row: then they can be counted.
         self.all_told = True
 
+    @staticmethod
+    def _is_known(again: Match, tokens: Sequence[Token]) -> bool:
+        """ "the second one" speaks of what was counted; "the next one" is new."""
+        determined = again.first > 0 and tokens[again.first - 1].text in DETERMINERS
+        return determined and tokens[again.first].text != "next" and tokens[again.first - 1].text not in ("a", "an")
+
     def rows(self) -> list[Row]:
         """The rows in the order in which they were dictated, their columns filled."""
-        rows = self.groups.split(self._collect())
+        rows = self._apart(self.groups.split(self._collect()))
         for row in rows:
             self._fill(row)
         self.all_told = self.all_told and all(row.values or row.count for row in rows)
         return self._merged([row for row in rows if row.values or row.count])
 
+    def _apart(self, rows: Sequence[Row]) -> list[Row]:
+        """ "Biopsies of the antrum for H. pylori and of the duodenum for celiac disease": a row for each place."""
+        split: list[Row] = []
+        for row in rows:
+            places = [place for name in self.cues.merge for place in self._places_of(self.mentions[name], row)]
+            split += [self._part_at(row, places, index) for index in range(len(places))] if len(places) > 1 else [row]
+        return split
+
+    def _places_of(self, mentions: Sequence[Mention], row: Row) -> list[Mention]:
+        """The different values that the row's own clause joins by "and", in order."""
+        own = sorted((m for m in mentions if m.at in row.own and m.at >= row.anchor.after), key=lambda m: m.at)
+        places: list[Mention] = []
+        for mention in own:
+            between = (
+                [token.text for token in self.reading.tokens[places[-1].after : mention.at]] if places else ["and"]
+            )
+            is_near = len(between) <= _NEAR_PLACE or (
+                len(between) <= _FAR_PLACE and bool({"from", "of", "in"} & set(between[-2:]))
+            )
+            if not {"and", ","} & set(between) or not is_near:
+                continue
+            if all(mention.value != place.value for place in places):
+                places.append(mention)
+        return places
+
+    def _part_at(self, row: Row, places: Sequence[Mention], index: int) -> Row:
+        """The row of one place: what is said up to the next one; the last words may be said of all."""
+        begin = row.first if index == 0 else places[index].first
+        end = places[index + 1].first if index + 1 < len(places) else max(row.tokens) + 1
+        part = Row(row.anchor, row.phrase_first, row.count, begin)
+        part.tokens = {token for token in row.tokens if begin <= token < end}
+        part.own = {token for token in row.own if begin <= token < end}
+        if not self._says_more(part, places[index]):
+            part.tokens |= {token for token in row.tokens if token >= places[-1].first} - row.own
+            part.tokens |= {token for token in row.own if token > places[-1].after}
+        return part
+
+    def _says_more(self, part: Row, place: Mention) -> bool:
+        others = (m for name, found in self.mentions.items() for m in found if name not in self.cues.merge)
+        return any(m.at in part.tokens and m.at > place.at for m in others)
+
     # --- opening rows ---
 
     def _collect(self) -> list[Row]:
-        tokens = self.reading.tokens
         rows: list[Row] = []
         starts: list[tuple[int, int | None]] = []  # (first token of its stretch, index of the row it speaks of)
         for anchor in self._named:
             phrase = noun_phrase(self.reading, anchor)
+            if anchor in self._again:
+                phrase = NounPhrase(anchor.first, False, False, True, 1, anchor.first)
             if self._opens_row(anchor, phrase, rows):
-                rows.append(self._opened(anchor, phrase, rows))
-                if phrase.count_at is not None:
-                    rows[-1].count_quote = (phrase.count_at, min(phrase.count_at + 2, anchor.after))
-                starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
+                self._open(anchor, phrase, rows, starts)
             elif self._refers(anchor):
                 meant = self._meant(anchor, phrase, rows)
                 self.all_told = self.all_told and self._is_told(anchor, phrase, meant)
                 if rows:
                     starts.append((self._stretch_start(phrase, starts), meant))
+        self._share_out(rows, starts)
+        return rows
+
+    def _open(self, anchor: Match, phrase: NounPhrase, rows: list[Row], starts: list[tuple[int, int | None]]) -> None:
+        if rows and self._takes_back(rows[-1], phrase):
+            rows.pop()
+            starts.pop()
+        rows.append(self._opened(anchor, phrase, rows))
+        if phrase.count_at is not None:
+            rows[-1].count_quote = (phrase.count_at, min(phrase.count_at + 2, anchor.after))
+        starts.append((self._stretch_start(phrase, starts), len(rows) - 1))
+
+    def _share_out(self, rows: Sequence[Row], starts: Sequence[tuple[int, int | None]]) -> None:
+        """Give every stretch of words to the row that it speaks of."""
         for k, (first, index) in enumerate(starts):
             if index is None:
                 continue
-            end = starts[k + 1][0] if k + 1 < len(starts) else len(tokens)
+            end = starts[k + 1][0] if k + 1 < len(starts) else len(self.reading.tokens)
             if rows[index].provisional:
                 rows[index].forget()
             self._give(rows[index], first, end)
+        self._share_with_all(rows)
         for row in rows:
             row.first = min(row.tokens, default=row.phrase_first)
-        return rows
+
+    def _share_with_all(self, rows: Sequence[Row]) -> None:
+        """ "Both were removed with cold snare": said of the last two, "all were removed" of all so far."""
+        tokens = self.reading.tokens
+        for match in self.reading.find(_OF_ALL):
+            first, after = self.reading.clause_span(match.first)
+            follows_comma = match.first > 0 and tokens[match.first - 1].text == ","
+            if match.first - first > _AT_THE_HEAD and not follows_comma:
+                continue
+            if self.listener.occasions[match.first].value not in self.cues.time:
+                continue
+            told = [row for row in rows if row.anchor.first < match.first]
+            for row in told[-2:] if tokens[match.first].text == "both" else told:
+                row.tokens.update(range(match.first, after))
+
+    def _takes_back(self, row: Row, phrase: NounPhrase) -> bool:
+        """ "three stents, sorry, two stents were removed": said once, corrected once."""
+        words = self.reading.tokens[row.anchor.after : phrase.first]
+        if not words and row.phrase_first < phrase.first:
+            return True  # "a stent, a 10 French plastic stent": the same thing once more
+        return len(words) <= _TAKEN_BACK_WITHIN and any(token.text in ("sorry", "correction") for token in words)
 
     def _opened(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> Row:
         """A new row; until all anchors are known its own clause is what speaks of it."""
@@ -114,8 +215,9 @@ class RowReader:
         after = 0
         named = self.reading.find(self.cues.anchors)
         again = [match for match in self._again if not self._names_anchor(match, named)]
+        following = {match.first for match in named}
         for match in sorted([*named, *again], key=lambda match: match.first):
-            if match.first >= after:
+            if match.first >= after and match.after not in following:  # of "polypoid lesion" the last word counts
                 after = match.after
                 yield match
 
@@ -128,7 +230,7 @@ class RowReader:
         if not self._may_open(anchor, phrase):
             return False
         if anchor in self._again:
-            return bool(rows) and self._may_open(anchor, phrase)
+            return bool(rows) and not self._goes_on_with_group(anchor, rows[-1])
         if rows and self._is_predicate(phrase):
             return False
         if phrase.opens or self.cues.known:
@@ -136,16 +238,24 @@ class RowReader:
         if phrase.definite:
             differs = all(self._differs(anchor, row) for row in rows) if rows else self._differs(anchor, None)
             return differs or self._is_elsewhere(anchor, phrase, rows)
-        again = self._is_acted_on(anchor) and self._meant(anchor, phrase, rows) is not None
+        again = not self.cues.merge and self._is_acted_on(anchor) and self._meant(anchor, phrase, rows) is not None
         return not rows or (self._describes(anchor, phrase) and not again)
 
+    def _goes_on_with_group(self, anchor: Match, row: Row) -> bool:
+        """ "two stents, one is 7 French and another one is 10 French": part of what was counted."""
+        same_sentence = self.reading.sentence_span(anchor.first) == self.reading.sentence_span(row.anchor.first)
+        return same_sentence and (row.count or 0) > 1 and row.group_of is None
+
     def _is_predicate(self, phrase: NounPhrase) -> bool:
-        """ "it is a multilocular cyst" says more of the open row."""
-        return [token.text for token in self.reading.tokens[max(0, phrase.first - 2) : phrase.first]] == ["it", "is"]
+        """ "it is a multilocular cyst", "looks like an adenoma": says more of the open row."""
+        before = [token.text for token in self.reading.tokens[max(0, phrase.first - 2) : phrase.first]]
+        return before == ["it", "is"] or before[-1:] == ["like"] or before == ["consistent", "with"]
 
     def _may_open(self, anchor: Match, phrase: NounPhrase) -> bool:
         """Whether the anchor is a thing of this examination that its clause states to be there."""
         if phrase.doubtful or not self._refers(anchor) or not self._is_done(anchor, phrase):
+            return False
+        if self.listener.assertion(anchor)[0] is Assertion.UNSURE:
             return False
         return not stands_for_a_place(self.reading.tokens, phrase.first)
 
@@ -158,14 +268,23 @@ class RowReader:
         best: tuple[int, bool] | None = None
         for phrases, wanted in ((self.cues.needs, True), (self.cues.unless, False)):
             for match in self.reading.find(phrases):
-                today = self.listener.occasions[match.first].value != "former"
+                today = self.listener.occasions[match.first].value not in _NOT_NOW
                 if (
                     today
+                    and not self._is_of_another(anchor, match)
                     and first <= match.first < after
                     and (best is None or distance(match, phrase, anchor) < best[0])
                 ):
                     best = (distance(match, phrase, anchor), wanted)
         return best is not None and best[1]
+
+    def _is_of_another(self, anchor: Match, verb: Match) -> bool:
+        """ "the stent was swept and sludge was removed": the verb has a subject of its own."""
+        between = [token.text for token in self.reading.tokens[anchor.after : verb.first]]
+        if between[-1:] != ["is"] or "and" not in between:
+            return False
+        subject = between[len(between) - 1 - between[::-1].index("and") + 1 : -1]
+        return 0 < len(subject) <= _SHORT_SUBJECT and not {"then", "it", "they", "both", "is"} & set(subject)
 
     def _within(self, phrases: tuple[str, ...], first: int, after: int) -> bool:
         return any(first <= match.first < after for match in self.reading.find(phrases))
@@ -173,8 +292,8 @@ class RowReader:
     def _describes(self, anchor: Match, phrase: NounPhrase) -> bool:
         """A bare noun ("polyp") is a new row when it comes with columns of its own ("6 mm polyp in the cecum")."""
         first, after = phrase.first, self.reading.clause_span(anchor.first)[1]
-        own = {name for name, found in self.mentions.items() if any(first <= m.at < after for m in found)}
-        return bool(own)
+        said = [m.at for found in self.mentions.values() for m in found]
+        return any(first <= at < after and not anchor.first <= at < anchor.after for at in said)
 
     def _differs(self, anchor: Match, row: Row | None) -> bool:
         """ "The largest cyst is in the tail": a new row when that is not where the open row's was."""
@@ -276,7 +395,7 @@ class RowReader:
 
     def _refers(self, anchor: Match) -> bool:
         occasion = self.listener.occasions[anchor.first].value
-        denied = assertion(self.reading, anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
+        denied = self.listener.assertion(anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
         return occasion in self.cues.time and not denied
 
     def _meant(self, anchor: Match, phrase: NounPhrase, rows: Sequence[Row]) -> int | None:
@@ -360,7 +479,7 @@ class RowReader:
         if mention is not None:
             return mention
         if row.group_of is not None:
-            return self._own_or_carried(column, row.group_of)
+            return None if column.id in row.blocked else self._own_or_carried(column, row.group_of)
         before = [m for m in self.mentions[column.id] if m.at < row.first] if carried else []
         return before[-1] if before else None
 
@@ -376,10 +495,19 @@ class RowReader:
         """Where a thing is: named after it in its clause, else before it there, else later as "in the ..."."""
         near = [m for m in own if m.at in row.own and (m.at < row.anchor.after or self._is_place(m, row))]
         behind = [m for m in near if m.at >= row.phrase_first]
+        opening = [m for m in near if m.at < row.phrase_first and self._opens_clause(m)]
+        if opening:
+            return opening[-1]
         if near:
             return behind[0] if behind else near[-1]
         later = [m for m in own if 0 <= m.at - row.anchor.after <= PLACE_REACH and self._is_place(m, row)]
         return later[0] if later else None
+
+    def _opens_clause(self, mention: Mention) -> bool:
+        """ "then in the neck there is another one"."""
+        first = self.reading.clause_span(mention.at)[0]
+        before = [token.text for token in self.reading.tokens[first : mention.at]]
+        return len(before) <= _LONGEST_OPENING and bool({"in", "at", "within"} & set(before)) and "is" not in before
 
     def _is_place(self, mention: Mention, row: Row) -> bool:
         """ "... polyp in the cecum", "... polyp, cecum": not a place that the speaker has gone on to."""
@@ -401,7 +529,8 @@ class RowReader:
         def value(of: Row, name: str) -> Value | None:
             return of.values[name].value if name in of.values else None
 
-        if any(value(old, name) != value(row, name) and value(row, name) is not None for name in self.cues.merge):
+        both = [(value(old, name), value(row, name)) for name in self.cues.merge]
+        if any(one != other and one is not None and other is not None for one, other in both):
             return False
         shared = old.values.keys() & row.values.keys()
         return all(old.values[name].value == row.values[name].value for name in shared)

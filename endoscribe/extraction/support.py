@@ -228,12 +228,22 @@ def _numbers(words: Sequence[PlainWord], unit: str | None) -> Iterator[tuple[flo
             number = 1.0 if word.text in PERIOD_WORDS or (word.text in ("a", "an", "every", "next") and own) else None
         if number is None:
             continue
+        if own == wanted == "min" and (whole := _minutes_and_seconds(words, index, number)):
+            yield whole, NUMBER_TOLERANCE
         if own is None or wanted not in known or own == wanted:
             yield number, NUMBER_TOLERANCE
         elif (own, wanted) in CONVERSIONS:
             yield _converted(number, own, wanted)
         if own is None:
             yield from _before_shared_unit(words, index, number, wanted)
+
+
+def _minutes_and_seconds(words: Sequence[PlainWord], index: int, minutes: float) -> float | None:
+    """The minutes of "14 minutes and 30 seconds", from the index of its first number."""
+    later = index + 2 + (index + 2 < len(words) and words[index + 2].text == "and")
+    if later + 1 >= len(words) or not words[later].is_number or not words[later + 1].text.startswith("sec"):
+        return None
+    return round(minutes + float(words[later].text) / 60, 4)
 
 
 def _converted(number: float, unit: str, wanted: str) -> tuple[float, float]:

@@ -100,6 +100,8 @@ def remark(cell: Cell) -> str:
     """What a reader must know besides the value: why it is doubtful, or what else was said."""
     words = STATUS_WORDS[cell.status]
     problem = (cell.problem or "").rstrip(".")
+    if cell.heard_also:
+        problem = f"{problem}; heard also: {cell.heard_also}" if problem else f"heard also: {cell.heard_also}"
     return f"{words}: {problem}" if words and problem else words or problem
 
 

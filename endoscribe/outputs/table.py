@@ -14,6 +14,7 @@ Everything is escaped; nothing here styles. The page's style sheet knows these c
     es-checks, es-check            list of verdicts; with es-error, es-warning, es-info or es-doubt
     es-severity, es-message, es-source, es-none
     es-gaps, es-gap-item           list of what is still missing
+    es-foot                        which model read, and what it took
     es-hidden                      for screen readers only
 
 Cells carry data-field (`bbps_right`, `polyps.size_mm`), data-row (0-based, empty outside tables), data-start and
@@ -52,8 +53,15 @@ def render_record(record: Record, schema: ProcedureSchema) -> str:
     parts = "".join(_section(part, record) for part in outline(record, schema))
     return (
         f'<div class="es-record" data-procedure="{escape(schema.id)}">'
-        f'<p class="es-draft">{escape(draft_line(record))}</p>{parts}</div>'
+        f'<p class="es-draft">{escape(draft_line(record))}</p>{parts}{_foot(record)}</div>'
     )
+
+
+def _foot(record: Record) -> str:
+    """Who read, and what it took."""
+    if record.bill is None:
+        return ""
+    return f'<p class="es-foot">Read by {escape(record.extractor)}: {escape(record.bill.sentence())}.</p>'
 
 
 def render_checks(record: Record, schema: ProcedureSchema) -> str:

@@ -9,7 +9,7 @@
     <other>                 a number that is not the one meant
 
 Articles, commas and hesitations between the words do not matter, nor do number words and digits ("two", "2"). `is`
-stands for every form of to be, to appear, to seem and to look.
+stands for every form of to be, to appear, to seem and to look, and before another word it may be missing.
 """
 
 import re
@@ -38,20 +38,24 @@ _READABLE = re.compile(r"[^\W_]+|[.,;:?!]")
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase as a regular expression; a text that it matches holds one of each group of `needs`."""
+    """A phrase as a regular expression, and what a text needs for it to match.
+
+    It can only match where of each set in `words` one word stands, and every piece of `beginnings` somewhere.
+    """
 
     source: str
     regex: str
-    needs: tuple[tuple[str, ...], ...]
+    words: tuple[frozenset[str], ...]
+    beginnings: tuple[str, ...]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Compiled when a text may first match: a schema has thousands of phrases, a dictation few of them."""
         return re.compile(self.regex)
 
-    def may_match(self, text: str) -> bool:
-        """A quick look whether the pattern is worth trying."""
-        return all(any(word in text for word in group) for group in self.needs)
+    def may_match(self, text: str, words: frozenset[str]) -> bool:
+        """Whether it is worth a search in a text of these words; most phrases of a schema are not."""
+        return not any(map(words.isdisjoint, self.words)) and all(piece in text for piece in self.beginnings)
 
 
 def check_phrase(source: str) -> None:
@@ -78,29 +82,47 @@ def _slots(source: str) -> tuple[str, ...]:
 @lru_cache(maxsize=16384)
 def compile_phrase(source: str) -> Phrase:
     """Read one phrase; raises ValueError saying what is wrong with it."""
-    regex, joint = "", ""
-    needs: list[tuple[str, ...]] = []
-    for slot in _slots(source):
+    slots = _slots(source)
+    regex, needed, joint = "", _Needed([], []), ""
+    for place, slot in enumerate(slots):
         if slot == "...":
             joint = GAP
             continue
-        words, pattern = _choices(slot.strip("()"))
+        pattern = _slot_pattern(slot.strip("()"))
         if slot.startswith("("):
             regex += f"(?:{joint or JOINT}{pattern})?"
             continue
-        needs += [words] if words else []
+        if slot == "is" and 0 < place < len(slots) - 1 and joint == JOINT and slots[place + 1][0] != "<":
+            regex += f"(?:{JOINT}is)?"  # telegraphic: "sphincterotomy performed", "complications none"
+            continue
         regex += joint + pattern
+        needed.add(slot)
         joint = JOINT
-    longest_first = sorted(needs, key=lambda words: -min(map(len, words)))
-    return Phrase(source, regex + r"(?= |$)", tuple(longest_first))
+    return Phrase(source, regex + r"(?= |$)", tuple(needed.words), tuple(needed.beginnings))
 
 
-def _choices(slot: str) -> tuple[tuple[str, ...], str]:
-    """The words of which a text must hold one, and the pattern of one word of a phrase or of a choice."""
-    choices = slot.split("|")
-    patterns = [_pattern(choice) for choice in choices]
-    words = () if "<" in slot else tuple(_plain(choice)[0] for choice in choices)
-    return words, patterns[0] if len(patterns) == 1 else f"(?:{'|'.join(patterns)})"
+@dataclass
+class _Needed:
+    words: list[frozenset[str]]
+    beginnings: list[str]
+
+    def add(self, slot: str) -> None:
+        """Take in a slot that must be there: the first word of each of its choices."""
+        choices = slot.split("|")
+        if any(choice.startswith("<") for choice in choices):
+            return
+        firsts = [_plain(choice) for choice in choices]
+        open_ended = [choice.endswith("*") and len(words) == 1 for choice, words in zip(choices, firsts, strict=True)]
+        if not any(open_ended):
+            self.words.append(frozenset(words[0] for words in firsts))
+        elif len(choices) == 1:
+            self.beginnings.append(firsts[0][0])
+
+
+def _slot_pattern(slot: str) -> str:
+    """One word of a phrase, or the choice between several."""
+    patterns = [_pattern(choice) for choice in slot.split("|")]
+    return patterns[0] if len(patterns) == 1 else f"(?:{'|'.join(patterns)})"
 
 
 def _pattern(choice: str) -> str:

@@ -37,6 +37,11 @@ class Repairs:
         self._terms = sorted(word for word in terms if len(word) >= SHORTEST_REPAIRED)
         self._guessed: dict[str, str] = {}
 
+    @property
+    def known_words(self) -> frozenset[str]:
+        """Every word of the schema's phrases and vocabulary, in plain form."""
+        return self._known
+
     def apply(self, words: Sequence[PlainWord]) -> list[PlainWord]:
         """The words with what was misheard put right; each keeps its place in the transcript."""
         repaired: list[PlainWord] = []

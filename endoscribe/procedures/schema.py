@@ -145,6 +145,7 @@ class Cues(_Listening):
     not_about: Phrases = ()  # nor does what is said while the speaker is on one of these topics
     normal: Phrases = ()  # boolean: is what is said of these topics normal?
     abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
+    single: Phrases = ()  # integer: words that mean one: "a clip is placed"
     zero: Phrases = ()  # with `count_of`: words that mean that there is no row
     count_of: Id | None = None  # integer: the sum of the `count` column of this table
     time: Occasions = ("today",)
@@ -159,7 +160,7 @@ class Cues(_Listening):
     carried: bool = False  # column: said once, it holds for the following rows too
 
     phrase_keys: ClassVar[frozenset[str]] = frozenset(
-        {"said", "denied", "ignoring", "needs", "unless", "abnormal", "zero"}
+        {"said", "denied", "ignoring", "needs", "unless", "abnormal", "single", "zero"}
     )
 
 

@@ -5,14 +5,15 @@ Knows contractions, number words, British spelling and the forms of "to be"; kno
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 _RAW = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d.])|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)?)"
     r"|(?P<dash>(?<=\d)\s?[-\u2013\u2014]\s?(?=\d))"
-    r"|(?P<times>[\u00d7+])"
-    r"|(?P<stop>[.?!;:]+(?!\d)|\n\s*\n)"
-    r"|(?P<comma>,)"
+    r"|(?P<times>[\u00d7+=])"
+    r"|(?P<stop>[.?!;]+(?!\d)|\n\s*\n)"
+    r"|(?P<comma>,|:(?!\d))"
 )
 
 HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "hmm", "ah", "eh"})
@@ -20,6 +21,9 @@ HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "hmm", "ah", "eh"})
 #: `appears to be`, `has been` and their like all become `is`.
 _TO_BE = frozenset({"is", "are", "was", "were"})
 _TO_SEEM = frozenset({"appear", "appears", "appeared", "seem", "seems", "seemed", "look", "looks", "looked"})
+
+#: "I look for a patch" says nothing of how something is.
+_LOOKED_WITH = frozenset({"for", "at", "into", "around", "back", "again", "through", "over"})
 
 _CONTRACTIONS = {"'m": "am", "'re": "is", "'ve": "have", "'ll": "will", "'d": "would"}
 #: After these an 's is "is"; after any other word it marks possession.
@@ -31,6 +35,7 @@ _BRITISH = (
     (re.compile(r"colour"), "color"), (re.compile(r"fibre"), "fiber"), (re.compile(r"coeli"), "celi"),
     (re.compile(r"diarrhoe"), "diarrhe"), (re.compile(r"melaen"), "melen"),
     (re.compile(r"ischaem"), "ischem"), (re.compile(r"paed"), "ped"),
+    (re.compile(r"oeuvre"), "euver"), (re.compile(r"litre"), "liter"), (re.compile(r"metre"), "meter"),
     (re.compile(r"^(visual|local|cauter|recogn|stabil|optim|util|steril|normal|minim|mobil)is(?=(e|ed|es|ing)$)"),
      r"\1iz"),
 )  # fmt: skip
@@ -109,7 +114,7 @@ def _split(text: str) -> list[PlainWord]:
         elif match["dash"]:
             words.append(PlainWord("to", start, end))
         elif match["times"]:
-            words.append(PlainWord("x" if said == "\u00d7" else "plus", start, end))
+            words.append(PlainWord({"\u00d7": "x", "+": "plus", "=": "is"}[said], start, end))
         else:
             words.append(PlainWord("," if match["comma"] else ".", start, end))
     return words
@@ -127,6 +132,7 @@ def _expand(word: str) -> list[str]:
     return [stem, "is"] if stem in _PRONOUNS and ending == "'s" else [_american(stem)]
 
 
+@lru_cache(maxsize=16384)
 def _american(word: str) -> str:
     if not _MAYBE_BRITISH.search(word):
         return word
@@ -222,6 +228,7 @@ def _merge_to_be(words: list[PlainWord]) -> list[PlainWord]:
     while i < len(words):
         said, after = words[i].text, i + 1
         is_verb = said in _TO_BE or (said in _TO_SEEM and not (merged and merged[-1].text in ("normal", "like")))
+        is_verb = is_verb and not (said in _TO_SEEM and _text(words, i + 1) in _LOOKED_WITH)
         if said in ("has", "have", "had") and _text(words, i + 1) == "been":
             is_verb, after = True, i + 2
         if not is_verb:
