@@ -212,7 +212,8 @@ def labelled_dictations(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
         spoken = path.with_suffix(".txt")
         if spoken.is_file():
             try:
-                yield json.loads(path.read_text(encoding="utf-8")), spoken.read_text(encoding="utf-8")
+                labels = json.loads(path.read_text(encoding="utf-8"))
+                yield {"id": path.stem, **labels}, spoken.read_text(encoding="utf-8")
             except ValueError as error:
                 raise ExtractionError(f"{path.name} or its text cannot be read: {type(error).__name__}.") from error
 
