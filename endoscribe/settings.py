@@ -43,6 +43,7 @@ class Settings(BaseModel):
     openai_model: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_OPENAI_MODEL")
     mask_identifiers: bool = Field(True, alias="ENDOSCRIBE_MASK_IDENTIFIERS")
     claude_model: str = Field("claude-sonnet-5-5", alias="ENDOSCRIBE_CLAUDE_MODEL")
+    jurisdiction: Literal["us", "uk", "eu"] = Field("us", alias="ENDOSCRIBE_JURISDICTION")
     schema_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_SCHEMA_DIR")
     configured_data_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATA_DIR")
     retention_days: int | None = Field(None, alias="ENDOSCRIBE_RETENTION_DAYS", ge=1)

@@ -7,7 +7,7 @@ import pytest
 
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
-from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

@@ -22,7 +22,8 @@ from endoscribe.extraction.conversation import ModelExtractor
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.instructions import field_guide
 from endoscribe.extraction.usage import Bill, Usage
-from endoscribe.procedures.schema import Term, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import Term
 from endoscribe.settings import Settings
 from endoscribe.transcript import Transcript
 

@@ -15,7 +15,7 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.compatible import CompatibleModel
 from endoscribe.extraction.conversation import ModelExtractor
 from endoscribe.extraction.usage import Usage
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.library import load_schema
 from endoscribe.services import build_extractor
 from endoscribe.settings import Settings
 from endoscribe.transcript import Transcript

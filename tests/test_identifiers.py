@@ -9,7 +9,8 @@ import pytest
 from endoscribe.evaluation import labelled_dictations
 from endoscribe.extraction.claims import Answer, Claim, OnClaims
 from endoscribe.extraction.identifiers import MaskingExtractor, mask
-from endoscribe.procedures.schema import ProcedureSchema, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
 
 CORPUS = Path(__file__).parent / "data" / "dictations"

@@ -25,7 +25,8 @@ from endoscribe.outputs.note import neutral, note_docx, render_note
 from endoscribe.outputs.outline import DRAFT, draft_line, printable
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import COLUMNS, record_csv
-from endoscribe.procedures.schema import Code, ProcedureSchema, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import Code, ProcedureSchema
 from endoscribe.transcript import Segment, Transcript, Word
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")

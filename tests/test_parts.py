@@ -12,7 +12,8 @@ from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.parts import OVERLAP_S, PART_S, PartwiseExtractor, cut
 from endoscribe.extraction.usage import Bill, Usage
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Segment, Transcript, Word
 

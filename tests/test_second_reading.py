@@ -5,7 +5,7 @@ from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.second_reading import with_hints
 from endoscribe.outputs.table import render_record
-from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

@@ -16,7 +16,7 @@ from endoscribe.evaluation import is_same, labelled_dictations
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

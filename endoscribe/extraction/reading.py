@@ -43,7 +43,6 @@ class Reading:
         for token in self.tokens:
             self._starts.append(offset)
             offset += len(token.text) + 1
-        self._words = frozenset(token.text for token in self.tokens)
         self._found: dict[tuple[str, ...], list[Match]] = {}
         self._token_at = {start: index for index, start in enumerate(self._starts)}
 
@@ -66,7 +65,7 @@ class Reading:
 
     def _find_one(self, source: str) -> Iterator[Match]:
         phrase = compile_phrase(source)
-        if not phrase.may_match(self.text, self._words):
+        if not phrase.may_match(self.text):
             return
         match = phrase.pattern.search(self.text)
         while match:

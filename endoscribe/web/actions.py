@@ -18,6 +18,7 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Record
 from endoscribe.outputs.note import render_note
+from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Report, Services
@@ -88,7 +89,12 @@ class Actions:
         self._services = services
 
     async def opened_page(self) -> Screen:
-        return Screen(history=await self.history())
+        """Schema files that changed are read anew; one that is broken is told, with its line."""
+        schemas = self._services.schemas
+        await asyncio.to_thread(schemas.refresh)
+        told = " ".join([*schemas.problems, "Where there was one, the last good version stays in use."])
+        status = status_html(told, "error") if schemas.problems else None
+        return Screen(history=await self.history(), status=status)
 
     async def began(self, session_id: str) -> Screen:
         """The microphone has a session now."""
@@ -150,7 +156,7 @@ class Actions:
             yield await self._with_transcript(session_id)
             if record := await asyncio.to_thread(sessions.record, session_id):
                 schema = self._services.schemas.get(record.procedure)
-                shown = self._with_record(session_id, record, schema)
+                shown = self._with_record(session_id, fitted(record, schema), schema)
                 text = "This report was made before. Press Submit to make it anew."
                 says = f"{session.notice} {text}" if session.notice else text
                 yield merged(shown, _says(says, "error" if session.notice else "info"))

@@ -8,6 +8,7 @@ from endoscribe.errors import StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import note_docx
+from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.tabular import record_csv
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
@@ -49,5 +50,6 @@ def render_download(services: Services, session_id: str, form: str) -> tuple[byt
     record = services.sessions.record(session_id)
     if record is None:
         raise StorageError("There is no report for this session yet; press Submit first.")
-    content = FORMATS[form].write(record, services.schemas.get(record.procedure))
+    schema = services.schemas.get(record.procedure)
+    content = FORMATS[form].write(record if form == "json" else fitted(record, schema), schema)
     return content, services.sessions.get(session_id)

@@ -69,7 +69,7 @@ class Page:
         }  # fmt: skip
 
     def _build_speaking(self) -> None:
-        choices = [(schema.title, schema.id) for schema in self._services.schemas]
+        choices = self._choices()
         self.procedure = gr.Dropdown(
             choices, value=choices[0][1] if choices else None, label="Procedure", elem_id="procedure", filterable=False
         )
@@ -93,6 +93,9 @@ class Page:
         with gr.Accordion("Note", open=False, elem_id="note-part"):
             self.note = gr.Markdown(elem_id="note")
 
+    def _choices(self) -> list[tuple[str, str]]:
+        return [(schema.title, schema.id) for schema in self._services.schemas]
+
     @property
     def _screen(self) -> list[Any]:
         return [*self._outputs.values(), self.submit, self.cancel]
@@ -103,7 +106,7 @@ class Page:
             "outputs": self._screen, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
         }  # fmt: skip
         blocks.load(None, self.procedure, None, js=_LOAD_JS, api_visibility="private")
-        blocks.load(self._opened_page, None, **quiet)
+        blocks.load(self._opened_page, self.procedure, **quiet)
         self.procedure.change(None, self.procedure, None, js=_PROCEDURE_JS, api_visibility="private")
         working = [
             self.upload.upload(self._upload, [self.upload, self.procedure], trigger_mode="multiple", **quiet),
@@ -129,8 +132,14 @@ class Page:
         """Values that leave everything as another action has made it."""
         return [gr.skip() for _ in self._screen]
 
-    async def _opened_page(self) -> list[Any]:
-        return self._show(await self._actions.opened_page())
+    async def _opened_page(self, procedure: str) -> list[Any]:
+        """The procedures as their files are now, and the history."""
+        values = self._show(await self._actions.opened_page())
+        choices = self._choices()
+        known = [choice for _, choice in choices]
+        chosen = procedure if procedure in known else known[0] if known else None
+        values[list(self._outputs).index("procedure")] = gr.update(choices=choices, value=chosen)
+        return values
 
     async def _closed_page(self, request: gr.Request) -> None:
         self._turns.forget(request.session_hash)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Literal
 
-from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.samples import Sample
 from endoscribe.storage import Session
 from endoscribe.transcript import PlacedWord, Transcript
