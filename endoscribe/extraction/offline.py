@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from endoscribe.extraction.claims import Claim, OnClaims, Value
 from endoscribe.extraction.grounding import examine
 from endoscribe.extraction.groups import Row
-from endoscribe.extraction.mentions import Listener, pick
+from endoscribe.extraction.mentions import Listener, Mention, pick
 from endoscribe.extraction.reading import Reading
 from endoscribe.extraction.rows import RowReader
 from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, TableSchema
@@ -52,12 +52,16 @@ class _Extraction:
         rows = {name: reader.rows() if reader else [] for name, reader in readers.items()}
         all_told = {name for name, reader in readers.items() if reader and reader.all_told}
         for field in self.schema.fields.values():
+            if field.type == "multi":
+                yield from self._several(field)
+                continue
             if field.cues and field.cues.count_of:
                 table_id = field.cues.count_of
                 claim = self._count(field, field.cues, rows[table_id]) if table_id in all_told else None
-                yield from (claim,) if claim else ()
             else:
-                yield from self._scalar(field)
+                claim = self._scalar(field)
+            if claim:
+                yield claim
         for table in self.schema.tables.values():
             for index, row in enumerate(rows[table.id]):
                 yield from self._cells(table, row, index)
@@ -65,13 +69,17 @@ class _Extraction:
     def _reader(self, table: TableSchema) -> RowReader | None:
         return RowReader(self.listener, table, table.cues) if table.cues and self.reading.tokens else None
 
-    def _scalar(self, field: FieldSchema) -> Iterator[Claim]:
-        mentions = self.listener.mentions(field)
-        if field.type == "multi":
-            for first in {mention.value: mention for mention in reversed(mentions)}.values():
-                yield self._claim(field.id, (str(first.value),), first.first, first.after)
-        elif mention := pick(mentions, field, "last"):
-            yield self._claim(field.id, mention.value, mention.first, mention.after)
+    def _several(self, field: FieldSchema) -> Iterator[Claim]:
+        """A claim for each value of a multi field, with the words that say it first."""
+        first: dict[Value, Mention] = {}
+        for mention in self.listener.mentions(field):
+            first.setdefault(mention.value, mention)
+        for value, mention in first.items():
+            yield self._claim(field.id, (str(value),), mention.first, mention.after)
+
+    def _scalar(self, field: FieldSchema) -> Claim | None:
+        mention = pick(self.listener.mentions(field), field, "last")
+        return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
 
     def _count(self, field: FieldSchema, cues: Cues, found: list[Row]) -> Claim | None:
         """The number of things in a table; None when some row does not say how many it holds."""
