@@ -15,57 +15,62 @@ import gradio as gr
 
 from endoscribe.samples import shipped_samples
 from endoscribe.services import Services
-from endoscribe.web.actions import Actions, Screen, merged
+from endoscribe.web.actions import WELCOME, Actions, Screen, merged
+from endoscribe.web.desk import Desk
 from endoscribe.web.microphone import StreamingMicrophone
-from endoscribe.web.panels import LIVE_TEXT, samples_html, status_html
+from endoscribe.web.panels import HISTORY, LIVE_TEXT, masthead_html, samples_html, status_html
 from endoscribe.web.player import evidence_player
 from endoscribe.web.turns import Turns
 
 log = logging.getLogger(__name__)
-
-WELCOME = "Choose the procedure and press Start Recording, or choose a sample."
 
 #: Submit while recording stops first; the session that was just recorded then takes the place of the page's.
 _SUBMIT_JS = """
 async (session, procedure) => [(await window.endoscribe.finishForSubmit()) ?? session, procedure]
 """
 _PROCEDURE_JS = "(id) => { window.endoscribe?.chooseProcedure(id); }"
+_SESSION_JS = "(id) => { window.endoscribe?.remember(id); }"
+_HISTORY_JS = "() => { window.endoscribe?.refreshHistory(); }"
 _LOAD_JS = "(id) => import(new URL('ui/page.js', document.baseURI)).then((page) => { page.start(id); })"
 
 
-def _panel(name: str, value: str = "", mount: str = "") -> gr.HTML:
-    """A part of the page whose HTML both Python and the microphone's socket set.
+def _panel(name: str, value: str = "", module: str = "", mount: str = "") -> gr.HTML:
+    """A part of the page whose HTML both Python and the browser set.
 
-    `mount` calls the functions of `page.js` that bring it to life, with the events that they trigger.
+    `mount` calls the functions of a `module` in `assets/` that bring it to life, with the events that they trigger.
     """
     on_load = (
-        "import(new URL('ui/page.js', document.baseURI)).then((page) => "
-        f"{{ page.addPanel({json.dumps(name)}, element, props); {mount} }});"
+        "import(new URL('ui/page.js', document.baseURI)).then(async (page) => "
+        f"{{ page.addPanel({json.dumps(name)}, element, props); {_mounting(module, mount)} }});"
     )
     return gr.HTML(value, js_on_load=on_load, apply_default_css=False, elem_id=name)
+
+
+def _mounting(module: str, mount: str) -> str:
+    return f"const part = await import(new URL('ui/{module}', document.baseURI)); part.{mount};" if module else ""
 
 
 class Page:
     """The components by panel, in the order in which actions name them."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, desk: Desk) -> None:
         self._services = services
-        self._actions = Actions(services)
+        self._actions = Actions(services, desk)
         self._turns = Turns()
         self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
-        gr.HTML(_HEADER, apply_default_css=False, js_on_load=None)
+        gr.HTML(masthead_html(is_demo=services.settings.demo), apply_default_css=False, js_on_load=None)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="speaking"):
                 self._build_speaking()
-            with gr.Column(scale=6, min_width=320, elem_id="report"):
+            with gr.Column(scale=7, min_width=320, elem_id="report"):
                 self._build_report()
         with gr.Accordion("Earlier dictations", open=False, elem_id="earlier"):
-            self.history = _panel("history", mount=_HISTORY_MOUNT)
-        _panel("about", _DRAFT)
+            self.history = _panel("history", HISTORY, "history.js", "mountHistory(element)")
+        self.work = _panel("about", _ABOUT, "history.js", _WORK_MOUNT)
         self._outputs: dict[str, gr.Component | gr.Button] = {
             "status": self.status, "session": self.session, "procedure": self.procedure, "record": self.record,
             "checklist": self.checklist, "checks": self.checks, "transcript": self.transcript, "player": self.player,
-            "note": self.note, "exports": self.exports, "history": self.history,
+            "note": self.note, "review": self.review, "exports": self.exports,
         }  # fmt: skip
 
     def _build_speaking(self) -> None:
@@ -79,17 +84,20 @@ class Page:
             self.submit = gr.Button("Submit", variant="primary", elem_id="submit", interactive=False, scale=3)
             self.cancel = gr.Button("Cancel", elem_id="cancel", visible="hidden", scale=1)
         gr.HTML(LIVE_TEXT, elem_id="live-text", apply_default_css=False, js_on_load=None)
-        self.transcript = _panel("transcript", mount="page.mountTranscript(element);")
-        self.player = evidence_player()
-        self.checklist = _panel("checklist")
+        self.transcript = _panel("transcript", "", "evidence.js", "mountTranscript(element)")
+        with gr.Column(elem_id="listening"):
+            self.player = evidence_player()
+            _panel("evidence", "", "review.js", "mountCard(element)")
+        self.checklist = _panel("checklist", "", "review.js", "mountChecklist(element)")
         with gr.Row(elem_id="other-ways"):
-            self.example = _panel("example", samples_html(shipped_samples()), mount=_SAMPLES_MOUNT)
+            self.example = _panel("example", samples_html(shipped_samples()), "page.js", _SAMPLES_MOUNT)
             self.upload = gr.File(label="Upload a recording", elem_id="upload", height=96, type="filepath")
 
     def _build_report(self) -> None:
-        self.checks = _panel("checks", mount="page.mountEvidence(element);")
-        self.record = _panel("record", mount="page.mountEvidence(element);")
-        self.exports = _panel("exports")
+        self.checks = _panel("checks", "", "review.js", "mountRecord(element)")
+        self.record = _panel("record", "", "review.js", "mountRecord(element)")
+        self.review = _panel("review", "", "review.js", _REVIEW_MOUNT)
+        self.exports = _panel("exports", "", "review.js", "mountExports(element)")
         with gr.Accordion("Note", open=False, elem_id="note-part"):
             self.note = gr.Markdown(elem_id="note")
 
@@ -103,15 +111,21 @@ class Page:
             "outputs": self._screen, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
         }  # fmt: skip
         blocks.load(None, self.procedure, None, js=_LOAD_JS, api_visibility="private")
-        blocks.load(self._opened_page, None, **quiet)
+        self.session.change(None, self.session, None, js=_SESSION_JS, api_visibility="private")
         self.procedure.change(None, self.procedure, None, js=_PROCEDURE_JS, api_visibility="private")
         working = [
             self.upload.upload(self._upload, [self.upload, self.procedure], trigger_mode="multiple", **quiet),
             self.submit.click(self._submit, [self.session, self.procedure], js=_SUBMIT_JS, **quiet),
-            self.history.opened(self._reopen, None, trigger_mode="multiple", **quiet),
+            self.work.opened(self._reopen, None, trigger_mode="multiple", **quiet),
         ]
+        for work in working:
+            work.then(None, None, None, js=_HISTORY_JS, api_visibility="private")
+        self.work.closed(self._closed, None, cancels=working, **quiet)
+        self.review.edited(self._edited, None, trigger_mode="multiple", **quiet)
         self.microphone.began(self._began, None, cancels=working, **quiet)
-        self.microphone.recorded(self._recorded, None, **quiet)
+        self.microphone.recorded(self._recorded, None, **quiet).then(
+            None, None, None, js=_HISTORY_JS, api_visibility="private"
+        )
         self.example.chosen(self._chose_sample, None, **quiet)
         self.cancel.click(self._cancelled, None, cancels=working, **quiet)
         blocks.unload(self._closed_page)
@@ -129,8 +143,12 @@ class Page:
         """Values that leave everything as another action has made it."""
         return [gr.skip() for _ in self._screen]
 
-    async def _opened_page(self) -> list[Any]:
-        return self._show(await self._actions.opened_page())
+    async def _closed(self, request: gr.Request) -> list[Any]:
+        self._turns.begin(request.session_hash)
+        return self._show(self._actions.closed())
+
+    async def _edited(self, event: gr.EventData) -> list[Any]:
+        return self._show(await self._actions.edited(event.session))
 
     async def _closed_page(self, request: gr.Request) -> None:
         self._turns.forget(request.session_hash)
@@ -150,7 +168,7 @@ class Page:
     async def _cancelled(self, request: gr.Request) -> list[Any]:
         self._turns.begin(request.session_hash)
         text = "Cancelled. The recording is kept under Earlier dictations."
-        return self._show(Screen(status=status_html(text), history=await self._actions.history()))
+        return self._show(Screen(status=status_html(text)))
 
     async def _upload(self, path: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         async for values in self._shown(self._actions.upload(Path(path), procedure), request, works_on=True):
@@ -189,20 +207,17 @@ class Page:
             yield self._show(merged(whole, Screen(status=status_html(text, "error"))))
 
 
-_HEADER = (
-    '<header class="masthead"><h1>EndoScribe</h1>'
-    "<p>Dictate an endoscopy, read the report, hear every cell.</p></header>"
-)
-_DRAFT = '<p class="about"><span id="models"></span> <strong>Draft: a clinician must review this report.</strong></p>'
-_HISTORY_MOUNT = "page.mountHistory(element, { opened: (data) => trigger('opened', data) });"
-_SAMPLES_MOUNT = "page.mountSamples(element, { chosen: (data) => trigger('chosen', data) });"
+_ABOUT = '<p class="about"><span id="models"></span> <strong>Draft: a clinician must review this report.</strong></p>'
+_WORK_MOUNT = "mountWork({ opened: (data) => trigger('opened', data), closed: () => trigger('closed', {}) })"
+_REVIEW_MOUNT = "mountReview(element, { edited: (data) => trigger('edited', data) })"
+_SAMPLES_MOUNT = "mountSamples(element, { chosen: (data) => trigger('chosen', data) })"
 
 
-def build_page(services: Services) -> gr.Blocks:
+def build_page(services: Services, desk: Desk) -> gr.Blocks:
     """The whole page on these services; nothing is loaded and no model is asked until somebody uses it."""
     blocks = gr.Blocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
     with blocks:
-        Page(services).connect(blocks)
+        Page(services, desk).connect(blocks)
     blocks.queue(default_concurrency_limit=None, api_open=False)
     return blocks
 
