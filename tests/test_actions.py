@@ -89,7 +89,7 @@ def test_an_upload_that_cannot_be_transcribed_yet_is_kept_for_submit(tmp_path: P
 def test_an_upload_that_is_cut_off_says_so_as_long_as_it_is_looked_at(server: Server, tmp_path: Path) -> None:
     content = (SAMPLES / "col-two-polyps.flac").read_bytes()
     (tmp_path / "upload.flac").write_bytes(content[: len(content) // 3])
-    actions = Actions(server.services)
+    actions = Actions(server.services, server.desk)
     shown = screens(actions.upload(tmp_path / "upload.flac", "col"))
     assert "is cut off" in str(after(shown, "status"))
     session = str(after(shown, "session"))
