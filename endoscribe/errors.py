@@ -51,3 +51,7 @@ class ReviewError(EndoscribeError):
 
 class BatchError(EndoscribeError):
     """Several dictations cannot be taken at once."""
+
+
+class ShareError(EndoscribeError):
+    """There is no public link."""

@@ -16,10 +16,12 @@ import gradio as gr
 from endoscribe.samples import shipped_samples
 from endoscribe.services import Services
 from endoscribe.web.actions import WELCOME, Actions, Screen, merged
+from endoscribe.web.api import add_named_steps
 from endoscribe.web.desk import Desk
 from endoscribe.web.microphone import StreamingMicrophone
 from endoscribe.web.panels import HISTORY, LIVE_TEXT, masthead_html, samples_html, status_html
 from endoscribe.web.player import evidence_player
+from endoscribe.web.research import Research
 from endoscribe.web.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Page:
     def __init__(self, services: Services, desk: Desk) -> None:
         self._services = services
         self._actions = Actions(services, desk)
+        self._research = Research(services)
         self._turns = Turns()
         self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
         gr.HTML(masthead_html(is_demo=services.settings.demo), apply_default_css=False, js_on_load=None)
@@ -66,6 +69,8 @@ class Page:
                 self._build_report()
         with gr.Accordion("Earlier dictations", open=False, elem_id="earlier"):
             self.history = _panel("history", HISTORY, "history.js", "mountHistory(element)")
+        with gr.Accordion("Research: many dictations at once", open=False, elem_id="research"):
+            self._build_research()
         self.work = _panel("about", _ABOUT, "history.js", _WORK_MOUNT)
         self._outputs: dict[str, gr.Component | gr.Button] = {
             "status": self.status, "session": self.session, "procedure": self.procedure, "record": self.record,
@@ -101,6 +106,15 @@ class Page:
         with gr.Accordion("Note", open=False, elem_id="note-part"):
             self.note = gr.Markdown(elem_id="note")
 
+    def _build_research(self) -> None:
+        with gr.Row():
+            self.files = gr.File(label="Files or ZIPs", file_count="multiple", elem_id="research-files", height=110)
+            self.folder = gr.File(label="A folder", file_count="directory", elem_id="research-folder", height=110)
+        with gr.Row():
+            self.run_study = gr.Button("Run them as the chosen procedure", elem_id="research-run")
+            self.stop_study = gr.Button("Cancel", elem_id="research-cancel")
+        self.study = gr.HTML("", apply_default_css=False, js_on_load=None, elem_id="research-results")
+
     @property
     def _screen(self) -> list[Any]:
         return [*self._outputs.values(), self.submit, self.cancel]
@@ -129,6 +143,9 @@ class Page:
         self.example.chosen(self._chose_sample, None, **quiet)
         self.cancel.click(self._cancelled, None, cancels=working, **quiet)
         blocks.unload(self._closed_page)
+        alone: dict[str, Any] = {**quiet, "outputs": [self.study, self.files, self.folder]}
+        study = self.run_study.click(self._studied, [self.files, self.folder, self.procedure], **alone)
+        self.stop_study.click(self._left_study, None, cancels=[study], **alone)
         self.upload.upload(None, None, self.upload, js="() => null", api_visibility="private")
 
     def _show(self, screen: Screen) -> list[Any]:
@@ -164,6 +181,16 @@ class Page:
 
     async def _chose_sample(self, event: gr.EventData) -> list[Any]:
         return self._show(Screen(procedure=event.procedure))
+
+    async def _studied(
+        self, files: list[str] | None, folder: list[str] | None, procedure: str
+    ) -> AsyncIterator[list[Any]]:
+        """The files are taken away from their components at once: they are removed when they are done."""
+        async for html in self._research.run([*(files or []), *(folder or [])], procedure):
+            yield [html, None, None]
+
+    async def _left_study(self) -> list[Any]:
+        return ['<p role="status">Cancelled. Nothing was kept.</p>', None, None]
 
     async def _cancelled(self, request: gr.Request) -> list[Any]:
         self._turns.begin(request.session_hash)
@@ -218,6 +245,7 @@ def build_page(services: Services, desk: Desk) -> gr.Blocks:
     blocks = gr.Blocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
     with blocks:
         Page(services, desk).connect(blocks)
+        add_named_steps(services)
     blocks.queue(default_concurrency_limit=None, api_open=False)
     return blocks
 
