@@ -20,9 +20,9 @@ from endoscribe.web.job import report
 AUDIO_S = 6
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path, ScriptedScheduler()) as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("data"), ScriptedScheduler()) as server:
         yield server
 
 
@@ -169,7 +169,7 @@ def test_a_new_reading_waits_beside_edits(server: Server, session: str) -> None:
     assert "Versions: 2" in taken["review"]
 
 
-def test_sessions_are_listed_searched_and_really_deleted(server: Server, session: str, tmp_path: Path) -> None:
+def test_sessions_are_listed_searched_and_really_deleted(server: Server, session: str) -> None:
     def listed(search: str = "") -> str:
         return server.client.post("/sessions/list", json={"search": search}).text
 
@@ -181,7 +181,7 @@ def test_sessions_are_listed_searched_and_really_deleted(server: Server, session
     assert server.client.get(f"/sessions/{session}").json()["state"] == "done"
     assert server.client.delete(f"/sessions/{session}").status_code == 204
     assert session not in listed()
-    assert not [path for path in tmp_path.rglob("*") if session in str(path)]
+    assert not [path for path in server.services.settings.data_dir.rglob("*") if session in str(path)]
     for path in (f"/sessions/{session}", f"/audio/{session}", f"/download/{session}/json"):
         assert server.client.get(path).status_code == 404
     with pytest.raises(StorageError):
@@ -196,8 +196,8 @@ def test_a_demonstration_lists_only_what_this_browser_knows(tmp_path: Path) -> N
         assert theirs not in found
 
 
-def test_a_record_from_before_there_were_reviews_opens(server: Server, session: str, tmp_path: Path) -> None:
-    (tmp_path / "results" / session / "review.json").unlink()
+def test_a_record_from_before_there_were_reviews_opens(server: Server, session: str) -> None:
+    (server.services.settings.results_dir / session / "review.json").unlink()
     assert server.client.get(f"/sessions/{session}/report").status_code == 200
     assert change(server, session, "edits", kind="set", target="bbps_right", value="3").status_code == 200
     assert json.loads(file(server, session, "json"))["fields"]["bbps_right"]["status"] == "edited"

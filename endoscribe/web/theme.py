@@ -20,6 +20,11 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(
         primary_hue="teal", neutral_hue="slate", radius_size="md", font=_FONT, font_mono=_MONO_FONT
     ).set(
+        body_text_color_subdued="#52615f",
+        body_text_color_subdued_dark="#a3b3b1",
+        block_info_text_color="#52615f",
+        block_title_text_color="#52615f",
+        block_label_text_color="#52615f",
         body_background_fill="#f7f8f8",
         body_background_fill_dark="#101516",
         block_background_fill="transparent",
