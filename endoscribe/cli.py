@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from endoscribe.batch import Transcriber
     from endoscribe.extraction.claims import Extractor
     from endoscribe.extraction.record import Record
-    from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+    from endoscribe.procedures.library import SchemaLibrary
+    from endoscribe.procedures.schema import ProcedureSchema
     from endoscribe.speech.engine import WhisperXEngine
     from endoscribe.transcript import Transcript
 
@@ -117,6 +118,12 @@ def _schema_commands(commands: Any) -> None:
     check.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     show = _command(schemas, "show", run_schemas_show, "one procedure's fields and tables")
     show.add_argument("procedure")
+    new = schemas.add_parser("new", help="write a commented starter file for a procedure")
+    new.add_argument("id", help="small letters, digits and _: bronchoscopy")
+    new.add_argument("--folder", type=Path, help="where to write it; the folder of ENDOSCRIBE_SCHEMA_DIR, else here")
+    new.set_defaults(run=run_schemas_new)
+    form = schemas.add_parser("format", help="print the JSON Schema of schema files")
+    form.set_defaults(run=run_schemas_format)
 
 
 def _speed(text: str) -> float:
@@ -244,16 +251,16 @@ def run_schemas_list(options: argparse.Namespace, settings: Settings) -> None:
         print(f"{schema.id:8} {schema.title} (version {schema.version})")
 
 
-def run_schemas_check(options: argparse.Namespace, _settings: Settings) -> None:
+def run_schemas_check(options: argparse.Namespace, settings: Settings) -> None:
     from endoscribe.errors import SchemaError
-    from endoscribe.procedures.schema import PART_PREFIX, load_schema
+    from endoscribe.procedures.library import PART_PREFIX, load_schema
 
     problems = []
     paths = list(_schema_files(options.paths))
     for path in paths:
         try:
             if not path.name.startswith(PART_PREFIX):
-                load_schema(path)
+                load_schema(path, _schema_folders(settings))
         except SchemaError as error:
             problems.append({"file": str(path), "problem": str(error)})
     if options.json:
@@ -262,6 +269,19 @@ def run_schemas_check(options: argparse.Namespace, _settings: Settings) -> None:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not options.json:
         print(f"{len(paths)} files are in order.")
+
+
+def run_schemas_new(options: argparse.Namespace, settings: Settings) -> None:
+    from endoscribe.procedures.starter import write_starter
+
+    path = write_starter(options.id, options.folder or settings.schema_dir or Path())
+    print(f"{path} is ready to be filled in; `schemas check {path}` says whether it is in order.")
+
+
+def run_schemas_format(_options: argparse.Namespace, _settings: Settings) -> None:
+    from endoscribe.procedures.format import json_schema
+
+    print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
 def run_schemas_show(options: argparse.Namespace, settings: Settings) -> None:
@@ -341,9 +361,13 @@ def _record(extractor: "Extractor", transcript: "Transcript", schema: "Procedure
 
 
 def _schemas(settings: Settings) -> "SchemaLibrary":
-    from endoscribe.procedures.schema import SchemaLibrary
+    from endoscribe.procedures.library import SchemaLibrary
 
-    return SchemaLibrary(SHIPPED_SCHEMA_DIR, *([settings.schema_dir] if settings.schema_dir else []))
+    return SchemaLibrary(*_schema_folders(settings), jurisdiction=settings.jurisdiction)
+
+
+def _schema_folders(settings: Settings) -> list[Path]:
+    return [SHIPPED_SCHEMA_DIR, *([settings.schema_dir] if settings.schema_dir else [])]
 
 
 def _schema(options: argparse.Namespace, settings: Settings) -> "ProcedureSchema | None":

@@ -19,7 +19,7 @@ from endoscribe.errors import ExtractionError
 from endoscribe.extraction.claims import Extractor, Value
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Record
-from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.transcript import Transcript
 
 #: Numbers nearer than this are the same.

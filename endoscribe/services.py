@@ -11,7 +11,8 @@ from endoscribe.extraction.claims import Extractor, OnClaims
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.storage import SessionStore
@@ -45,15 +46,18 @@ class Services:
     """Built once by `app.py`; `start` returns at once and the models warm up in the background."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SchemaError when a procedure's file is wrong, StorageError when the data folder cannot be written."""
+        """Raises SchemaError when a schema folder is missing, StorageError when the data folder cannot be written.
+
+        A procedure's file that is wrong is left out, and `schemas.problems` says why.
+        """
         self.settings = settings
         folders = [SHIPPED_SCHEMA_DIR] + ([settings.schema_dir] if settings.schema_dir else [])
-        self.schemas = SchemaLibrary(*folders)
+        self.schemas = SchemaLibrary(*folders, jurisdiction=settings.jurisdiction, tolerant=True)
         self.sessions = SessionStore(settings.uploads_dir, settings.results_dir)
         self._offline = OfflineExtractor()
         self._extractor: Extractor | None = None
         self._scheduler: Scheduler | None = None
-        self._health = Health("starting", False, False, tuple(schema.id for schema in self.schemas))
+        self._health = Health("starting", False, False, ())
 
     def start(self, load: "Callable[[Settings], Scheduler] | None" = None) -> None:
         """Load the models on a thread of their own; `load` takes the place of the real loading in tests."""
@@ -66,7 +70,7 @@ class Services:
 
     @property
     def health(self) -> Health:
-        return self._health
+        return replace(self._health, supported_procedures=tuple(schema.id for schema in self.schemas))
 
     @property
     def scheduler(self) -> Scheduler:

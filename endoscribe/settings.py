@@ -39,6 +39,7 @@ class Settings(BaseModel):
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, alias="ENDOSCRIBE_THREADS", ge=1)
     extractor: Literal["auto", "claude", "offline"] = Field("auto", alias="ENDOSCRIBE_EXTRACTOR")
     claude_model: str = Field("claude-sonnet-5-5", alias="ENDOSCRIBE_CLAUDE_MODEL")
+    jurisdiction: Literal["us", "uk", "eu"] = Field("us", alias="ENDOSCRIBE_JURISDICTION")
     schema_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_SCHEMA_DIR")
     configured_data_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATA_DIR")
     demo: bool = Field(False, alias="ENDOSCRIBE_DEMO")

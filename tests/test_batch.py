@@ -15,7 +15,8 @@ from endoscribe.errors import AudioError, BatchError
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

@@ -20,7 +20,8 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.claude import ClaudeExtractor
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.instructions import field_guide
-from endoscribe.procedures.schema import Term, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import Term
 from endoscribe.settings import Settings
 from endoscribe.transcript import Transcript
 

@@ -7,7 +7,8 @@ from endoscribe.errors import ExtractionError
 from endoscribe.evaluation import GoldRow, evaluate, is_same, labelled_dictations, pair_rows
 from endoscribe.extraction.claims import Claim, OnClaims
 from endoscribe.extraction.offline import OfflineExtractor
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

@@ -211,3 +211,37 @@ def test_knowing_more_never_overturns_an_answer(a: bool | None, b: bool | None, 
         filled = {name: truth if value is None else value for name, value in {"a": a, "b": b, "c": c}.items()}
         later = expression(text).evaluate(Stated(filled)).value
         assert known is None or known == later
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("at_least(polyps, 1, histology == 'adenoma')", None),  # two of unknown histology
+        ("at_least(polyps, 3, histology == 'adenoma')", False),
+        ("at_most(polyps, 2, histology == 'adenoma')", True),
+        ("at_most(polyps, 1, histology == 'adenoma')", None),
+        ("at_least(polyps, 4, size_mm >= 10)", True),
+        ("at_most(polyps, 3, size_mm >= 10)", False),
+        ("at_least(polyps, 5, size_mm >= 10)", False),
+        ("at_least(polyps, age, size_mm >= 10)", None),
+        ("at_least(stents, 1, true)", True),
+        ("at_least(stents, 2, true)", None),  # a row that does not say how many it holds
+        ("at_most(stents, 1, true)", None),
+        ("at_most(stents, 0, true)", False),
+        ("how_many(signs, 'a', 'b', 'c')", 2),
+        ("how_many(unknown, 'a')", None),
+    ],
+)
+def test_things_are_counted_as_far_as_they_are_known(text: str, value: object) -> None:
+    polyps: list[dict[str, Value | None]] = [
+        {"count": 2, "histology": None, "size_mm": 4},
+        {"count": 4, "histology": "polyp", "size_mm": 12},
+    ]
+    stated = Stated({"signs": ("a", "c")}, {"polyps": polyps, "stents": [{"count": None}]})
+    assert expression(text).evaluate(stated).value == value
+
+
+def test_a_word_that_a_multi_field_does_not_have_is_refused() -> None:
+    names = Names({"signs": frozenset({"early", "late"})})
+    with pytest.raises(ExpressionError, match="signs is never 'ealry'; did you mean 'early'"):
+        validate_expression("how_many(signs, 'ealry') > 0", names)

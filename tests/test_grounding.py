@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.grounding import examine, review, verify
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.procedures.schema import ProcedureSchema, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Segment, Transcript, Word
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endoscribe.extraction.offline import OfflineExtractor
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 

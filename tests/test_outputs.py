@@ -28,7 +28,8 @@ from endoscribe.outputs.note import neutral, render_note
 from endoscribe.outputs.outline import DRAFT, printable, standing_line
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
-from endoscribe.procedures.schema import Code, ProcedureSchema, load_schema
+from endoscribe.procedures.library import load_schema
+from endoscribe.procedures.schema import Code, ProcedureSchema
 from endoscribe.review import Signature, digest
 from endoscribe.transcript import Segment, Transcript, Word
 

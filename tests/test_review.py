@@ -14,7 +14,7 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.expressions import Value
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.library import load_schema
 from endoscribe.review import (
     Edit,
     Kind,

@@ -3,7 +3,7 @@
 import pytest
 
 from endoscribe.audio import SAMPLE_RATE, load_audio
-from endoscribe.procedures.schema import SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.samples import Sample, shipped_samples
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 

@@ -8,7 +8,7 @@ import pytest
 from jiwer import wer
 
 from endoscribe.audio import SAMPLE_RATE
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.library import load_schema
 from endoscribe.samples import shipped_samples
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.speech.engine import WhisperXEngine

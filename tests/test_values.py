@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from endoscribe.extraction.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.expressions import Value
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.library import load_schema
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.vocabulary import SEPARATOR, prompt_terms
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import takewhile
 
 from endoscribe.extraction.assertion import NEGATORS, Assertion, assertion
-from endoscribe.extraction.calendar import spoken_date
+from endoscribe.extraction.calendar import spoken_date, spoken_time
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.occasion import occasions
 from endoscribe.extraction.quantities import SCHEMA_UNITS
@@ -36,8 +36,11 @@ TOPIC_REACH = 80
 TOPIC_BEHIND = 8
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
+#: Values whose own name is said at every turn: "the other polyp".
+NO_NAMES = frozenset({"none", "other", "unknown"})
 MOST_TEXT_WORDS = 40
 DATE_WORDS = 10
+TIME_WORDS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Listener:
             found = self._numbers(field)
         elif field.type == "date":
             found = self._dates(field.cues)
+        elif field.type == "time":
+            found = self._times(field.cues)
         else:
             found = self._texts(field.cues)
         return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)), field)
@@ -326,6 +331,15 @@ class Listener:
                 if said:
                     yield Mention(said.isoformat(), match.first, match.after + length, match.first)
 
+    def _times(self, cues: Cues) -> Iterator[Mention]:
+        """Times of day right after one of the phrases."""
+        for match in self.reading.find(cues.said):
+            if self.counts_in(cues, match.first):
+                words = [token.text for token in self.reading.tokens[match.after : match.after + TIME_WORDS]]
+                said, length = spoken_time(words)
+                if said:
+                    yield Mention(said.isoformat("minutes"), match.first, match.after + length, match.first)
+
     # --- corrections ---
 
     def _corrected(self, found: Sequence[Mention], field: FieldSchema) -> list[Mention]:
@@ -406,7 +420,7 @@ def _usual_pick(field: FieldSchema, default: str) -> str:
 def _spoken_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
     spoken = {}
     for value, term in field.values.items():
-        plain = len(value) > SHORT_VALUE and value.isidentifier() and value != "none" and not term.short
+        plain = len(value) > SHORT_VALUE and value.isidentifier() and value not in NO_NAMES and not term.short
         own = (value.replace("_", " "),) if plain else ()
         own = own if field.cues is None or field.cues.names else ()
         spoken[value] = (*own, *term.spoken, *term.misheard)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from endoscribe.extraction.claims import Claim, OnClaims, Value
 from endoscribe.extraction.groups import Row
-from endoscribe.extraction.mentions import Listener, pick
+from endoscribe.extraction.mentions import Listener, Mention, pick
 from endoscribe.extraction.reading import Reading
 from endoscribe.extraction.rows import RowReader
 from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, TableSchema
@@ -46,6 +46,9 @@ class _Extraction:
         rows = {name: reader.rows() if reader else [] for name, reader in readers.items()}
         all_told = {name for name, reader in readers.items() if reader and reader.all_told}
         for field in self.schema.fields.values():
+            if field.type == "multi":
+                yield from self._several(field)
+                continue
             if field.cues and field.cues.count_of:
                 table_id = field.cues.count_of
                 claim = self._count(field, field.cues, rows[table_id]) if table_id in all_told else None
@@ -60,12 +63,16 @@ class _Extraction:
     def _reader(self, table: TableSchema) -> RowReader | None:
         return RowReader(self.listener, table, table.cues) if table.cues and self.reading.tokens else None
 
+    def _several(self, field: FieldSchema) -> Iterator[Claim]:
+        """A claim for each value of a multi field, with the words that say it first."""
+        first: dict[Value, Mention] = {}
+        for mention in self.listener.mentions(field):
+            first.setdefault(mention.value, mention)
+        for value, mention in first.items():
+            yield self._claim(field.id, (str(value),), mention.first, mention.after)
+
     def _scalar(self, field: FieldSchema) -> Claim | None:
-        mentions = self.listener.mentions(field)
-        if field.type == "multi" and mentions:
-            values = tuple(dict.fromkeys(str(mention.value) for mention in mentions))
-            return self._claim(field.id, values, mentions[0].first, mentions[0].after)
-        mention = pick(mentions, field, "last")
+        mention = pick(self.listener.mentions(field), field, "last")
         return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
 
     def _count(self, field: FieldSchema, cues: Cues, found: list[Row]) -> Claim | None:

@@ -65,7 +65,7 @@ class Reading:
 
     def _find_one(self, source: str) -> Iterator[Match]:
         phrase = compile_phrase(source)
-        if phrase.literal not in self.text:
+        if not phrase.may_match(self.text):
             return
         match = phrase.pattern.search(self.text)
         while match:

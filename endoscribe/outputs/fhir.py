@@ -35,7 +35,10 @@ UCUM = "http://unitsofmeasure.org"
 ABSENT_REASONS = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 #: Units that schemas write in words.
 UCUM_CODES = {"years": "a", "months": "mo", "weeks": "wk", "days": "d", "Fr": "[Ch]", "mcg": "ug"}
-UCUM_UNITS = frozenset({"mm", "cm", "min", "h", "d", "wk", "mo", "a", "mL", "L", "mg", "ug", "g", "kg/m2", "%", "[Ch]"})
+UCUM_UNITS = frozenset({
+    "mm", "cm", "min", "h", "d", "wk", "mo", "a", "s", "mL", "L", "mg", "ug", "g", "kg/m2", "%", "[Ch]", "MHz", "kPa",
+    "mGy", "Gy.cm2", "ug/g", "ng/mL", "mg/dL", "U/L", "10*9/L", "mm/a",
+})  # fmt: skip
 FIELD_SYSTEM = "urn:endoscribe:field"
 #: The dictation is not tied to a patient's record; whoever imports the bundle does that.
 SUBJECT = {"display": "not identified in this draft"}
@@ -188,7 +191,7 @@ def _typed(value: Value, cell: Cell, field: FieldSchema) -> Json:
     if isinstance(value, int | float):
         return {"valueQuantity": {"value": value, **_unit(cell.unit)}}
     if field.type == "enum" and isinstance(value, str):
-        return {"valueCodeableConcept": _concept(field.values[value].codes, field.value_label(value))}
+        return {"valueCodeableConcept": _concept(_codes(field, value), field.value_label(value))}
     if field.type == "time":
         return {"valueTime": f"{value}:00"}
     if field.type == "date":
@@ -226,6 +229,10 @@ def _note(field: FieldSchema, cell: Cell) -> str:
 def _concept(codes: Sequence[Code], text: str) -> Json:
     coding = [{"system": SYSTEMS[code.system], "code": code.code, "display": code.display} for code in codes]
     return {**({"coding": coding} if coding else {}), "text": text}
+
+
+def _codes(field: FieldSchema, value: str) -> Sequence[Code]:
+    return field.values[value].codes if value in field.values else ()
 
 
 def _of_system(codes: Sequence[Code], system: str) -> list[Code]:

@@ -14,7 +14,7 @@ DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a c
 #: UCUM units as they are read.
 UNIT_WORDS = {
     "a": "years", "mo": "months", "wk": "weeks", "d": "days", "[Ch]": "Fr", "ug": "mcg", "[in_i]": "inch",
-    "kg/m2": "kg/m²",
+    "kg/m2": "kg/m²", "Gy.cm2": "Gy·cm²", "10*9/L": "10⁹/L", "ug/g": "µg/g", "mm/a": "mm a year",
 }  # fmt: skip
 #: Control characters, halves of surrogate pairs and non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -127,6 +127,24 @@ def with_remark(cell: Cell, field: FieldSchema) -> str:
     """The value in words, with what is doubtful about it in brackets."""
     text, words = value_text(cell, field), remark(cell)
     return f"{text} ({words})" if words else text
+
+
+def fitted(record: Record, schema: ProcedureSchema) -> Record:
+    """The record without what the schema no longer has: it may have been made with an earlier version."""
+    tables = {
+        name: tuple(
+            {column: cell for column, cell in row.items() if column in schema.tables[name].columns} for row in rows
+        )
+        for name, rows in record.tables.items()
+        if name in schema.tables
+    }
+    return replace(
+        record,
+        fields={name: cell for name, cell in record.fields.items() if name in schema.fields},
+        tables=tables,
+        derived={name: value for name, value in record.derived.items() if name in schema.derived},
+        gaps=tuple(gap for gap in record.gaps if gap in schema.target_index or gap in schema.tables),
+    )
 
 
 def target_label(target: str, schema: ProcedureSchema) -> str:

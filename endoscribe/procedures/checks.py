@@ -5,18 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from endoscribe.procedures.advice import advise, interval_text
 from endoscribe.procedures.expressions import (
     Expression,
-    ExpressionError,
     Names,
     Outcome,
     Stated,
     Value,
     Words,
     expression,
-    validate_expression,
 )
-from endoscribe.procedures.templates import template_fault
 
 if TYPE_CHECKING:
     from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, TableSchema
@@ -42,17 +40,9 @@ class Verdict:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An expression or message in a schema that cannot work, and where in the YAML it stands."""
-
-    location: tuple[str, ...]
-    problem: str
-
-
 def derive(schema: "ProcedureSchema", stated: Stated) -> dict[str, Value]:
     """The schema's derived values that can be computed; a later one may use an earlier one."""
-    known = dict(stated.fields)
+    known = {**schema.limits, **stated.fields}
     derived: dict[str, Value] = {}
     for name, rule in schema.derived.items():
         value = expression(rule.expression).evaluate(Stated(known, stated.tables)).value
@@ -63,16 +53,16 @@ def derive(schema: "ProcedureSchema", stated: Stated) -> dict[str, Value]:
 
 def run_checks(schema: "ProcedureSchema", stated: Stated) -> tuple[Verdict, ...]:
     """The schema's checks that fire, and derived values that contradict what was dictated, in the schema's order."""
-    derived = derive(schema, stated)
-    known = Stated({**stated.fields, **derived}, stated.tables)
+    known = Stated({**schema.limits, **stated.fields, **derive(schema, stated)}, stated.tables)
     verdicts = [_disagreement(schema, name, rule, known) for name, rule in schema.derived.items()]
     verdicts += [_verdict(schema, check_id, known) for check_id in schema.checks]
+    verdicts += [verdict for name in schema.advice for verdict in _advised(schema, name, known)]
     return tuple(verdict for verdict in verdicts if verdict)
 
 
 def find_gaps(schema: "ProcedureSchema", stated: Stated) -> tuple[str, ...]:
     """What a complete report needs and was not stated: fields, `polyps.size_mm` for columns, tables without rows."""
-    known = Stated({**stated.fields, **derive(schema, stated)}, stated.tables)
+    known = Stated({**schema.limits, **stated.fields, **derive(schema, stated)}, stated.tables)
     gaps = [name for name, part in schema.fields.items() if known.fields.get(name) is None and _needed(part, known)]
     for name, table in schema.tables.items():
         rows = known.tables.get(name, ())
@@ -82,28 +72,10 @@ def find_gaps(schema: "ProcedureSchema", stated: Stated) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def schema_faults(schema: "ProcedureSchema") -> Iterator[Fault]:
-    """Every expression and message of a schema that names something it does not have or cannot be parsed."""
-    names = schema_names(schema)
-    for location, text, table in _expressions(schema):
-        try:
-            validate_expression(text, names.within(table) if table else names)
-        except ExpressionError as error:
-            yield Fault(location, str(error))
-    for check_id, check in schema.checks.items():
-        columns = {column for table in schema.tables.values() for column in table.columns}
-        unknown = set(PLACEHOLDER.findall(check.message)) - names.fields.keys() - columns - {ROWS_PLACEHOLDER}
-        if unknown:
-            yield Fault(("checks", check_id, "message"), f"there is no field {min(unknown)!r} to put in the message")
-    fault = template_fault(schema.note, names.fields)
-    if fault:
-        yield Fault(("note",), fault)
-
-
 def schema_names(schema: "ProcedureSchema") -> Names:
     """What this schema's expressions may name."""
     fields: dict[str, Words] = {name: _words(part) for name, part in schema.fields.items()}
-    fields |= dict.fromkeys(schema.derived)
+    fields |= dict.fromkeys((*schema.derived, *schema.thresholds))
     tables = {
         name: {column: _words(part) for column, part in table.columns.items()} for name, table in schema.tables.items()
     }
@@ -112,23 +84,6 @@ def schema_names(schema: "ProcedureSchema") -> Names:
 
 def _words(part: "FieldSchema") -> Words:
     return frozenset(part.values) if part.values else None
-
-
-def _expressions(schema: "ProcedureSchema") -> Iterator[tuple[tuple[str, ...], str, str | None]]:
-    """(place in the YAML, expression, table whose columns it may name)."""
-    for check_id, check in schema.checks.items():
-        yield ("checks", check_id, "when"), check.when, None
-    for name, rule in schema.derived.items():
-        yield ("derived", name, "expression"), rule.expression, None
-    for name, part in schema.fields.items():
-        if part.when:
-            yield ("fields", name, "when"), part.when, None
-    for name, table in schema.tables.items():
-        if table.when:
-            yield ("tables", name, "when"), table.when, None
-        for column in table.columns.values():
-            if column.when:
-                yield ("tables", name, "columns", column.id, "when"), column.when, name
 
 
 def _needed(part: "FieldSchema | TableSchema", stated: Stated, row: Mapping[str, Value | None] | None = None) -> bool:
@@ -148,7 +103,8 @@ def _verdict(schema: "ProcedureSchema", check_id: str, stated: Stated) -> Verdic
     outcome = rule.evaluate(stated)
     if outcome.value is not True:
         return None
-    source = f"{check.source} ({check.jurisdiction.upper()})" if check.jurisdiction else check.source
+    where = ", ".join(check.jurisdiction).upper()
+    source = f"{check.source} ({where})" if where else check.source
     message = _message(schema, check.message, stated, outcome)
     return Verdict(check_id, check.severity, message, _targets(schema, rule), source)
 
@@ -175,7 +131,25 @@ def _targets(schema: "ProcedureSchema", rule: Expression) -> tuple[str, ...]:
         own = name.rpartition(".")[2]
         known = name in schema.target_index or name in schema.tables
         found.append(name if known else own)
-    return tuple(dict.fromkeys(name for name in found if name not in schema.derived))
+    computed = schema.derived.keys() | schema.thresholds.keys()
+    return tuple(dict.fromkeys(name for name in found if name not in computed))
+
+
+def _advised(schema: "ProcedureSchema", name: str, stated: Stated) -> Iterator[Verdict]:
+    """What follows from an advice's table, and whether the dictated interval is in keeping with it."""
+    rule = schema.advice[name]
+    advised = advise(rule, stated)
+    if advised is None:
+        return
+    looked_at = [target for row in advised.rows for target in _targets(schema, expression(row.when))]
+    fields = tuple(dict.fromkeys([*looked_at, *([rule.compare] if rule.compare else [])]))
+    source = "".join(dict.fromkeys(row.source for row in advised.rows))
+    yield Verdict(name, "info", advised.sentence, fields, source)
+    dictated = stated.fields.get(rule.compare or "")
+    if isinstance(dictated, int | float) and not advised.allows(dictated):
+        said = interval_text((dictated, dictated), rule.unit)
+        message = f"{rule.label}: {said} as dictated fits none of the rows that may hold."
+        yield Verdict(f"{name}_interval", "warning", message, fields, source)
 
 
 def _message(schema: "ProcedureSchema", template: str, stated: Stated, outcome: Outcome) -> str:

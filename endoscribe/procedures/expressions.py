@@ -6,8 +6,12 @@ a comparison with it is neither true nor false. `and`, `or` and `not` follow Kle
     bbps_total != bbps_right + bbps_transverse + bbps_left
     extent_reached in ("cecum", "terminal_ileum") and missing(withdrawal_time_min)
     any_row(polyps, size_mm >= 20 and method == "cold_forceps")
+    at_least(polyps, 3, histology == "tubular_adenoma")
 
 The functions on a table take the table's name and a condition or a value in which column ids are names, too.
+`at_least` and `at_most` count things, not rows: a row with a number in its column `count` holds so many. They know
+what rows whose condition is not known leave open: with two polyps of unknown histology, three adenomas are out of the
+question, and two are not.
 """
 
 import ast
@@ -124,23 +128,34 @@ def _contains(value: Value, *words: str) -> bool:
     return any(str(word).casefold() in text for word in words)
 
 
+def _how_many(value: Value, *words: str) -> int:
+    """How many of the words a multi field holds."""
+    return sum(word in value for word in words) if isinstance(value, tuple) else int(value in words)
+
+
 #: Each gives no value when any of its arguments has none.
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "abs": abs, "contains": _contains, "days_between": _days_between, "max": max, "min": min,
+    "abs": abs, "contains": _contains, "days_between": _days_between, "how_many": _how_many, "max": max, "min": min,
     "minutes_between": _minutes_between, "round": round,
 }  # fmt: skip
 #: As YAML writes them.
 TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
 #: These look at whether a value was stated at all.
 STATE_FUNCTIONS = frozenset({"stated", "missing", "default"})
-ROW_FUNCTIONS = frozenset({"any_row", "all_rows", "count_rows", "sum_rows", "max_rows", "min_rows"})
+ROW_FUNCTIONS = frozenset({
+    "any_row", "all_rows", "count_rows", "sum_rows", "max_rows", "min_rows", "at_least", "at_most",
+})  # fmt: skip
+#: These take a number before the condition.
+COUNTING = frozenset({"at_least", "at_most"})
+#: The column that says how many things a row holds.
+COUNT_COLUMN = "count"
 FUNCTION_NAMES = (*FUNCTIONS, *sorted(STATE_FUNCTIONS), *sorted(ROW_FUNCTIONS))
 
 _ARGUMENT_COUNTS: Mapping[str, tuple[int, int]] = {
     "abs": (1, 1), "contains": (2, 99), "days_between": (2, 2), "max": (2, 99), "min": (2, 99),
     "minutes_between": (2, 2), "round": (1, 2), "stated": (1, 1), "missing": (1, 1), "default": (2, 2),
     "any_row": (2, 2), "all_rows": (2, 2), "count_rows": (1, 2), "sum_rows": (2, 2), "max_rows": (2, 2),
-    "min_rows": (2, 2),
+    "min_rows": (2, 2), "at_least": (3, 3), "at_most": (3, 3), "how_many": (2, 99),
 }  # fmt: skip
 
 
@@ -230,11 +245,31 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
         rows = self.stated.tables.get(table, ())
         if len(node.args) == 1:
             return len(rows)
+        if name in COUNTING:
+            return self._counted(name, rows, *node.args[1:])
         results = [self._in_row(row, node.args[1]) for row in rows]
         if name == "any_row":
             self.matched += [(table, index) for index, result in enumerate(results) if result]
             return _any(results)
         return _FOLDS[name](results)
+
+    def _counted(
+        self, name: str, rows: Sequence[Mapping[str, Value | None]], limit: ast.expr, condition: ast.expr
+    ) -> bool | None:
+        """Whether at least (at most) so many things meet the condition; None where that is open."""
+        number = self._eval(limit)
+        if not isinstance(number, int | float):
+            return None
+        surely, possibly = 0.0, 0.0
+        for row in rows:
+            met = self._in_row(row, condition)
+            held = row.get(COUNT_COLUMN, 1)
+            count = float(held) if isinstance(held, int | float) else None
+            surely += (1 if count is None else count) if met else 0
+            possibly += 0 if met is False else math.inf if count is None else count
+        if name == "at_least":
+            return True if surely >= number else False if possibly < number else None
+        return True if possibly <= number else False if surely > number else None
 
     def _in_row(self, row: Mapping[str, Value | None], node: ast.expr) -> Value | None:
         outer, self.row = self.row, {**self.row, **row}
@@ -292,14 +327,15 @@ _ALLOWED_NODES = (
 )  # fmt: skip
 
 
-def _refuse_foreign_parts(node: ast.AST) -> None:
-    level: list[ast.AST] = [node]
-    for _ in range(MAX_DEPTH):
-        for part in level:
-            _refuse_foreign(part)
-        level = [child for part in level for child in ast.iter_child_nodes(part)]
-    if level:
+def _refuse_foreign_parts(node: ast.AST, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
         raise ExpressionError("an expression cannot be nested so deeply")
+    _refuse_foreign(node)
+    for name in node._fields:
+        held = getattr(node, name)
+        for part in held if isinstance(held, list) else (held,):
+            if isinstance(part, ast.AST):
+                _refuse_foreign_parts(part, depth + 1)
 
 
 def _refuse_foreign(part: ast.AST) -> None:
@@ -385,7 +421,7 @@ def _validate_call(node: ast.Call, names: Names) -> None:
         return
     if name in ("stated", "missing") and table in names.tables:
         return
-    if name == "contains":
+    if name in ("contains", "how_many"):
         _validate_choice(node.args[0], node.args[1:], names)
     for argument in node.args:
         _validate(argument, names)

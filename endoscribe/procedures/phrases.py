@@ -14,9 +14,9 @@ stands for every form of to be, to appear, to seem and to look.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from endoscribe.procedures.wording import plain_words
+from endoscribe.procedures.wording import HESITATIONS, plain_words
 
 #: Between two words of a phrase these count for nothing.
 SKIPPED = "a|an|the|this|that|these|those|our|,"
@@ -30,53 +30,86 @@ NUMBERS = {
 }
 
 
+_SLOT = re.compile(r"\([^)]*\)|\S+")
+_PLACEHOLDER = re.compile(r"<[^ >]*>?")
+#: What of a choice `plain_words` can read: words, numbers and stops.
+_READABLE = re.compile(r"[^\W_]+|[.,;:?!]")
+
+
 @dataclass(frozen=True)
 class Phrase:
-    """A compiled phrase; `literal` is a piece of text without which it cannot match."""
+    """A phrase as a regular expression; a text that it matches holds one of each group of `needs`."""
 
     source: str
-    pattern: re.Pattern[str]
-    literal: str
+    regex: str
+    needs: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when a text may first match: a schema has thousands of phrases, a dictation few of them."""
+        return re.compile(self.regex)
+
+    def may_match(self, text: str) -> bool:
+        """A quick look whether the pattern is worth trying."""
+        return all(any(word in text for word in group) for group in self.needs)
 
 
-@lru_cache(maxsize=8192)
-def compile_phrase(source: str) -> Phrase:
-    """Compile one phrase; raises ValueError saying what is wrong with it."""
+def check_phrase(source: str) -> None:
+    """Raises ValueError saying what is wrong with a phrase, without the cost of compiling it."""
+    _slots(source)
+
+
+@lru_cache(maxsize=16384)
+def _slots(source: str) -> tuple[str, ...]:
     if source.count("(") != source.count(")"):
         raise ValueError(f"{source!r}: a parenthesis is not closed")
-    unknown = set(re.findall(r"<[^ >]*>?", source)) - NUMBERS.keys()
+    unknown = set(_PLACEHOLDER.findall(source)) - NUMBERS.keys()
     if unknown:
         raise ValueError(f"{source!r}: {min(unknown)} is not known; there are {', '.join(NUMBERS)}")
-    slots = re.findall(r"\([^)]*\)|\S+", source)
+    slots: list[str] = _SLOT.findall(source)
     if not slots or slots[0] == "..." or slots[-1] == "..." or slots[0].startswith("("):
         raise ValueError(f"{source!r}: a phrase begins with a word and ends with one")
-    regex, literals, joint = "", [""], ""
-    for slot in slots:
+    for choice in (choice for slot in slots if slot != "..." for choice in slot.strip("()").split("|")):
+        if not set(_READABLE.findall(choice.lower())) - HESITATIONS:
+            raise ValueError(f"{source!r}: {choice!r} is not a word")
+    return tuple(slots)
+
+
+@lru_cache(maxsize=16384)
+def compile_phrase(source: str) -> Phrase:
+    """Read one phrase; raises ValueError saying what is wrong with it."""
+    regex, joint = "", ""
+    needs: list[tuple[str, ...]] = []
+    for slot in _slots(source):
         if slot == "...":
             joint = GAP
             continue
+        words, pattern = _choices(slot.strip("()"))
         if slot.startswith("("):
-            regex += f"(?:{joint or JOINT}{_slot(slot[1:-1], literals, required=False)})?"
+            regex += f"(?:{joint or JOINT}{pattern})?"
             continue
-        regex += joint + _slot(slot, literals, required=True)
+        needs += [words] if words else []
+        regex += joint + pattern
         joint = JOINT
-    return Phrase(source, re.compile(regex + r"(?= |$)"), max(literals, key=len))
+    longest_first = sorted(needs, key=lambda words: -min(map(len, words)))
+    return Phrase(source, regex + r"(?= |$)", tuple(longest_first))
 
 
-def _slot(slot: str, literals: list[str], *, required: bool) -> str:
-    """One word of a phrase, or the choice between several."""
-    choices = [_choice(choice) for choice in slot.split("|")]
-    if required and len(choices) == 1 and slot[0] != "<":
-        literals.append(re.split(r"[\\ (\[]", choices[0])[0])
-    return choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})"
+def _choices(slot: str) -> tuple[tuple[str, ...], str]:
+    """The words of which a text must hold one, and the pattern of one word of a phrase or of a choice."""
+    choices = slot.split("|")
+    patterns = [_pattern(choice) for choice in choices]
+    words = () if "<" in slot else tuple(_plain(choice)[0] for choice in choices)
+    return words, patterns[0] if len(patterns) == 1 else f"(?:{'|'.join(patterns)})"
 
 
-def _choice(choice: str) -> str:
+def _pattern(choice: str) -> str:
     if choice.startswith("<"):
         return NUMBERS[choice]
-    open_ended = choice.endswith("*")
-    words = plain_words(choice.rstrip("*").replace("_", " "))
-    if not words:
-        raise ValueError(f"{choice!r} is not a word")
-    body = JOINT.join(re.escape(word) for word in words)
-    return body + (r"[a-z]*" if open_ended else "")
+    body = JOINT.join(re.escape(word) for word in _plain(choice))
+    return body + (r"[a-z]*" if choice.endswith("*") else "")
+
+
+@lru_cache(maxsize=16384)
+def _plain(choice: str) -> tuple[str, ...]:
+    return tuple(plain_words(choice.rstrip("*").replace("_", " ")))

@@ -1,29 +1,24 @@
-"""The format of a procedure's YAML file, and the library that loads a folder of them.
+"""The format of a procedure's YAML file; `docs/SCHEMAS.md` explains it by example.
 
 A schema is data: everything that tells a colonoscopy from an ERCP stands in `procedure_schemas/`, nothing in code.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from endoscribe.errors import SchemaError
 from endoscribe.procedures.checks import Severity as Severity  # noqa: PLC0414  (also known by this name here)
-from endoscribe.procedures.checks import schema_faults
-from endoscribe.procedures.phrases import compile_phrase
+from endoscribe.procedures.phrases import check_phrase
 from endoscribe.procedures.repairs import Repairs
-from endoscribe.procedures.yaml_source import Location, YamlSource
 
 FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
 #: M must be in a complete report, C when its condition holds, O may be left out.
 Level = Literal["M", "C", "O"]
-
-#: Files whose names begin so are shared parts, not procedures.
-PART_PREFIX = "_"
+#: Whose guidelines and registries apply: the United States, the United Kingdom, or the rest of Europe.
+Jurisdiction = Literal["us", "uk", "eu"]
 
 
 def _as_tuple(value: Any) -> Any:
@@ -36,8 +31,23 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+def _as_span(value: Any) -> Any:
+    return (value, value) if isinstance(value, int | float) else value
+
+
+_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_ONE_OR_TWO_NUMBERS = WithJsonSchema({"anyOf": [{"type": "number"}, _NUMBERS]})
+
+
+def _one_or_more(*words: str) -> WithJsonSchema:
+    """How the format's JSON Schema tells a text, or one of some words, or a list of them."""
+    one = {"enum": list(words)} if words else {"type": "string"}
+    return WithJsonSchema({"anyOf": [one, {"type": "array", "items": one}]})
+
+
 #: One phrase or a list of them.
-Phrases = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Phrases = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), _one_or_more()]
+Jurisdictions = Annotated[tuple[Jurisdiction, ...], BeforeValidator(_as_tuple), _one_or_more("us", "uk", "eu")]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -74,7 +84,7 @@ class Term(_Part):
     @model_validator(mode="after")
     def _phrases_compile(self) -> Self:
         for phrase in (*self.spoken, *self.misheard, *self.short):
-            compile_phrase(phrase)
+            check_phrase(phrase)
         return self
 
 
@@ -91,13 +101,20 @@ def _occasions(value: Any) -> Any:
     return ("before", "past", "former", "today", "plan") if value == "any" else _as_tuple(value)
 
 
+Occasions = Annotated[
+    tuple[Occasion, ...],
+    BeforeValidator(_occasions),
+    _one_or_more("before", "past", "former", "today", "plan", "any"),
+]
+
+
 class _Listening(_Part):
     """A part whose phrases are checked when the file is read."""
 
     @model_validator(mode="after")
     def _phrases_compile(self) -> Self:
         for phrase in self.phrases():
-            compile_phrase(phrase)
+            check_phrase(phrase)
         return self
 
     def phrases(self) -> Iterator[str]:
@@ -130,7 +147,7 @@ class Cues(_Listening):
     abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
     zero: Phrases = ()  # with `count_of`: words that mean that there is no row
     count_of: Id | None = None  # integer: the sum of the `count` column of this table
-    time: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions)] = ("today",)
+    time: Occasions = ("today",)
     pick: Pick | None = None  # boolean: any (worst with `normal`), others: last, columns: first
     part: Part = "low"
     group: Id | None = None  # numbers belong to one field of a group only
@@ -158,7 +175,7 @@ class RowCues(_Listening):
     alike: Phrases = ()  # "another one" is like the row before in these columns
     apart: Phrases = ()  # "the cyst in the tail" is a new row when these columns differ from the open row's
     known: bool = False  # rows may be things that were there before: "the stent" opens a row
-    time: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions)] = ("today",)
+    time: Occasions = ("today",)
 
     phrase_keys: ClassVar[frozenset[str]] = frozenset({"anchors", "needs", "unless", "continues"})
 
@@ -184,6 +201,7 @@ class FieldSchema(_Part):
     range: tuple[float, float] | None = None
     values: dict[str, Term] = {}
     level: Level = "O"
+    levels: dict[Jurisdiction, Level] = {}  # where the level differs: `{uk: M}`
     when: str | None = None  # an expression: when a C field is needed
     guide: str | None = None
     cues: Cues | None = None
@@ -194,6 +212,8 @@ class FieldSchema(_Part):
     def _consistent(self) -> Self:
         if (self.type in ("enum", "multi")) != bool(self.values):
             raise ValueError("enum and multi fields need `values`, others have none")
+        for value in self.values:
+            check_phrase(value)  # its name is a way of saying it
         if self.range and self.type not in ("integer", "number"):
             raise ValueError("only integer and number fields have a `range`")
         if self.range and self.range[0] > self.range[1]:
@@ -241,7 +261,45 @@ class Check(_Part):
     when: str
     message: str
     source: str
-    jurisdiction: Literal["us", "uk", "eu"] | None = None
+    jurisdiction: Jurisdictions = ()  # none: everywhere
+
+
+class Threshold(_Part):
+    """A number that checks name instead of holding it, so that a site can change it in one place."""
+
+    value: float
+    unit: str | None = None
+    by: dict[Jurisdiction, float] = {}  # where it differs
+    source: str
+
+
+class AdviceRow(_Part):
+    """What is advised after one finding; `when` is neither true nor false while pathology is not known."""
+
+    finding: str
+    when: str
+    interval: Annotated[tuple[float, float], BeforeValidator(_as_span), _ONE_OR_TWO_NUMBERS]
+    source: str
+    jurisdiction: Jurisdictions = ()
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if not 0 <= self.interval[0] <= self.interval[1]:
+            raise ValueError("`interval` is a number or [shortest, longest]")
+        return self
+
+
+class Advice(_Part):
+    """A table from findings to an interval.
+
+    While a row may still hold, all that may hold are listed; once every row is decided the shortest one is advised.
+    """
+
+    label: str
+    unit: Literal["weeks", "months", "years"] = "months"
+    when: str  # an expression: the reports for which the table is meant
+    compare: Id | None = None  # the field that holds the dictated interval, in `unit`
+    rows: dict[str, AdviceRow]
 
 
 class Reference(_Part):
@@ -256,7 +314,7 @@ class ExampleCell(_Part):
 
     field: str
     row: int | None = Field(None, ge=0)
-    value: Annotated[str, BeforeValidator(_as_text)]
+    value: Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
     quote: str
 
 
@@ -286,7 +344,9 @@ class ProcedureSchema(_Part):
     fields: dict[Id, FieldSchema]
     tables: dict[Id, TableSchema] = {}
     derived: dict[Id, Derived] = {}
+    thresholds: dict[Id, Threshold] = {}
     checks: dict[str, Check] = {}
+    advice: dict[Id, Advice] = {}
     vocabulary: Phrases = ()
     repairs: dict[str, Phrases] = {}  # meant: [misheard, ...]
     real_words: Phrases = ()  # words like a term that are never repaired into it
@@ -297,44 +357,23 @@ class ProcedureSchema(_Part):
     references: dict[str, Reference] = {}
     examples: tuple[Example, ...] = ()
 
-    @model_validator(mode="after")
-    def _sections_exist(self) -> Self:
-        parts: tuple[FieldSchema | TableSchema, ...] = (*self.fields.values(), *self.tables.values())
-        for part in parts:
-            if part.section not in self.sections:
-                raise ValueError(
-                    f"{part.id}: there is no section {part.section!r}; sections: {', '.join(self.sections)}"
-                )
-        return self
+    def within(self, jurisdiction: Jurisdiction) -> "ProcedureSchema":
+        """This schema as it holds in one jurisdiction: its levels, thresholds, checks and advice."""
+        here = _In(jurisdiction)
+        return self.model_copy(
+            update={
+                "fields": {name: here.field(part) for name, part in self.fields.items()},
+                "tables": {name: here.table(part) for name, part in self.tables.items()},
+                "thresholds": {name: here.threshold(part) for name, part in self.thresholds.items()},
+                "checks": {name: part for name, part in self.checks.items() if here.holds(part.jurisdiction)},
+                "advice": {name: here.advice(part) for name, part in self.advice.items()},
+            }
+        )
 
-    @model_validator(mode="after")
-    def _examples_fit(self) -> Self:
-        for cell in (cell for example in self.examples for cell in example.cells):
-            if cell.field not in self.target_index:
-                near = get_close_matches(cell.field, self.target_index, n=1)
-                raise ValueError(
-                    f"examples: no field {cell.field!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-                )
-            if (cell.row is None) is ("." in cell.field):
-                raise ValueError(f"examples: {cell.field}: columns have a row, other fields have none")
-        return self
-
-    @model_validator(mode="after")
-    def _cues_name_what_there_is(self) -> Self:
-        for phrase in (phrase for topic in self.topics.values() for phrase in topic):
-            compile_phrase(phrase)
-        for target, field in self.targets():
-            cues = field.cues or Cues()
-            _require(target, (*cues.about, *cues.not_about, *cues.normal), self.topics, "topic")
-            _require(target, (cues.count_of,) if cues.count_of else (), self.tables, "table")
-            if "." in target:
-                _require(target, cues.only_if, self.tables[target.split(".")[0]].columns, "column")
-        for table in self.tables.values():
-            if table.cues:
-                named = (*table.cues.merge, *table.cues.apart, *table.cues.alike)
-                count = (table.cues.count,) if table.cues.count else ()
-                _require(table.id, (*named, *count), table.columns, "column")
-        return self
+    @cached_property
+    def limits(self) -> Mapping[str, float]:
+        """The thresholds as expressions know them."""
+        return {name: threshold.value for name, threshold in self.thresholds.items()}
 
     def targets(self) -> Iterator[tuple[str, FieldSchema]]:
         """Every place that a claim can fill: `bbps_right`, `polyps.size_mm`, in reading order."""
@@ -345,15 +384,24 @@ class ProcedureSchema(_Part):
 
     @cached_property
     def spoken_repairs(self) -> Repairs:
-        """What recognisers make of this procedure's terms, put right."""
-        return Repairs(self.repairs, (*self._phrases(), *self.vocabulary), self.real_words)
+        """What recognisers make of this procedure's terms, put right.
+
+        Words are guessed only into what somebody listens for; the values of other fields are left as they are heard.
+        """
+        unheard = (word for phrase in self._values(heard=False) for word in re.findall(r"[^\W\d_]+", phrase))
+        heard = (*self._phrases(), *self._values(heard=True), *self.vocabulary)
+        return Repairs(self.repairs, heard, (*self.real_words, *unheard))
+
+    def _values(self, *, heard: bool) -> Iterator[str]:
+        """The ways of saying the values of fields that the offline reader listens for, or of those that it does not."""
+        for _, field in self.targets():
+            if (field.cues is not None) is heard:
+                for value, term in field.values.items():
+                    yield from (value, *term.spoken, *term.short)
 
     def _phrases(self) -> Iterator[str]:
         listening: list[_Listening | None] = [self.course, *(table.cues for table in self.tables.values())]
-        for _, field in self.targets():
-            listening.append(field.cues)
-            for value, term in field.values.items():
-                yield from (value, *term.spoken, *term.short)
+        listening += [field.cues for _, field in self.targets()]
         for topic in self.topics.values():
             yield from topic
         for part in listening:
@@ -364,125 +412,25 @@ class ProcedureSchema(_Part):
         return dict(self.targets())
 
 
-def _require(where: str, names: Iterable[str], known: Mapping[str, object], kind: str) -> None:
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"cues of {where}: there is no {kind} {name!r}{hint}")
+class _In:
+    """What of a schema holds in one jurisdiction."""
 
+    def __init__(self, jurisdiction: Jurisdiction) -> None:
+        self.jurisdiction = jurisdiction
 
-class SchemaLibrary:
-    """The procedures of one or more folders; a later folder's schema takes the place of an earlier one with its id."""
+    def holds(self, jurisdictions: tuple[Jurisdiction, ...]) -> bool:
+        return not jurisdictions or self.jurisdiction in jurisdictions
 
-    def __init__(self, *folders: Path) -> None:
-        """Raises SchemaError when a folder is missing or any file in it is wrong."""
-        self._schemas: dict[str, ProcedureSchema] = {}
-        for folder in folders:
-            if not folder.is_dir():
-                raise SchemaError(f"The schema folder {folder} does not exist.")
-            for path in sorted(folder.glob("*.yaml")):
-                if not path.name.startswith(PART_PREFIX):
-                    schema = load_schema(path)
-                    self._schemas[schema.id] = schema
+    def field(self, part: FieldSchema) -> FieldSchema:
+        level = part.levels.get(self.jurisdiction)
+        return part.model_copy(update={"level": level}) if level else part
 
-    def __iter__(self) -> Iterator[ProcedureSchema]:
-        return iter(sorted(self._schemas.values(), key=lambda schema: (schema.position, schema.title)))
+    def table(self, part: TableSchema) -> TableSchema:
+        return part.model_copy(update={"columns": {name: self.field(each) for name, each in part.columns.items()}})
 
-    def get(self, procedure: str) -> ProcedureSchema:
-        """The schema with this id; raises SchemaError with the nearest known one."""
-        if procedure in self._schemas:
-            return self._schemas[procedure]
-        known = ", ".join(self._schemas)
-        near = get_close_matches(procedure, self._schemas, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise SchemaError(f"There is no procedure {procedure!r}.{hint} Known: {known}.")
+    def threshold(self, part: Threshold) -> Threshold:
+        return part.model_copy(update={"value": part.by.get(self.jurisdiction, part.value)})
 
-
-def load_schema(path: Path) -> ProcedureSchema:
-    """Read one procedure's file with the parts that it includes; raises SchemaError naming file, line and key."""
-    source = YamlSource(path)
-    merged = _with_ids({"id": path.stem, **_merge_includes(source)})
-    try:
-        schema = ProcedureSchema.model_validate(merged)
-    except ValidationError as error:
-        raise SchemaError(_explain(source, error)) from error
-    for fault in schema_faults(schema):
-        where = f"{source.path.name}, line {source.line(fault.location)}, {'.'.join(fault.location)}"
-        raise SchemaError(f"{where}: {fault.problem}.")
-    return schema
-
-
-def _merge_includes(source: YamlSource) -> dict[str, Any]:
-    """The file's data over that of its included parts: mappings merge key by key, lists are joined."""
-    merged: dict[str, Any] = {}
-    data = dict(source.data)
-    for name in data.pop("include", []):
-        part_path = source.path.parent / f"{name}.yaml"
-        if not part_path.is_file():
-            line = source.line(("include",))
-            raise SchemaError(f"{source.path.name}, line {line}: there is no file {part_path.name} to include.")
-        merged = _merge(merged, _merge_includes(YamlSource(part_path)))
-    return _merge(merged, data)
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            merged[key] = _merge(old, value)
-        elif isinstance(old, list) and isinstance(value, list):
-            merged[key] = [*old, *value]
-        else:
-            merged[key] = value
-    return merged
-
-
-def _with_ids(data: dict[str, Any]) -> dict[str, Any]:
-    """Each field, table and column knows its own id, which the file gives as the key; enum values become text."""
-    data = dict(data)
-    for kind in ("fields", "tables"):
-        if isinstance(data.get(kind), dict):
-            data[kind] = {str(key): _identified(str(key), part) for key, part in data[kind].items()}
-    return data
-
-
-def _identified(key: str, part: Any) -> Any:
-    if not isinstance(part, dict):
-        return part
-    part = {**part, "id": key}
-    if isinstance(part.get("columns"), dict):
-        part["columns"] = {str(name): _identified(str(name), column) for name, column in part["columns"].items()}
-    if isinstance(part.get("values"), dict):
-        part["values"] = {str(value): term for value, term in part["values"].items()}
-    elif isinstance(part.get("values"), list):
-        part["values"] = {str(value): None for value in part["values"]}
-    return part
-
-
-def _explain(source: YamlSource, error: ValidationError) -> str:
-    """One sentence for the first fault: file, line, key, what was expected, and the nearest valid word."""
-    faults = error.errors(include_url=False)
-    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])  # a slip says most
-    location: Location = tuple(part for part in fault["loc"] if part != "[key]")
-    key = ".".join(map(str, location)) or "the file"
-    where = f"{source.path.name}, line {source.line(location)}, {key}"
-    if fault["type"] == "extra_forbidden":
-        allowed = _allowed_keys(location)
-        near = get_close_matches(str(location[-1]), allowed, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}."
-        return f"{where}: this key is not known; {hint}"
-    return f"{where}: {fault['msg']}."
-
-
-def _allowed_keys(location: Location) -> list[str]:
-    model: type[BaseModel] = ProcedureSchema
-    kinds: dict[str, type[BaseModel]] = {
-        "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived,
-        "checks": Check, "references": Reference, "values": Term, "codes": Code,
-        "cues": Cues, "course": Course,
-    }  # fmt: skip
-    for part in location[:-1]:
-        model = kinds.get(str(part), model)
-    return [name for name in model.model_fields if name != "id"]
+    def advice(self, part: Advice) -> Advice:
+        rows = {name: row for name, row in part.rows.items() if self.holds(row.jurisdiction)}
+        return part.model_copy(update={"rows": rows})

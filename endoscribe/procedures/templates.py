@@ -12,6 +12,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 from jinja2 import TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -30,15 +31,21 @@ def note_environment() -> ImmutableSandboxedEnvironment:
     )
 
 
+@lru_cache(maxsize=64)
+def _named_in(template: str) -> frozenset[str]:
+    """What a template names and neither sets itself nor has from Jinja2."""
+    environment = note_environment()
+    return frozenset(meta.find_undeclared_variables(environment.parse(template)) - environment.globals.keys())
+
+
 def template_fault(template: str, names: Iterable[str]) -> str | None:
     """What is wrong with a note template, or None; `names` are the ids of fields and derived values."""
-    environment = note_environment()
     try:
-        undeclared = meta.find_undeclared_variables(environment.parse(template))
+        named = _named_in(template)
     except TemplateError as error:
         return f"the template cannot be parsed: {error.message}"
-    known = {*names, *NOTE_NAMES, *environment.globals}
-    for name in sorted(undeclared - known):
+    known = {*names, *NOTE_NAMES}
+    for name in sorted(named - known):
         near = get_close_matches(name, known, n=1)
         return f"there is no {name!r} in a note" + (f"; did you mean {near[0]!r}?" if near else "")
     return None

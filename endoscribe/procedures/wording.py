@@ -29,11 +29,14 @@ _BRITISH = (
     (re.compile(r"^oe(?=soph|dem|str)"), "e"), (re.compile(r"caec"), "cec"), (re.compile(r"haem"), "hem"),
     (re.compile(r"anaes"), "anes"), (re.compile(r"anaem"), "anem"), (re.compile(r"tumour"), "tumor"),
     (re.compile(r"colour"), "color"), (re.compile(r"fibre"), "fiber"), (re.compile(r"coeli"), "celi"),
-    (re.compile(r"diarrhoe"), "diarrhe"), (re.compile(r"melaen"), "melen"), (re.compile(r"orrhaph"), "orrhaph"),
+    (re.compile(r"diarrhoe"), "diarrhe"), (re.compile(r"melaen"), "melen"),
     (re.compile(r"ischaem"), "ischem"), (re.compile(r"paed"), "ped"),
     (re.compile(r"^(visual|local|cauter|recogn|stabil|optim|util|steril|normal|minim|mobil)is(?=(e|ed|es|ing)$)"),
      r"\1iz"),
 )  # fmt: skip
+
+#: What every word in British spelling holds: most words need no closer look.
+_MAYBE_BRITISH = re.compile(r"ae|oe|our|fibre|is(?:e|ing)")
 
 _UNITS = {
     word: number
@@ -125,6 +128,8 @@ def _expand(word: str) -> list[str]:
 
 
 def _american(word: str) -> str:
+    if not _MAYBE_BRITISH.search(word):
+        return word
     for pattern, plain in _BRITISH:
         word = pattern.sub(plain, word)
     return word

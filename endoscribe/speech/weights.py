@@ -296,7 +296,7 @@ def _fetch(model: KnownModel, folder: Path, routes: tuple[Route, ...]) -> None:
     raise WeightsError(
         f"The weights of {model.name} cannot be had: {'; '.join(reasons)}. Connect this machine to the network once "
         f"and run `python -m endoscribe models fetch {model.name}`, or copy the files of {model.repository} at "
-        f"revision {model.revision[:7]} to {folder}."
+        f"revision {model.revision} to {folder}."
     )
 
 

@@ -17,6 +17,7 @@ from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.outputs.note import render_note
+from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.table import render_record
 from endoscribe.review import Review
 from endoscribe.services import Report, Services
@@ -100,6 +101,14 @@ class Actions:
             return Screen(note=await asyncio.to_thread(self._note, session_id))
         except EndoscribeError as error:
             return _says(str(error), "error")
+
+    async def opened_page(self) -> Screen:
+        """Schema files that changed are read anew; one that is broken is told, with its line."""
+        schemas = self._services.schemas
+        await asyncio.to_thread(schemas.refresh)
+        told = " ".join([*schemas.problems, "Where there was one, the last good version stays in use."])
+        status = status_html(told, "error") if schemas.problems else None
+        return Screen(status=status)
 
     async def began(self, session_id: str) -> Screen:
         """The microphone has a session now."""
@@ -244,7 +253,8 @@ class Actions:
 
     def _note(self, session_id: str) -> str:
         review = self._desk.review(session_id)
-        return render_note(self._desk.record(review), self._desk.schema(review), review.latest.signature)
+        schema = self._desk.schema(review)
+        return render_note(fitted(self._desk.record(review), schema), schema, review.latest.signature)
 
 
 def merged(first: Screen, second: Screen) -> Screen:

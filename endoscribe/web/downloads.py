@@ -9,6 +9,7 @@ from endoscribe.extraction.record import Record
 from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import render_note
+from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.tabular import record_csv, record_xlsx
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review import Signature, current
@@ -74,7 +75,9 @@ def render_download(
     review = desk.review(session_id)
     version = review.latest if number is None else review.version(number)
     schema = services.schemas.get(version.reading.record.procedure)
-    taken = Taken(current(version, schema), schema, version.signature, version.number, session.created)
+    record = current(version, schema)
+    record = record if form == "json" else fitted(record, schema)
+    taken = Taken(record, schema, version.signature, version.number, session.created)
     return FORMATS[form].write(taken), _file_name(session, taken, FORMATS[form].suffix)
 
 

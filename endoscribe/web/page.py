@@ -79,7 +79,7 @@ class Page:
         }  # fmt: skip
 
     def _build_speaking(self) -> None:
-        choices = [(schema.title, schema.id) for schema in self._services.schemas]
+        choices = self._choices()
         self.procedure = gr.Dropdown(
             choices, value=choices[0][1] if choices else None, label="Procedure", elem_id="procedure", filterable=False
         )
@@ -115,6 +115,9 @@ class Page:
             self.stop_study = gr.Button("Cancel", elem_id="research-cancel")
         self.study = gr.HTML("", apply_default_css=False, js_on_load=None, elem_id="research-results")
 
+    def _choices(self) -> list[tuple[str, str]]:
+        return [(schema.title, schema.id) for schema in self._services.schemas]
+
     @property
     def _screen(self) -> list[Any]:
         return [*self._outputs.values(), self.submit, self.cancel]
@@ -126,6 +129,7 @@ class Page:
         }  # fmt: skip
         blocks.load(None, self.procedure, None, js=_LOAD_JS, api_visibility="private")
         self.session.change(None, self.session, None, js=_SESSION_JS, api_visibility="private")
+        blocks.load(self._opened_page, self.procedure, **quiet)
         self.procedure.change(None, self.procedure, None, js=_PROCEDURE_JS, api_visibility="private")
         working = [
             self.upload.upload(self._upload, [self.upload, self.procedure], trigger_mode="multiple", **quiet),
@@ -166,6 +170,15 @@ class Page:
 
     async def _edited(self, event: gr.EventData) -> list[Any]:
         return self._show(await self._actions.edited(event.session))
+
+    async def _opened_page(self, procedure: str) -> list[Any]:
+        """The procedures as their files are now, and the history."""
+        values = self._show(await self._actions.opened_page())
+        choices = self._choices()
+        known = [choice for _, choice in choices]
+        chosen = procedure if procedure in known else known[0] if known else None
+        values[list(self._outputs).index("procedure")] = gr.update(choices=choices, value=chosen)
+        return values
 
     async def _closed_page(self, request: gr.Request) -> None:
         self._turns.forget(request.session_hash)

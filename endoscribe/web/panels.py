@@ -5,9 +5,10 @@ from html import escape
 from typing import Literal, TypedDict
 
 from endoscribe.extraction.record import Cell
-from endoscribe.outputs.outline import target_label, value_text
+from endoscribe.outputs.outline import fitted, target_label, value_text
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review import LONGEST_NAME, Difference, Review, Version, current, differences
 from endoscribe.samples import Sample
 from endoscribe.storage import Session
@@ -106,7 +107,7 @@ class ReportPanels(TypedDict):
 def report_panels(review: Review, session_id: str, schema: ProcedureSchema) -> ReportPanels:
     """The HTML of every panel that shows the latest version of a report, by the panel's name."""
     latest = review.latest
-    record = current(latest, schema)
+    record = fitted(current(latest, schema), schema)
     return {
         "record": render_record(record, schema, latest.signature, editable=True),
         "checks": render_checks(record, schema, latest.reading.second, editable=True),

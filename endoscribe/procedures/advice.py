@@ -1,0 +1,63 @@
+"""Advice that depends on findings, some of which are not known yet: an interval, or all that may still hold."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from endoscribe.procedures.expressions import Stated, expression
+
+if TYPE_CHECKING:
+    from endoscribe.procedures.schema import Advice, AdviceRow
+
+
+@dataclass(frozen=True)
+class Advised:
+    """The rows of an advice's table that hold or may hold; `decided` when nothing is open any more."""
+
+    label: str
+    unit: str
+    rows: "tuple[AdviceRow, ...]"
+    decided: bool
+
+    @property
+    def sentence(self) -> str:
+        """What to tell: one interval with its finding, or each that may hold."""
+        if self.decided:
+            row = self.rows[0]
+            return f"{self.label}: {interval_text(row.interval, self.unit)} ({row.finding})."
+        findings: dict[tuple[float, float], list[str]] = {}
+        for row in self.rows:
+            findings.setdefault(row.interval, []).append(row.finding)
+        options = "; ".join(
+            f"{interval_text(span, self.unit)} if {', or '.join(if_)}" for span, if_ in findings.items()
+        )
+        return f"{self.label} depends on what is not known yet: {options}. The shortest that applies counts."
+
+    def allows(self, interval: float) -> bool:
+        """Whether an interval lies within one of the rows."""
+        return any(row.interval[0] <= interval <= row.interval[1] for row in self.rows)
+
+
+def advise(advice: "Advice", stated: Stated) -> Advised | None:
+    """The rows that apply, shortest first; None when the table is not meant for this report or none of it applies.
+
+    A row whose condition is not known may still hold. Once every row is decided, only the shortest that holds is left.
+    """
+    if expression(advice.when).evaluate(stated).value is not True:
+        return None
+    verdicts = [(row, expression(row.when).evaluate(stated).value) for row in advice.rows.values()]
+    possible = sorted((row for row, holds in verdicts if holds is not False), key=lambda row: row.interval)
+    decided = all(holds is not None for _, holds in verdicts)
+    if not possible:
+        return None
+    return Advised(advice.label, advice.unit, tuple(possible[:1] if decided else possible), decided)
+
+
+def interval_text(interval: tuple[float, float], unit: str) -> str:
+    """`(84, 120)` months are "7 to 10 years", `(0, 12)` "within 1 year": whole years are told as years."""
+    shortest, longest = interval
+    if shortest == 0 < longest:
+        return f"within {interval_text((longest, longest), unit)}"
+    if unit == "months" and shortest % 12 == 0 and longest % 12 == 0 and longest:
+        shortest, longest, unit = shortest / 12, longest / 12, "years"
+    word = unit.removesuffix("s") if shortest == longest == 1 else unit
+    return f"{shortest:g} {word}" if shortest == longest else f"{shortest:g} to {longest:g} {word}"

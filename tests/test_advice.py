@@ -1,0 +1,64 @@
+"""Advice while findings are open, and once they are known."""
+
+import pytest
+
+from endoscribe.procedures.advice import advise, interval_text
+from endoscribe.procedures.expressions import Stated, Value
+from endoscribe.procedures.schema import Advice
+
+RULE = Advice.model_validate(
+    {
+        "label": "Next",
+        "when": "complete",
+        "rows": {
+            "small": {"finding": "a small one", "when": "size<10 and kind=='a'", "interval": [60, 120], "source": ""},
+            "large": {"finding": "a large one", "when": "size >= 10", "interval": 36, "source": ""},
+            "bad": {"finding": "a bad one", "when": "kind == 'b'", "interval": 6, "source": ""},
+        },
+    }
+)  # fmt: skip
+
+
+def told(**fields: Value) -> str | None:
+    advised = advise(RULE, Stated(fields))
+    return advised.sentence if advised else None
+
+
+def test_all_that_may_hold_is_listed_shortest_first_while_something_is_open() -> None:
+    assert told(complete=True, size=4) == (
+        "Next depends on what is not known yet: 6 months if a bad one; 5 to 10 years if a small one. "
+        "The shortest that applies counts."
+    )
+
+
+def test_the_shortest_is_advised_once_everything_is_known() -> None:
+    assert told(complete=True, size=4, kind="a") == "Next: 5 to 10 years (a small one)."
+    assert told(complete=True, size=12, kind="b") == "Next: 6 months (a bad one)."
+
+
+def test_nothing_is_advised_where_the_table_is_not_meant_or_holds_nothing() -> None:
+    assert told(size=4, kind="a") is None
+    assert told(complete=False, size=4, kind="a") is None
+    assert told(complete=True, size=4, kind="c") is None
+
+
+def test_an_interval_must_lie_in_a_row_that_may_hold() -> None:
+    advised = advise(RULE, Stated({"complete": True, "size": 4}))
+    assert advised is not None
+    assert [advised.allows(months) for months in (6, 12, 60, 120, 121)] == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("interval", "unit", "text"),
+    [
+        ((84, 120), "months", "7 to 10 years"),
+        ((36, 36), "months", "3 years"),
+        ((12, 12), "months", "1 year"),
+        ((6, 12), "months", "6 to 12 months"),
+        ((1, 1), "months", "1 month"),
+        ((4, 4), "weeks", "4 weeks"),
+        ((0, 12), "months", "within 1 year"),
+    ],
+)
+def test_intervals_are_told_as_people_say_them(interval: tuple[float, float], unit: str, text: str) -> None:
+    assert interval_text(interval, unit) == text
