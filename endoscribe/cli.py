@@ -8,8 +8,10 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ from endoscribe.logs import configure_logging
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from endoscribe.batch import Transcriber
     from endoscribe.extraction.claims import Extractor
     from endoscribe.extraction.record import Record
     from endoscribe.procedures.library import SchemaLibrary
@@ -68,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--procedure", required=True)
     run.add_argument("--model")
     _extractor_option(run)
+
+    batch = _command(commands, "batch", run_batch, "many recordings and transcripts to one table")
+    batch.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files, folders, ZIPs")
+    batch.add_argument("--procedure", required=True)
+    batch.add_argument("--table", type=Path, metavar="FILE", help="write the table to this .csv or .xlsx file")
+    batch.add_argument("--model", help="a Whisper model's name or folder")
+    _extractor_option(batch)
 
     _schema_commands(commands)
 
@@ -126,7 +138,7 @@ def _speed(text: str) -> float:
 def run_transcribe(options: argparse.Namespace, settings: Settings) -> None:
     transcript, timing = _hear(options, settings)
     if options.json:
-        _print_json({"file": str(options.file), **transcript_json(transcript), "timing": timing})
+        _print_json({"file": str(options.file), **transcript.to_json(), "timing": timing})
     else:
         print(transcript.text)
 
@@ -175,6 +187,61 @@ def run_run(options: argparse.Namespace, settings: Settings) -> None:
         raise ExtractionError(problem)  # before minutes are spent on recognition
     transcript, _ = _hear(options, settings)
     _show_record(options, _record(extractor, transcript, schema), schema, options.file)
+
+
+def run_batch(options: argparse.Namespace, settings: Settings) -> None:
+    """Records one a line with --json, otherwise how complete they are; the table where it was asked for."""
+    from endoscribe.batch import completeness, dictations, process, table
+    from endoscribe.errors import BatchError
+
+    schema = _schemas(settings).get(options.procedure)
+    extractor = _extractor(options, settings)
+    if options.table and options.table.suffix not in (".csv", ".xlsx"):
+        raise BatchError("--table takes the name of a .csv or .xlsx file.")
+    outcomes = []
+    with dictations(options.paths) as found, _hearing(options, settings) as hear:
+        read = partial(_record, extractor)
+        for number, outcome in enumerate(process(found, schema, hear, read), start=1):
+            outcomes.append(outcome)
+            print(f"{number}/{len(found)} {outcome.name}: {outcome.problem or 'done'}", file=sys.stderr)
+            if options.json:
+                made = outcome.record.to_json(outcome.name) if outcome.record else {"file": outcome.name}
+                _print_json({**made, "problem": outcome.problem})
+    if options.table:
+        _write_table(options.table, table(outcomes, schema))
+    if not options.json:
+        for line in completeness(outcomes, schema):
+            print(f"{line.level} {line.label:40.40} {line.stated:5}/{line.of}")
+    if all(outcome.problem for outcome in outcomes):
+        raise BatchError("None of the dictations could be read.")
+
+
+@contextmanager
+def _hearing(options: argparse.Namespace, settings: Settings) -> "Iterator[Transcriber]":
+    """Transcription for as long as it lasts; the model is loaded at the first recording."""
+    from endoscribe.audio import load_audio
+    from endoscribe.speech.scheduler import Scheduler
+
+    with ExitStack() as stack:
+
+        @cache
+        def scheduler() -> Scheduler:
+            made = Scheduler(_engine(options, settings))
+            stack.callback(made.close)
+            return made
+
+        yield lambda path, schema: scheduler().transcribe(load_audio(path, settings.max_audio_minutes), schema)
+
+
+def _write_table(path: Path, frame: "pd.DataFrame") -> None:
+    from endoscribe.batch import table_csv, table_xlsx
+    from endoscribe.errors import BatchError
+
+    content = table_xlsx(frame) if path.suffix == ".xlsx" else table_csv(frame).encode()
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise BatchError(f"{path} cannot be written ({error.strerror}).") from error
 
 
 def run_schemas_list(options: argparse.Namespace, settings: Settings) -> None:
@@ -253,32 +320,6 @@ def run_models_fetch(options: argparse.Namespace, settings: Settings) -> None:
             return
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     print(obtain_weights(options.name, settings.models_dir, token))
-
-
-def transcript_json(transcript: "Transcript") -> dict[str, Any]:
-    """The part of `transcribe`'s JSON that the transcript itself gives; times in seconds, to the millisecond."""
-    return {
-        "text": transcript.text,
-        "duration": None if transcript.duration_s is None else round(transcript.duration_s, 3),
-        "language": transcript.language,
-        "segments": [
-            {
-                "text": segment.text,
-                "start": round(segment.start_s, 3),
-                "end": round(segment.end_s, 3),
-                "words": [
-                    {
-                        "text": word.text,
-                        "start": round(word.start_s, 3),
-                        "end": round(word.end_s, 3),
-                        "probability": None if word.probability is None else round(word.probability, 4),
-                    }
-                    for word in segment.words
-                ],
-            }
-            for segment in transcript.segments
-        ],
-    }
 
 
 def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript, dict[str, float]]":

@@ -43,3 +43,15 @@ class StorageError(EndoscribeError):
 
 class UnknownSessionError(StorageError):
     """There is no session of this id; it may have been deleted."""
+
+
+class ReviewError(EndoscribeError):
+    """A report cannot be edited or signed in this way."""
+
+
+class BatchError(EndoscribeError):
+    """Several dictations cannot be taken at once."""
+
+
+class ShareError(EndoscribeError):
+    """There is no public link."""

@@ -40,10 +40,11 @@ class Health:
 
 @dataclass(frozen=True)
 class Report:
-    """A record, and a sentence where it came about otherwise than configured."""
+    """A record, what the offline reader made of the text beside a model, and a sentence where all went otherwise."""
 
     record: Record
     notice: str | None = None
+    second: Record | None = None
 
 
 class Services:
@@ -98,7 +99,7 @@ class Services:
         except ExtractionError as error:
             return Report(offline, f"{error} The offline reader filled the table instead; press Submit to try again.")
         record = verify(answer.claims, transcript, schema, extractor.name)
-        return Report(replace(with_hints(record, offline, schema), bill=answer.bill))
+        return Report(replace(with_hints(record, offline, schema), bill=answer.bill), second=offline)
 
     def preview(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
         """What the offline reader makes of the text so far: the table and the gaps while somebody speaks."""

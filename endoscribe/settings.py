@@ -46,6 +46,8 @@ class Settings(BaseModel):
     jurisdiction: Literal["us", "uk", "eu"] = Field("us", alias="ENDOSCRIBE_JURISDICTION")
     schema_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_SCHEMA_DIR")
     configured_data_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATA_DIR")
+    demo: bool = Field(False, alias="ENDOSCRIBE_DEMO")
+    mcp: bool = Field(False, alias="ENDOSCRIBE_MCP")
     retention_days: int | None = Field(None, alias="ENDOSCRIBE_RETENTION_DAYS", ge=1)
     max_audio_minutes: float = Field(120, alias="ENDOSCRIBE_MAX_AUDIO_MINUTES", gt=0)
     max_upload_mb: int = Field(500, alias="ENDOSCRIBE_MAX_UPLOAD_MB", ge=1)

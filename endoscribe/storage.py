@@ -1,8 +1,9 @@
 """Sessions on disk: one folder each for the audio, and one for what was made of it.
 
 `uploads/<id>/` holds `audio.pcm` (16-bit little-endian mono samples, as they came) and `meta.json`; `results/<id>/`
-holds `transcript.json` and `record.json`. Audio only ever grows, and small files are replaced whole by a rename, so
-that a crash at any moment leaves the last good state. Nothing here knows of microphones, pages or models.
+holds `transcript.json`, `record.json` (the last reading) and `review.json` (what a clinician made of it). Audio only
+ever grows, and small files are replaced whole by a rename, so that a crash at any moment leaves the last good state.
+Nothing here knows of microphones, pages or models.
 """
 
 import errno
@@ -24,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
+from endoscribe.review import Review, without_places
 from endoscribe.transcript import Transcript
 
 #: `recording` while frames come in; `interrupted` when they stopped coming without a Stop.
@@ -38,6 +40,7 @@ T = TypeVar("T")
 _TRANSCRIPT = TypeAdapter(Transcript)
 _RECORD = TypeAdapter(Record)
 _RECORD.rebuild(_types_namespace={"Severity": Severity})  # a verdict names this type without importing it
+_REVIEW = TypeAdapter(Review)
 
 
 class Session(BaseModel):
@@ -58,6 +61,10 @@ class Session(BaseModel):
     #: A sentence on what the audio lacks, and one on what the transcript lacks.
     audio_notice: str | None = None
     transcript_notice: str | None = None
+    #: How many required fields the report lacks; None without a report.
+    gaps: int | None = None
+    #: Who signed the latest version of the report.
+    signed_by: str | None = None
 
     @property
     def notice(self) -> str | None:
@@ -167,8 +174,13 @@ class SessionStore:
         return WavView(self._folder(session_id) / "audio.pcm", self.get(session_id).sample_rate)
 
     def save_transcript(self, session_id: str, transcript: Transcript, notice: str | None = None) -> None:
-        """Keep a transcript; a record of an earlier one goes, because its evidence points into that one's text."""
-        self._folder(session_id)
+        """Keep a transcript; a record of an earlier one goes, because its evidence points into that one's text.
+
+        What a clinician has edited or signed stays, without places where the text is another one now.
+        """
+        before, review = self.transcript(session_id), self.review(session_id)
+        if review and before and not transcript.text.startswith(before.text):
+            self._write_result(session_id, "review.json", _REVIEW.dump_json(without_places(review)))
         with _disk_errors():
             (self._results_dir / session_id / "record.json").unlink(missing_ok=True)
         self._write_result(session_id, "transcript.json", _TRANSCRIPT.dump_json(transcript))
@@ -182,6 +194,29 @@ class SessionStore:
 
     def record(self, session_id: str) -> Record | None:
         return self._result(session_id, "record.json", _RECORD.validate_json)
+
+    def save_review(self, session_id: str, review: Review, gaps: int) -> None:
+        """Keep a review whole; `gaps` is what its latest version lacks, for the list of sessions."""
+        self._write_result(session_id, "review.json", _REVIEW.dump_json(review))
+        signature = review.latest.signature
+        self._change(session_id, {"gaps": gaps, "signed_by": signature.name if signature else None})
+
+    def review(self, session_id: str) -> Review | None:
+        return self._result(session_id, "review.json", _REVIEW.validate_json)
+
+    def search(self, words: str) -> list[Session]:
+        """Sessions in which every word occurs: in the procedure, date, state, signer or transcript; newest first."""
+        wanted = words.casefold().split()
+        return [session for session in self.sessions() if not wanted or self._mentions(session, wanted)]
+
+    def _mentions(self, session: Session, wanted: list[str]) -> bool:
+        transcript = None
+        with suppress(StorageError):
+            transcript = self.transcript(session.id)
+        signed = f"signed {session.signed_by}" if session.signed_by else ""
+        text = f"{session.procedure} {session.created:%Y-%m-%d %H:%M} {session.state} {signed} "
+        haystack = (text + (transcript.text if transcript else "")).casefold()
+        return all(word in haystack for word in wanted)
 
     def _folder(self, session_id: str) -> Path:
         """The session's own folder; an id of any other form than ours never becomes a path."""

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,15 @@ class Transcript:
                 start += len(word.text) + 1
         return tuple(placed)
 
+    def to_json(self) -> dict[str, Any]:
+        """The text with its segments and words; times in seconds, to the millisecond."""
+        return {
+            "text": self.text,
+            "duration": None if self.duration_s is None else round(self.duration_s, 3),
+            "language": self.language,
+            "segments": [_segment_json(segment) for segment in self.segments],
+        }
+
     def span_seconds(self, start: int, end: int) -> tuple[float, float] | None:
         """Seconds in which the characters [start, end) were spoken; None without audio."""
         touched = [placed.word for placed in self._words_within(start, end)]
@@ -96,3 +106,23 @@ class Transcript:
         placed = self.placed_words
         first = max(0, bisect_right(placed, start, key=lambda word: word.start) - 1)
         return [word for word in placed[first:] if word.start < end and word.end > start]
+
+
+def _segment_json(segment: Segment) -> dict[str, Any]:
+    words = [_word_json(word) for word in segment.words]
+    return {
+        "text": segment.text,
+        "start": round(segment.start_s, 3),
+        "end": round(segment.end_s, 3),
+        "words": words,
+    }
+
+
+def _word_json(word: Word) -> dict[str, Any]:
+    probability = None if word.probability is None else round(word.probability, 4)
+    return {
+        "text": word.text,
+        "start": round(word.start_s, 3),
+        "end": round(word.end_s, 3),
+        "probability": probability,
+    }

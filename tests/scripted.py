@@ -17,6 +17,7 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.settings import Settings
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
+from endoscribe.web.desk import Desk
 
 Samples = NDArray[np.float32]
 
@@ -124,7 +125,9 @@ class Server:
         environ = {"ENDOSCRIBE_DATA_DIR": str(folder), "ENDOSCRIBE_EXTRACTOR": "offline", **settings}
         self.services = Services(Settings.from_environment(environ, None))
         self.scheduler = scheduler
-        self.client = TestClient(asyncio.run(self._build(has_page=has_page)), "http://testserver")
+        app = asyncio.run(self._build(has_page=has_page))
+        self.desk: Desk = app.state.desk
+        self.client = TestClient(app, "http://testserver")
 
     async def _build(self, *, has_page: bool) -> FastAPI:
         """Gradio is imported and used inside an event loop; otherwise it makes some and never closes them."""

@@ -16,8 +16,9 @@ from endoscribe.evaluation import evaluate
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.record import Record
+from endoscribe.outputs.document import note_docx
 from endoscribe.outputs.fhir import fhir_bundle
-from endoscribe.outputs.note import note_docx, render_note
+from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import record_csv
@@ -99,7 +100,7 @@ def test_its_table_note_and_exports(record: Record) -> None:
     rows = list(csv.DictReader(io.StringIO(record_csv(record, SCHEMA))))
     assert {row["value"] for row in rows if row["field"] == "lesions.site"} == {"right_upper_lobe", "lingula"}
     bundle = fhir_bundle(record, SCHEMA)
-    report, *others = [entry["resource"] for entry in bundle["entry"]]
+    _, report, *others = [entry["resource"] for entry in bundle["entry"]]
     assert "Lesion of 12 mm." in base64.b64decode(report["presentedForm"][0]["data"]).decode()
     assert "bronchoscopy.lesions.1" in {part["identifier"][0]["value"] for part in others if "identifier" in part}
 

@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import docx
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,13 +22,15 @@ from endoscribe.errors import SchemaError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Cell, Evidence, Record
+from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
-from endoscribe.outputs.note import neutral, note_docx, render_note
-from endoscribe.outputs.outline import DRAFT, draft_line, printable
+from endoscribe.outputs.note import neutral, render_note
+from endoscribe.outputs.outline import DRAFT, printable, standing_line
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
-from endoscribe.outputs.tabular import COLUMNS, record_csv
+from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import Code, ProcedureSchema
+from endoscribe.review import Signature, digest
 from endoscribe.transcript import Segment, Transcript, Word
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
@@ -58,6 +62,8 @@ def heard() -> Transcript:
 
 
 RECORD = verify(CLAIMS, heard(), MINI, "offline")
+MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+SIGNATURE = Signature("Dr. Example", MADE, digest(RECORD), RECORD)
 
 #: Texts that would do harm if they were taken for more than text.
 ATTACKS = (
@@ -189,7 +195,9 @@ def test_an_empty_record_shows_only_gaps() -> None:
 def test_checks_are_listed_by_severity_with_the_doubtful_cells_after_them() -> None:
     page = _Page(render_checks(RECORD, MINI))
     classes = [attributes["class"] for tag, attributes in page.elements if tag == "li"]
-    assert classes == ["es-check es-warning", "es-check es-info", *["es-check es-doubt"] * 3]
+    doubts = ["es-check es-doubt es-error", *["es-check es-doubt es-warning"] * 2]
+    assert classes == [*doubts, "es-check es-warning", "es-check es-info"]
+    assert "Needs your eyes: 4" in page.text
     assert "polyp 2: 12 mm removed with cold forceps." in page.text
     assert "NED (UK)" in page.text
     assert "No contradictions found." in render_checks(replace(RECORD, checks=(), fields={}, tables={}), MINI)
@@ -204,14 +212,32 @@ def test_the_checklist_names_what_is_missing_in_words() -> None:
     assert "Everything required" in render_checklist(replace(RECORD, gaps=()), MINI)
 
 
+def parts(record: Record, schema: ProcedureSchema) -> str:
+    return "".join(
+        (
+            render_record(record, schema, editable=True),
+            render_checks(record, schema, record, editable=True),
+            render_checklist(record, schema),
+        )
+    )
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_hostile_texts_stay_text_in_html(attack: str) -> None:
     record, schema = hostile(attack)
-    clean = {tag for tag, _ in _Page(render_record(RECORD, MINI) + render_checks(RECORD, MINI)).elements}
-    for html in (render_record(record, schema), render_checks(record, schema), render_checklist(record, schema)):
-        page = _Page(html)
-        assert {tag for tag, _ in page.elements} <= clean
-        assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    clean = {tag for tag, _ in _Page(parts(RECORD, MINI)).elements}
+    page = _Page(parts(record, schema))
+    assert {tag for tag, _ in page.elements} <= clean
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+
+
+def test_what_can_be_edited_has_a_button_everywhere() -> None:
+    page = _Page(render_record(RECORD, MINI, editable=True))
+    classes = [attributes.get("class") for tag, attributes in page.elements if tag == "button"]
+    cells = [a for tag, a in page.elements if tag == "td" and a.get("data-status") not in (None, "computed")]
+    assert classes.count("es-play") + classes.count("es-fill") == len(cells)
+    assert classes.count("es-remove-row") == len(RECORD.tables["polyps"])
+    assert classes.count("es-add-row") == len(MINI.tables)
 
 
 # -- the note --------------------------------------------------------------------------------------------------------
@@ -219,7 +245,7 @@ def test_hostile_texts_stay_text_in_html(attack: str) -> None:
 
 def test_the_note_follows_the_schemas_template() -> None:
     note = render_note(RECORD, MINI)
-    assert note.startswith(f"**{draft_line(RECORD)}**\n\n# Mini colonoscopy\n## Patient\n")
+    assert note.startswith(f"**{standing_line(RECORD)}**\n\n# Mini colonoscopy\n## Patient\n")
     assert "- Right colon: 3\n" in note
     assert "- Boston score: 8 (computed)\n" in note
     assert "  1. Segment sigmoid; Size 4 mm\n" in note
@@ -274,13 +300,48 @@ def test_a_template_that_reaches_further_fails_as_the_schemas_error(template: st
         note = render_note(RECORD, schema)
     except SchemaError:
         return
-    assert note == f"**{draft_line(RECORD)}**\n\n\n"
+    assert note == f"**{standing_line(RECORD)}**\n\n\n"
 
 
 def word_text(data: bytes) -> str:
     document = docx.Document(BytesIO(data))
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
     return "\n".join([*(paragraph.text for paragraph in document.paragraphs), *cells])
+
+
+def test_the_pdf_says_draft_until_it_is_signed() -> None:
+    draft, signed = note_pdf(RECORD, MINI), note_pdf(RECORD, MINI, SIGNATURE)
+    assert draft.startswith(b"%PDF-")
+    assert draft == note_pdf(RECORD, MINI)
+    assert len(draft) != len(signed)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_pdf_holds_hostile_texts(attack: str) -> None:
+    record, schema = hostile(attack)
+    assert note_pdf(record, schema).startswith(b"%PDF-")
+
+
+def sheets(data: bytes) -> dict[str, list[list[object]]]:
+    book = openpyxl.load_workbook(BytesIO(data))
+    return {sheet.title: [[cell.value for cell in row] for row in sheet] for sheet in book}
+
+
+def test_the_workbook_has_a_sheet_a_table() -> None:
+    book = sheets(record_xlsx(RECORD, MINI))
+    assert list(book) == ["Report", "Polyps", "Checks"]
+    assert {str(rows[0][0]) for rows in book.values()} == {standing_line(RECORD)}
+    by_field = {row[1]: row for row in book["Report"][2:]}
+    assert by_field["Right colon"][2] == 3
+    assert len(book["Polyps"]) == 2 + len(RECORD.tables["polyps"])
+    assert sheets(record_xlsx(RECORD, MINI, SIGNATURE))["Report"][0][0] == standing_line(RECORD, SIGNATURE)
+
+
+@pytest.mark.parametrize("attack", ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "\x07bell"])
+def test_a_workbook_computes_nothing_that_was_said(attack: str) -> None:
+    record, schema = hostile(attack)
+    for sheet in openpyxl.load_workbook(BytesIO(record_xlsx(record, schema))):
+        assert {cell.data_type for row in sheet for cell in row} <= {"s", "inlineStr", "n", "b"}
 
 
 def test_the_word_document_holds_the_report() -> None:
@@ -331,7 +392,7 @@ def test_no_line_holds_a_formula(attack: str) -> None:
 
 
 def resources(record: Record, schema: ProcedureSchema) -> list[dict[str, Any]]:
-    return [entry["resource"] for entry in fhir_bundle(record, schema)["entry"]]
+    return [entry["resource"] for entry in fhir_bundle(record, schema, made=MADE)["entry"]]
 
 
 def observation(record: Record, name: str, schema: ProcedureSchema = MINI) -> dict[str, Any]:
@@ -340,7 +401,11 @@ def observation(record: Record, name: str, schema: ProcedureSchema = MINI) -> di
 
 
 def test_the_bundle_is_a_preliminary_report_of_the_stated_values() -> None:
-    report, procedure, *observations = resources(RECORD, MINI)
+    composition, report, procedure, *observations = resources(RECORD, MINI)
+    assert (composition["resourceType"], composition["status"]) == ("Composition", "preliminary")
+    assert composition["title"].startswith("DRAFT")
+    referred = [entry["reference"] for section in composition["section"] for entry in section.get("entry", ())]
+    assert sorted(referred) == sorted(result["reference"] for result in report["result"])
     assert (report["resourceType"], report["status"], report["conclusion"]) == (
         "DiagnosticReport",
         "preliminary",
@@ -350,7 +415,19 @@ def test_the_bundle_is_a_preliminary_report_of_the_stated_values() -> None:
     assert procedure["performedDateTime"] == "2024-09-16"
     assert {found["status"] for found in observations} == {"preliminary"}
     assert len(report["result"]) == len(observations) == len(RECORD.fields) + 2
-    assert json.loads(json.dumps(fhir_bundle(RECORD, MINI))) == fhir_bundle(RECORD, MINI)
+    bundle = fhir_bundle(RECORD, MINI, made=MADE)
+    assert json.loads(json.dumps(bundle)) == fhir_bundle(RECORD, MINI, made=MADE)
+    assert bundle["type"] == "document"
+
+
+def test_a_signed_bundle_is_final_and_names_who_attests_it() -> None:
+    parts = [entry["resource"] for entry in fhir_bundle(RECORD, MINI, SIGNATURE)["entry"]]
+    composition, report, procedure, *observations = parts
+    assert {each["status"] for each in (composition, report, *observations)} == {"final"}
+    assert composition["attester"][0]["party"]["display"] == "Dr. Example"
+    assert digest(RECORD) in report["conclusion"]
+    assert "DRAFT" not in json.dumps(parts)
+    assert procedure["note"][0]["text"].startswith("Signed by Dr. Example")
 
 
 def test_values_have_the_type_and_the_evidence_of_their_field() -> None:
@@ -372,10 +449,10 @@ def test_what_the_recording_does_not_support_is_exported_as_absent() -> None:
 
 
 def test_codes_stand_only_where_the_schema_has_them() -> None:
-    assert "coding" not in json.dumps([r["code"] for r in resources(RECORD, MINI)])
+    assert "coding" not in json.dumps([r.get("code") for r in resources(RECORD, MINI)])
     code = Code(system="snomed", code="73761001", display="Colonoscopy", source="test")
     coded = MINI.model_copy(update={"codes": (code,)})
-    report, procedure, *_ = resources(RECORD, coded)
+    _, report, procedure, *_ = resources(RECORD, coded)
     assert procedure["code"]["coding"] == [
         {"system": "http://snomed.info/sct", "code": "73761001", "display": "Colonoscopy"}
     ]

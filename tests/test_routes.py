@@ -38,7 +38,7 @@ def session_id(server: Server) -> str:
     audio.sync()
     audio.close()
     sessions.save_transcript(session.id, transcript_of(16_000 * len(SCRIPT)))
-    report(server.services, session.id, "col")
+    report(server.services, server.desk, session.id, "col")
     return session.id
 
 

@@ -295,7 +295,7 @@ def test_a_recording_used_by_somebody_before_its_stop_takes_the_rest_all_the_sam
         socket.until_safe(12 * 3200)
     with Server(tmp_path, ScriptedScheduler()) as second:
         assert transcribe(second.services, session) == transcript_of(12 * 3200)
-        report(second.services, session, "col")
+        report(second.services, second.desk, session, "col")
         assert second.services.sessions.get(session).state == "done"
         with connect(second) as connection:
             socket = Socket(connection)
@@ -453,7 +453,7 @@ def test_what_the_final_text_lacks_is_kept_with_it_and_shown(tmp_path: Path) -> 
         session = socket.hello()["session"]
         assert record(socket, even_frames())["problem"] is None
         assert server.services.sessions.transcript(session) == transcript_of(SAMPLES)
-        screen = asyncio.run(Actions(server.services).recorded(session, None))
+        screen = asyncio.run(Actions(server.services, server.desk).recorded(session, None))
         assert "The words from 1 to 2 s could not be recognised" in str(screen.status)
         assert screen.can_submit
         transcribe(server.services, session)

@@ -1,5 +1,6 @@
-"""The record as a FHIR R4 bundle: a preliminary DiagnosticReport, the Procedure, and an Observation a value.
+"""The record as a FHIR R4 document: a Composition, a DiagnosticReport, the Procedure, and an Observation a value.
 
+What is not signed is preliminary. The models are those of R4B (4.3), which leaves these resources as R4 has them.
 Codes stand only where the schema has them, elsewhere text; our own field ids are identifiers. What was not stated is
 not exported; a value that the recording does not support is exported as absent, with a note saying why.
 """
@@ -7,14 +8,27 @@ not exported; a value that the recording does not support is exported as absent,
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.note import render_note
-from endoscribe.outputs.outline import DRAFT, clock, outline, printable, remark, unit_text, value_text
+from endoscribe.outputs.outline import (
+    DRAFT,
+    Part,
+    clock,
+    outline,
+    printable,
+    remark,
+    standing_line,
+    unit_text,
+    value_text,
+)
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Code, FieldSchema, ProcedureSchema, TableSchema
+from endoscribe.review import Signature, is_not_done
 
 SYSTEMS = {"snomed": "http://snomed.info/sct", "loinc": "http://loinc.org"}
 UCUM = "http://unitsofmeasure.org"
@@ -33,36 +47,92 @@ DATE_FIELD = "procedure_date"
 Json = dict[str, Any]
 
 
-def fhir_bundle(record: Record, schema: ProcedureSchema) -> Json:
-    """The bundle as JSON data, checked against the R4B models; the same record gives the same bundle."""
+def fhir_bundle(
+    record: Record, schema: ProcedureSchema, signature: Signature | None = None, made: datetime | None = None
+) -> Json:
+    """The document as JSON data, checked against the R4B models; `made` is when the report was made, by default now.
+
+    The same record, signature and time give the same bundle.
+    """
     from fhir.resources.R4B.bundle import Bundle  # takes a second to import
 
+    when = (signature.at if signature else made or datetime.now(UTC)).isoformat(timespec="seconds")
     observations = list(_observations(record, schema))
-    procedure = _procedure(record, schema)
-    report = _report(record, schema, observations)
-    entries = [{"fullUrl": _urn(part), "resource": part} for part in (report, procedure, *observations)]
-    bundle = Bundle.model_validate(_printable({"resourceType": "Bundle", "type": "collection", "entry": entries}))
-    data: Json = bundle.model_dump(mode="json", exclude_none=True)
+    if signature:
+        observations = [{**observation, "status": "final"} for observation in observations]
+    procedure = _procedure(record, schema, signature)
+    report = _report(record, schema, observations, signature)
+    composition = _composition(record, schema, observations, signature, when)
+    entries = [{"fullUrl": _urn(part), "resource": part} for part in (composition, report, procedure, *observations)]
+    identifier = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{_id(record, 'document')}"}
+    document = {
+        "resourceType": "Bundle", "type": "document", "identifier": identifier, "timestamp": when, "entry": entries
+    }  # fmt: skip
+    data: Json = Bundle.model_validate(_printable(document)).model_dump(mode="json", exclude_none=True)
     return data
 
 
-def _report(record: Record, schema: ProcedureSchema, observations: Sequence[Json]) -> Json:
-    note = base64.b64encode(printable(render_note(record, schema)).encode()).decode()
+def _composition(
+    record: Record, schema: ProcedureSchema, observations: Sequence[Json], signature: Signature | None, when: str
+) -> Json:
+    """The document's first page: who wrote it, who attests it, and a section each part of the report."""
+    by_name = {each["identifier"][0]["value"]: _urn(each) for each in observations}
+    author = {"display": signature.name if signature else f"EndoScribe, read by {record.extractor}"}
+    attester = {"attester": [{"mode": "legal", "time": when, "party": author}]} if signature else {}
+    standing = {"title": "Standing", "text": _narrative([standing_line(record, signature)])}
+    sections = [_section(part, schema, by_name) for part in outline(record, schema)]
+    return {
+        "resourceType": "Composition",
+        "id": _id(record, "composition"),
+        "status": "final" if signature else "preliminary",
+        "type": _concept(_of_system(schema.codes, "loinc"), f"{schema.title} report"),
+        "subject": SUBJECT,
+        "date": when,
+        "author": [author],
+        **attester,
+        "title": f"{schema.title} report" if signature else f"DRAFT: {schema.title} report",
+        "section": [standing, *(section for section in sections if "entry" in section)],
+    }
+
+
+def _section(part: Part, schema: ProcedureSchema, by_name: Mapping[str, str]) -> Json:
+    names = [line.field.id for line in part.lines if line.cell]
+    names += [f"{grid.table.id}.{index}" for grid in part.grids for index in range(len(grid.rows))]
+    lines = [f"{line.field.label}: {value_text(line.cell, line.field)}" for line in part.lines if line.cell]
+    lines += [f"{grid.table.label}: {len(grid.rows)}" for grid in part.grids]
+    entries = [{"reference": by_name[f"{schema.id}.{name}"]} for name in names]
+    return {"title": part.label, **({"text": _narrative(lines), "entry": entries} if entries else {})}
+
+
+def _narrative(lines: Sequence[str]) -> Json:
+    text = "".join(f"<p>{escape(printable(line))}</p>" for line in lines)
+    return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'}
+
+
+def _report(record: Record, schema: ProcedureSchema, observations: Sequence[Json], signature: Signature | None) -> Json:
+    note = base64.b64encode(printable(render_note(record, schema, signature)).encode()).decode()
     return {
         "resourceType": "DiagnosticReport",
         "id": _id(record, "report"),
-        "status": "preliminary",
+        "status": "final" if signature else "preliminary",
         "code": _concept(_of_system(schema.codes, "loinc"), f"{schema.title} report"),
         "subject": SUBJECT,
         **_effective(record),
         "result": [{"reference": _urn(observation)} for observation in observations],
-        "conclusion": DRAFT,
-        "presentedForm": [{"contentType": "text/markdown; charset=utf-8", "data": note, "title": "Draft note"}],
+        "conclusion": standing_line(record, signature) if signature else DRAFT,
+        "presentedForm": [
+            {
+                "contentType": "text/markdown; charset=utf-8",
+                "data": note,
+                "title": "Signed note" if signature else "Draft note",
+            }
+        ],
     }
 
 
-def _procedure(record: Record, schema: ProcedureSchema) -> Json:
+def _procedure(record: Record, schema: ProcedureSchema, signature: Signature | None) -> Json:
     date = _date(record)
+    standing = standing_line(record, signature)
     return {
         "resourceType": "Procedure",
         "id": _id(record, "procedure"),
@@ -70,7 +140,7 @@ def _procedure(record: Record, schema: ProcedureSchema) -> Json:
         "code": _concept(_of_system(schema.codes, "snomed"), schema.title),
         "subject": SUBJECT,
         **({"performedDateTime": date} if date else {}),
-        "note": [{"text": f"{DRAFT} Read by {record.extractor}, schema {schema.id} {record.schema_version}."}],
+        "note": [{"text": f"{standing} Schema {schema.id} {record.schema_version}."}],
     }
 
 
@@ -108,6 +178,8 @@ def _observation(record: Record, schema: ProcedureSchema, name: str, codes: Sequ
 
 def _content(cell: Cell, field: FieldSchema) -> Json:
     """value[x] in the type that suits the field, or why there is none."""
+    if is_not_done(cell):
+        return {"dataAbsentReason": {"coding": [{"system": ABSENT_REASONS, "code": "not-performed"}]}}
     if cell.value is None or cell.status in ("unsupported", "invalid"):
         return {"dataAbsentReason": {"coding": [{"system": ABSENT_REASONS, "code": "unknown"}], "text": remark(cell)}}
     return _typed(cell.value, cell, field)

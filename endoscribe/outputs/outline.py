@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.procedures.expressions import Value, expression
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
+from endoscribe.review import Signature
 
 DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a clinician."
 
@@ -26,9 +27,25 @@ STATUS_WORDS = {
 }
 
 
-def draft_line(record: Record) -> str:
-    """The first line of every output, with the reader that really answered."""
-    return f"{DRAFT} Read by {record.extractor}."
+def standing_line(record: Record, signature: Signature | None = None) -> str:
+    """The first line of every output: a draft or who signed, with the reader that really answered."""
+    if signature is None:
+        return f"{DRAFT} Read by {record.extractor}."
+    when = f"{signature.at:%Y-%m-%d %H:%M} UTC"
+    return f"Signed by {signature.name}, {when}. Read by {record.extractor}. SHA-256 {signature.sha256}."
+
+
+def as_signed(record: Record) -> Record:
+    """The record as a signed note gives it: what a person has decided on stands there without remarks."""
+    tables = {name: tuple(map(_row_as_signed, rows)) for name, rows in record.tables.items()}
+    return replace(record, fields=_row_as_signed(record.fields), tables=tables)
+
+
+def _row_as_signed(row: Row) -> Row:
+    return {
+        name: replace(cell, status="ok", problem=None) if cell.status == "edited" else cell
+        for name, cell in row.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -51,7 +68,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table with at least one row; `columns` are those that some row states or that a complete row needs."""
+    """A table; `columns` are those that some row states or that a complete row needs."""
 
     table: TableSchema
     columns: tuple[FieldSchema, ...]
@@ -69,9 +86,12 @@ class Part:
     grids: tuple[Grid, ...]
 
 
-def outline(record: Record, schema: ProcedureSchema) -> tuple[Part, ...]:
-    """The sections in the schema's order, without those to which nothing belongs."""
-    parts = (_part(section, label, record, schema) for section, label in schema.sections.items())
+def outline(record: Record, schema: ProcedureSchema, *, with_empty_tables: bool = False) -> tuple[Part, ...]:
+    """The sections in the schema's order, without those to which nothing belongs.
+
+    Tables without rows are left out, or given `with_empty_tables`, where rows can be added.
+    """
+    parts = (_part(section, label, record, schema, with_empty_tables) for section, label in schema.sections.items())
     return tuple(part for part in parts if part.lines or part.computed or part.grids)
 
 
@@ -103,6 +123,12 @@ def remark(cell: Cell) -> str:
     if cell.heard_also:
         problem = f"{problem}; heard also: {cell.heard_also}" if problem else f"heard also: {cell.heard_also}"
     return f"{words}: {problem}" if words and problem else words or problem
+
+
+def with_remark(cell: Cell, field: FieldSchema) -> str:
+    """The value in words, with what is doubtful about it in brackets."""
+    text, words = value_text(cell, field), remark(cell)
+    return f"{text} ({words})" if words else text
 
 
 def fitted(record: Record, schema: ProcedureSchema) -> Record:
@@ -142,16 +168,16 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _part(section: str, label: str, record: Record, schema: ProcedureSchema) -> Part:
+def _part(section: str, label: str, record: Record, schema: ProcedureSchema, with_empty_tables: bool) -> Part:
     lines = tuple(
         Line(field, record.fields.get(name), name in record.gaps)
         for name, field in schema.fields.items()
         if field.section == section
     )
     grids = tuple(
-        Grid(table, _columns(table, record.tables[name]), record.tables[name])
+        Grid(table, _columns(table, record.tables.get(name, ())), record.tables.get(name, ()))
         for name, table in schema.tables.items()
-        if table.section == section and record.tables.get(name)
+        if table.section == section and (with_empty_tables or record.tables.get(name))
     )
     return Part(section, label, lines, tuple(_computed(section, record, schema)), grids)
 

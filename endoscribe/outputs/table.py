@@ -2,18 +2,22 @@
 
 Everything is escaped; nothing here styles. The page's style sheet knows these classes:
 
-    es-record, es-draft            the whole, and the line that says that it is a draft
+    es-record, es-standing         the whole, and the line that says whether it is a draft
     es-section, es-section-title   a section of the report
     es-fields                      table of a section's fields, a row each (th label, td cell)
     es-grid, es-grid-scroll        table of findings, and the box in which a wide one scrolls
     es-more                        details that hold the fields which nobody stated and nobody misses
     es-cell                        td; with es-ok, es-unsupported, es-invalid, es-edited, es-computed or es-empty,
                                    es-fuzzy where the words were found only nearly, es-gap where a value is missing
-    es-play, es-value              the value: a button where it can be heard or shown in the transcript, else a span
+    es-play, es-value              the value: a button where it can be heard or edited, else a span
+    es-fill                        button in an empty cell that can be filled
+    es-add-row, es-remove-row      buttons of a table that can be edited
     es-mark, es-remark             sign and words beside a doubtful value
+    es-eyes, es-eyes-title         what needs a person's eyes, and its heading
     es-checks, es-check            list of verdicts; with es-error, es-warning, es-info or es-doubt
     es-severity, es-message, es-source, es-none
-    es-gaps, es-gap-item           list of what is still missing
+    es-show, es-confirm            buttons that lead to a doubtful cell, and that keep its value
+    es-levels, es-level            what is still missing, by level; es-gaps, es-gap-item
     es-foot                        which model read, and what it took
     es-hidden                      for screen readers only
 
@@ -22,7 +26,6 @@ data-end (characters of the transcript), data-start-s and data-end-s (seconds), 
 """
 
 import re
-from collections.abc import Iterator
 from html import escape
 
 from endoscribe.extraction.record import Cell, Record
@@ -32,28 +35,32 @@ from endoscribe.outputs.outline import (
     Line,
     Part,
     clock,
-    draft_line,
     outline,
     plain_value,
     remark,
+    standing_line,
     target_label,
     value_text,
 )
 from endoscribe.procedures.checks import Verdict
-from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
+from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
+from endoscribe.review import Doubt, Signature, cell_at, doubts
 
 MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
 SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}
+NOTHING_SIGN = "\u2013"
 #: Source tags as schemas write them, alone or in brackets.
 SOURCE_TAG = re.compile(r"\[?\b([VK]:[\w-]+)\]?")
 
 
-def render_record(record: Record, schema: ProcedureSchema) -> str:
+def render_record(
+    record: Record, schema: ProcedureSchema, signature: Signature | None = None, *, editable: bool = False
+) -> str:
     """The report: sections in the schema's order, each with its fields and its tables."""
-    parts = "".join(_section(part, record) for part in outline(record, schema))
+    parts = "".join(_section(part, record, editable) for part in outline(record, schema, with_empty_tables=editable))
     return (
-        f'<div class="es-record" data-procedure="{escape(schema.id)}">'
-        f'<p class="es-draft">{escape(draft_line(record))}</p>{parts}{_foot(record)}</div>'
+        f'<div class="es-record" data-procedure="{escape(schema.id)}" data-editable="{str(editable).lower()}">'
+        f'<p class="es-standing">{escape(standing_line(record, signature))}</p>{parts}{_foot(record)}</div>'
     )
 
 
@@ -64,40 +71,75 @@ def _foot(record: Record) -> str:
     return f'<p class="es-foot">Read by {escape(record.extractor)}: {escape(record.bill.sentence())}.</p>'
 
 
-def render_checks(record: Record, schema: ProcedureSchema) -> str:
-    """The verdicts, errors first, and the cells whose value is in doubt."""
-    order = list(SEVERITY_MARKS)
-    verdicts = sorted(record.checks, key=lambda verdict: order.index(verdict.severity))
-    items = [_verdict(verdict, schema) for verdict in verdicts]
-    items += [_doubt(target, row, cell, schema) for target, row, cell in _doubtful(record)]
-    if not items:
+def render_checks(
+    record: Record, schema: ProcedureSchema, second: Record | None = None, *, editable: bool = False
+) -> str:
+    """What needs a person's eyes, the gravest first, and apart from it the verdicts that only inform."""
+    found = doubts(record, schema, second)
+    informing = [_verdict(verdict, schema) for verdict in record.checks if verdict.severity == "info"]
+    if not found and not informing:
         return '<p class="es-checks es-none">No contradictions found.</p>'
-    return f'<ul class="es-checks">{"".join(items)}</ul>'
+    items = "".join(_doubt(doubt, record, schema, editable) for doubt in found)
+    eyes = (
+        f'<h3 class="es-eyes-title">Needs your eyes: {len(found)}</h3><ul class="es-checks">{items}</ul>'
+        if items
+        else ""
+    )
+    informed = f'<ul class="es-checks es-informing">{"".join(informing)}</ul>' if informing else ""
+    return f'<section class="es-eyes" aria-label="Needs your eyes">{eyes}{informed}</section>'
+
+
+#: Why something is missing, by the level of the field.
+LEVEL_TITLES: dict[Level, str] = {"M": "Required", "C": "Required after what was said", "O": "Optional"}
 
 
 def render_checklist(record: Record, schema: ProcedureSchema) -> str:
-    """What a complete report needs and was not said yet."""
+    """What a complete report needs and was not said yet, by the schema's levels."""
     if not record.gaps:
         return '<p class="es-gaps es-none">Everything required has been said.</p>'
-    items = "".join(
-        f'<li class="es-gap-item" data-gap="{escape(gap)}">{escape(target_label(gap, schema))}</li>'
-        for gap in record.gaps
+    required = [name for name in (*schema.fields, *schema.tables) if _level_of(name, schema) == "M"]
+    said = sum(name not in record.gaps for name in required)
+    groups = "".join(_level(level, [g for g in record.gaps if _level_of(g, schema) == level], schema)
+                     for level in LEVEL_TITLES)  # fmt: skip
+    return (
+        f'<div class="es-levels"><p class="es-gaps-title">Not yet said: {len(record.gaps)} '
+        f'<span class="es-progress">({said} of {len(required)} required fields said)</span></p>'
+        f'<progress max="{len(required)}" value="{said}" aria-label="Required fields said"></progress>{groups}</div>'
     )
-    return f'<p class="es-gaps-title">Not yet said: {len(record.gaps)}</p><ul class="es-gaps">{items}</ul>'
+
+
+def _level(level: Level, gaps: list[str], schema: ProcedureSchema) -> str:
+    if not gaps:
+        return ""
+    items = "".join(
+        f'<li class="es-gap-item" data-gap="{escape(gap)}">{escape(target_label(gap, schema))}</li>' for gap in gaps
+    )
+    title = f"es-level-{level}"
+    return (
+        f'<div class="es-level" data-level="{level}"><h4 id="{title}">{LEVEL_TITLES[level]}: {len(gaps)}</h4>'
+        f'<ul class="es-gaps" aria-labelledby="{title}">{items}</ul></div>'
+    )
+
+
+def _level_of(gap: str, schema: ProcedureSchema) -> Level:
+    if gap in schema.tables:
+        return schema.tables[gap].level
+    return schema.target_index[gap].level if gap in schema.target_index else "O"
 
 
 # -- sections --------------------------------------------------------------------------------------------------------
 
 
-def _section(part: Part, record: Record) -> str:
+def _section(part: Part, record: Record, editable: bool) -> str:
     shown = [line for line in part.lines if line.cell or line.is_gap]
     silent = [line for line in part.lines if not (line.cell or line.is_gap)]
     title = f"es-{escape(record.procedure)}-{escape(part.id)}"
-    rows = "".join(map(_line, shown)) + "".join(map(_computed, part.computed))
+    rows = "".join(_line(line, editable) for line in shown) + "".join(map(_computed, part.computed))
+    grids = "".join(_grid(grid, editable) for grid in part.grids)
     return (
         f'<section class="es-section" aria-labelledby="{title}">'
         f'<h3 class="es-section-title" id="{title}">{escape(part.label)}</h3>'
-        f"{_fields(part.label, rows)}{''.join(map(_grid, part.grids))}{_more(part.label, silent)}</section>"
+        f"{_fields(part.label, rows)}{grids}{_more(part.label, silent, editable)}</section>"
     )
 
 
@@ -108,15 +150,15 @@ def _fields(label: str, rows: str) -> str:
     return f'<table class="es-fields">{caption}<tbody>{rows}</tbody></table>'
 
 
-def _more(label: str, silent: list[Line]) -> str:
+def _more(label: str, silent: list[Line], editable: bool) -> str:
     if not silent:
         return ""
-    rows = _fields(f"{label}: not stated", "".join(map(_line, silent)))
+    rows = _fields(f"{label}: not stated", "".join(_line(line, editable) for line in silent))
     return f'<details class="es-more"><summary>Not stated: {len(silent)}</summary>{rows}</details>'
 
 
-def _line(line: Line) -> str:
-    cell = _cell(line.cell, line.field, line.field.id, None, is_gap=line.is_gap)
+def _line(line: Line, editable: bool) -> str:
+    cell = _cell(line.cell, line.field, line.field.id, None, is_gap=line.is_gap, editable=editable)
     return f'<tr><th scope="row">{escape(line.field.label)}</th>{cell}</tr>'
 
 
@@ -129,36 +171,64 @@ def _computed(computed: Computed) -> str:
     )
 
 
-def _grid(grid: Grid) -> str:
+def _grid(grid: Grid, editable: bool) -> str:
+    adding = _add_row(grid) if editable else ""
+    if not grid.rows:
+        return adding
     heads = "".join(f'<th scope="col">{escape(column.label)}</th>' for column in grid.columns)
-    rows = "".join(_grid_row(grid, index) for index in range(len(grid.rows)))
+    removing = '<th scope="col"><span class="es-hidden">Remove</span></th>' if editable else ""
+    rows = "".join(_grid_row(grid, index, editable) for index in range(len(grid.rows)))
     return (
         f'<div class="es-grid-scroll" tabindex="0" role="region" aria-label="{escape(grid.table.label)}">'
         f'<table class="es-grid"><caption>{escape(grid.table.label)}</caption>'
-        f'<thead><tr><th scope="col">#</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<thead><tr><th scope="col">#</th>{heads}{removing}</tr></thead><tbody>{rows}</tbody></table></div>{adding}'
     )
 
 
-def _grid_row(grid: Grid, index: int) -> str:
+def _add_row(grid: Grid) -> str:
+    table = escape(grid.table.id)
+    return f'<button type="button" class="es-add-row" data-table="{table}">Add {escape(grid.table.row)}</button>'
+
+
+def _grid_row(grid: Grid, index: int, editable: bool) -> str:
     row, table = grid.rows[index], grid.table
     cells = "".join(
-        _cell(row.get(column.id), column, f"{table.id}.{column.id}", index, is_gap=column.level == "M")
+        _cell(
+            row.get(column.id), column, f"{table.id}.{column.id}", index, is_gap=column.level == "M", editable=editable
+        )
         for column in grid.columns
     )
-    return f'<tr><th scope="row"><span class="es-hidden">{escape(table.row)} </span>{index + 1}</th>{cells}</tr>'
+    name = escape(f"{table.row} {index + 1}")
+    remove = (
+        f'<td class="es-removing"><button type="button" class="es-remove-row" data-table="{escape(table.id)}" '
+        f'data-table-row="{index}" aria-label="Remove {name}" title="Remove {name}">✕</button></td>'
+        if editable
+        else ""
+    )
+    head = f'<th scope="row"><span class="es-hidden">{escape(table.row)} </span>{index + 1}</th>'
+    return f"<tr>{head}{cells}{remove}</tr>"
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------
 
 
-def _cell(cell: Cell | None, field: FieldSchema, target: str, row: int | None, *, is_gap: bool) -> str:
+def _cell(cell: Cell | None, field: FieldSchema, target: str, row: int | None, *, is_gap: bool, editable: bool) -> str:
     if cell is None:
         gap = " es-gap" if is_gap else ""
         data = _data(target, row, None, "empty")
-        return f'<td class="es-cell es-empty{gap}" {data}><span class="es-hidden">not stated</span></td>'
+        return f'<td class="es-cell es-empty{gap}" {data}>{_nothing(field, is_gap, editable)}</td>'
     fuzzy = " es-fuzzy" if cell.grounding == "fuzzy" else ""
     data = _data(target, row, cell, cell.status)
-    return f'<td class="es-cell es-{cell.status}{fuzzy}" {data}>{_value(cell, field)}{_notes(cell)}</td>'
+    return f'<td class="es-cell es-{cell.status}{fuzzy}" {data}>{_value(cell, field, editable)}{_notes(cell)}</td>'
+
+
+def _nothing(field: FieldSchema, is_gap: bool, editable: bool) -> str:
+    """What stands in a cell of which nothing was said."""
+    if not editable:
+        return '<span class="es-hidden">not stated</span>'
+    shown = "not stated" if is_gap else NOTHING_SIGN
+    label = escape(f"{field.label}: not stated. Fill in.")
+    return f'<button type="button" class="es-fill" aria-label="{label}">{shown}</button>'
 
 
 def _data(target: str, row: int | None, cell: Cell | None, status: str) -> str:
@@ -179,14 +249,15 @@ def _seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.2f}"
 
 
-def _value(cell: Cell, field: FieldSchema) -> str:
+def _value(cell: Cell, field: FieldSchema, editable: bool) -> str:
     text = value_text(cell, field)
     evidence = cell.evidence
-    if evidence is None:
+    if evidence is None and not editable:
         return f'<span class="es-value">{escape(text)}</span>'
-    when = "" if evidence.start_s is None else f" · {clock(evidence.start_s)}"
-    label = f"{field.label}: {text}. Said: {evidence.quote}{when}"
-    title = f"“{evidence.quote}”{when}"
+    when = f" · {clock(evidence.start_s)}" if evidence and evidence.start_s is not None else ""
+    said = f"Said: {evidence.quote}{when}" if evidence else "Not heard in the recording."
+    title = f"“{evidence.quote}”{when}" if evidence else ""
+    label = f"{field.label}: {text}. {said}"
     return (
         f'<button type="button" class="es-play" aria-label="{escape(label)}" title="{escape(title)}">'
         f"{escape(text)}</button>"
@@ -227,22 +298,20 @@ def _source(source: str, schema: ProcedureSchema) -> str:
     return f'<span class="es-source" title="{escape(full)}">{escape(source)}</span>'
 
 
-def _doubtful(record: Record) -> Iterator[tuple[str, int | None, Cell]]:
-    for target, cell in record.fields.items():
-        if cell.status in ("unsupported", "invalid"):
-            yield target, None, cell
-    for table, rows in record.tables.items():
-        for index, row in enumerate(rows):
-            for column, cell in row.items():
-                if cell.status in ("unsupported", "invalid"):
-                    yield f"{table}.{column}", index, cell
-
-
-def _doubt(target: str, row: int | None, cell: Cell, schema: ProcedureSchema) -> str:
+def _doubt(doubt: Doubt, record: Record, schema: ProcedureSchema, editable: bool) -> str:
+    if doubt.verdict:
+        return _verdict(doubt.verdict, schema)
+    target, row = doubt.target or "", doubt.row
+    cell = cell_at(record, target, row)
     where = target_label(target, schema) + ("" if row is None else f" ({row + 1})")
-    text = f"{where}: {value_text(cell, schema.target_index[target])} is {remark(cell)}."
+    value = value_text(cell, schema.target_index[target]) if cell else ""
+    place = f'data-go="{escape(target)}" data-go-row="{"" if row is None else row}"'
+    show = f'<button type="button" class="es-show" {place} aria-label="Show {escape(where)}">Show</button>'
+    keep = f'<button type="button" class="es-confirm" {place} aria-label="Keep {escape(where)}">Keep</button>'
     return (
-        f'<li class="es-check es-doubt" data-fields="{escape(target)}">'
-        f'<span class="es-mark" aria-hidden="true">{MARKS[cell.status]}</span> '
-        f'<span class="es-severity">review</span> <span class="es-message">{escape(text)}</span></li>'
+        f'<li class="es-check es-doubt es-{doubt.severity}" data-fields="{escape(target)}">'
+        f'<span class="es-mark" aria-hidden="true">{SEVERITY_MARKS[doubt.severity]}</span> '
+        f'<span class="es-severity">{escape(where)}: {escape(value)}</span> '
+        f'<span class="es-message">{escape(doubt.message)}</span> '
+        f"{show}{keep if editable and cell and cell.value is not None else ''}</li>"
     )

@@ -1,11 +1,21 @@
-"""The record as CSV: one line a cell, also for what was not stated."""
+"""The record as CSV: one line a cell, also for what was not stated; and as a workbook with a sheet a table."""
 
 import csv
-from collections.abc import Iterator
-from io import StringIO
+from collections.abc import Iterable, Iterator
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING
 
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.outputs.outline import printable, remark, standing_line, target_label, unit_text
+from endoscribe.procedures.expressions import Value
+from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
+from endoscribe.review import NOT_DONE, Signature, is_not_done, label
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
+
+    Entry = str | int | float | bool | None
 
 COLUMNS = (
     "report", "procedure", "section", "field", "row", "label", "value", "unit", "status", "grounding", "as_dictated",
@@ -15,14 +25,128 @@ COLUMNS = (
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def record_csv(record: Record, schema: ProcedureSchema) -> str:
-    """A header and the cells in the schema's order; every line says that the report is a draft."""
+#: What Excel allows in a sheet's name, and how long one may be.
+SHEET_NAME_SIGNS = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
+SHEET_NAME_CHARS = 31
+WIDTH_CHARS = 24
+
+
+def record_csv(record: Record, schema: ProcedureSchema, signature: Signature | None = None) -> str:
+    """A header and the cells in the schema's order; every line says whether the report is a draft."""
+    standing = "signed" if signature else "draft"
     buffer = StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for line in _lines(record, schema):
-        writer.writerow([_safe(value) for value in ("draft", schema.id, *line)])
+        writer.writerow([_safe(value) for value in (standing, schema.id, *line)])
     return buffer.getvalue()
+
+
+def record_xlsx(record: Record, schema: ProcedureSchema, signature: Signature | None = None) -> bytes:
+    """A workbook: the fields, then each table that has rows, then the checks; each sheet begins with the standing."""
+    from openpyxl import Workbook  # slow to import, seldom needed
+
+    book = Workbook()
+    first = standing_line(record, signature)
+    sheet = book.active
+    assert sheet is not None  # noqa: S101  (a new workbook has one sheet)
+    sheet.title = "Report"
+    _fill(sheet, first, FIELD_HEADS, _field_lines(record, schema))
+    for name, table in schema.tables.items():
+        if record.tables.get(name):
+            _fill(_sheet(book, table.label), first, _table_heads(table), _table_lines(record, table))
+    verdicts = [(v.severity, v.message, ", ".join(_labels(v.fields, schema)), v.source) for v in record.checks]
+    _fill(_sheet(book, "Checks"), first, ("Severity", "Message", "Fields", "Source"), verdicts)
+    buffer = BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def write_text(sheet: "Worksheet", row: int, column: int, value: "Entry") -> None:
+    """A value in a cell; text stays text, whatever a spreadsheet would make of it."""
+    cell = sheet.cell(row, column)
+    if isinstance(value, str):
+        cell.value = printable(value)
+        cell.data_type = "s"
+        cell.quotePrefix = value.startswith(FORMULA_SIGNS)
+    else:
+        cell.value = value
+
+
+FIELD_HEADS = ("Section", "Field", "Value", "Unit", "Status", "Said", "From (s)", "To (s)", "Remark")
+
+
+def _field_lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple["Entry", ...]]:
+    for name, field in schema.fields.items():
+        yield (schema.sections.get(field.section or ""), field.label, *_entries(record.fields.get(name), field))
+    for name, rule in schema.derived.items():
+        if name in record.derived:
+            value = _entry(record.derived[name], None)
+            yield ("", rule.label, value, unit_text(rule.unit), "computed", "", None, None, "")
+
+
+def _table_heads(table: TableSchema) -> tuple[str, ...]:
+    """Each column's value with its unit, then the words that each value rests on."""
+    units = [f"{column.label} ({unit})" if (unit := unit_text(column.unit)) else column.label
+             for column in table.columns.values()]  # fmt: skip
+    return ("#", *units, "Said", "Remarks")
+
+
+def _table_lines(record: Record, table: TableSchema) -> Iterator[tuple["Entry", ...]]:
+    for number, row in enumerate(record.tables[table.id], start=1):
+        stated = [(column, row[name]) for name, column in table.columns.items() if name in row]
+        said = dict.fromkeys(cell.evidence.quote for _, cell in stated if cell.evidence)
+        remarks = [f"{column.label}: {remark(cell)}" for column, cell in stated if remark(cell)]
+        values = (_cell_entry(row.get(name), column) for name, column in table.columns.items())
+        yield (number, *values, " | ".join(said), "; ".join(remarks))
+
+
+def _entries(cell: Cell | None, field: FieldSchema) -> tuple["Entry", ...]:
+    if cell is None:
+        return (None, unit_text(field.unit), "not stated", "", None, None, "")
+    evidence = cell.evidence
+    said, start_s, end_s = (evidence.quote, evidence.start_s, evidence.end_s) if evidence else ("", None, None)
+    return (_cell_entry(cell, field), unit_text(cell.unit), cell.status, said, start_s, end_s, remark(cell))
+
+
+def _cell_entry(cell: Cell | None, field: FieldSchema) -> "Entry":
+    if cell is None or cell.value is None:
+        return NOT_DONE if cell and is_not_done(cell) else None
+    return _entry(cell.value, field)
+
+
+def _entry(value: Value, field: FieldSchema | None) -> "Entry":
+    """Numbers stay numbers; everything else in the field's words."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return label(value, field) if field else _text(value)
+
+
+def _labels(targets: tuple[str, ...], schema: ProcedureSchema) -> list[str]:
+    return [target_label(target, schema) for target in targets]
+
+
+def _sheet(book: "Workbook", title: str) -> "Worksheet":
+    """A new sheet; openpyxl numbers titles that come twice."""
+    sheet: Worksheet = book.create_sheet(
+        printable(title).translate(SHEET_NAME_SIGNS)[:SHEET_NAME_CHARS].strip("' ") or "Table"
+    )
+    return sheet
+
+
+def _fill(sheet: "Worksheet", first: str, heads: tuple[str, ...], lines: "Iterable[tuple[Entry, ...]]") -> None:
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    write_text(sheet, 1, 1, first)
+    for row, line in enumerate((heads, *lines), start=2):
+        for column, value in enumerate(line, start=1):
+            write_text(sheet, row, column, value)
+    for cell in (*sheet[1], *sheet[2]):
+        cell.font = Font(bold=True)
+    for column in range(1, len(heads) + 1):
+        sheet.column_dimensions[get_column_letter(column)].width = WIDTH_CHARS
+    sheet.freeze_panes = "A3"
 
 
 def _lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, ...]]:

@@ -16,22 +16,23 @@ from endoscribe.audio import SAMPLE_RATE, decode_recording
 from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
-from endoscribe.extraction.record import Record
 from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import fitted
-from endoscribe.outputs.table import render_checklist, render_checks, render_record
-from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.outputs.table import render_record
+from endoscribe.review import Review
 from endoscribe.services import Report, Services
 from endoscribe.storage import Session
 from endoscribe.transcript import Transcript
 from endoscribe.web import job
-from endoscribe.web.panels import Kind, downloads_html, history_html, status_html, transcript_html
+from endoscribe.web.desk import Desk
+from endoscribe.web.panels import Kind, report_panels, status_html, transcript_html
 from endoscribe.web.player import player_html
 
 R = TypeVar("R")
 P = TypeVar("P")
 
 POLL_S = 0.25
+WELCOME = "Choose the procedure and press Start Recording, or choose a sample."
 NEXT_IS_SUBMIT = "The text is ready. Press Submit to make the report."
 
 
@@ -48,8 +49,8 @@ class Screen:
     transcript: str | None = None
     player: str | None = None
     note: str | None = None
+    review: str | None = None
     exports: str | None = None
-    history: str | None = None
     #: Something runs that can be cancelled.
     busy: bool = False
     #: Whether Submit can be pressed.
@@ -65,6 +66,7 @@ BLANK = Screen(
     transcript="",
     player="",
     note="",
+    review="",
     exports="",
     can_submit=False,
 )
@@ -85,8 +87,20 @@ class Latest(Generic[P]):
 class Actions:
     """The page's actions on the services; one object serves every visitor."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, desk: Desk) -> None:
         self._services = services
+        self._desk = desk
+
+    def closed(self) -> Screen:
+        """The dictation was put away."""
+        return merged(BLANK, _says(WELCOME))
+
+    async def edited(self, session_id: str) -> Screen:
+        """The report was changed beside Gradio; the note follows."""
+        try:
+            return Screen(note=await asyncio.to_thread(self._note, session_id))
+        except EndoscribeError as error:
+            return _says(str(error), "error")
 
     async def opened_page(self) -> Screen:
         """Schema files that changed are read anew; one that is broken is told, with its line."""
@@ -94,7 +108,7 @@ class Actions:
         await asyncio.to_thread(schemas.refresh)
         told = " ".join([*schemas.problems, "Where there was one, the last good version stays in use."])
         status = status_html(told, "error") if schemas.problems else None
-        return Screen(history=await self.history(), status=status)
+        return Screen(status=status)
 
     async def began(self, session_id: str) -> Screen:
         """The microphone has a session now."""
@@ -111,7 +125,7 @@ class Actions:
             shown = await self._with_transcript(session_id)
             if notice:
                 shown = merged(shown, _says(f"{notice} {NEXT_IS_SUBMIT}", "error"))
-        return merged(shown, Screen(history=await self.history()))
+        return shown
 
     async def upload(self, path: Path, procedure: str) -> AsyncGenerator[Screen, None]:
         """Store and transcribe an uploaded recording, then remove the upload."""
@@ -125,7 +139,6 @@ class Actions:
                 yield screen
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-        yield Screen(history=await self.history())
 
     async def submit(self, session_id: str, procedure: str) -> AsyncGenerator[Screen, None]:
         """Make the report of a session, transcribing it first if that is still to be done."""
@@ -141,7 +154,6 @@ class Actions:
                 yield screen
         except EndoscribeError as error:
             yield _says(f"{error} Your text is kept; press Submit to try again.", "error")
-        yield Screen(history=await self.history())
 
     async def reopen(self, session_id: str) -> AsyncGenerator[Screen, None]:
         """Show a session of the history; one without a transcript is transcribed first."""
@@ -154,15 +166,13 @@ class Actions:
                 async for screen in self._transcribed(session_id):
                     yield screen
             yield await self._with_transcript(session_id)
-            if record := await asyncio.to_thread(sessions.record, session_id):
-                schema = self._services.schemas.get(record.procedure)
-                shown = self._with_record(session_id, fitted(record, schema), schema)
-                text = "This report was made before. Press Submit to make it anew."
+            if review := await asyncio.to_thread(self._desk.find, session_id):
+                shown = await asyncio.to_thread(self._with_report, session_id, review)
+                text = "This report was made before. Press Submit to read the text anew."
                 says = f"{session.notice} {text}" if session.notice else text
                 yield merged(shown, _says(says, "error" if session.notice else "info"))
         except EndoscribeError as error:
             yield _says(str(error), "error")
-        yield Screen(history=await self.history())
 
     async def _stored_upload(self, session_id: str) -> AsyncIterator[Screen]:
         """From here on nothing is lost: what cannot be transcribed now is kept for Submit."""
@@ -208,7 +218,9 @@ class Actions:
         schema = self._services.schemas.get(procedure)
         transcript = await asyncio.to_thread(self._services.sessions.transcript, session_id)
         claims: Latest[tuple[Claim, ...]] = Latest()
-        work = asyncio.create_task(asyncio.to_thread(job.report, self._services, session_id, procedure, claims.tell))
+        work = asyncio.create_task(
+            asyncio.to_thread(job.report, self._services, self._desk, session_id, procedure, claims.tell)
+        )
         async for found in _follow(work, claims):
             if transcript:
                 record = await asyncio.to_thread(verify, found, transcript, schema, "in progress")
@@ -216,8 +228,9 @@ class Actions:
                 yield Screen(status=status_html(text), record=render_record(record, schema), busy=True)
         made = await work
         session = await asyncio.to_thread(self._services.sessions.get, session_id)
-        status = _report_status(made, session.notice)
-        yield merged(self._with_record(session_id, made.record, schema), Screen(status=status))
+        review = await asyncio.to_thread(self._desk.review, session_id)
+        status = _report_status(made, session.notice, review)
+        yield merged(await asyncio.to_thread(self._with_report, session_id, review), Screen(status=status))
 
     async def _with_transcript(self, session_id: str, says: str = NEXT_IS_SUBMIT, *, busy: bool = False) -> Screen:
         transcript = await asyncio.to_thread(self._services.sessions.transcript, session_id)
@@ -234,22 +247,14 @@ class Actions:
             busy=busy,
         )
 
-    def _with_record(self, session_id: str, record: Record, schema: ProcedureSchema) -> Screen:
-        return Screen(
-            record=render_record(record, schema),
-            checklist=render_checklist(record, schema),
-            checks=render_checks(record, schema),
-            note=render_note(record, schema),
-            exports=downloads_html(session_id),
-        )
+    def _with_report(self, session_id: str, review: Review) -> Screen:
+        panels = report_panels(review, session_id, self._desk.schema(review))
+        return Screen(note=self._note(session_id), **panels)
 
-    async def history(self) -> str:
-        return await asyncio.to_thread(self._render_history)
-
-    def _render_history(self) -> str:
-        sessions = self._services.sessions
-        with_audio = [(session, sessions.duration_s(session.id)) for session in sessions.sessions()]
-        return history_html([pair for pair in with_audio if pair[1]], self._services.schemas)
+    def _note(self, session_id: str) -> str:
+        review = self._desk.review(session_id)
+        schema = self._desk.schema(review)
+        return render_note(fitted(self._desk.record(review), schema), schema, review.latest.signature)
 
 
 def merged(first: Screen, second: Screen) -> Screen:
@@ -276,7 +281,8 @@ def _nothing_heard(transcript: Transcript) -> str:
     return f"No words were heard in {transcript.duration_s or 0:.0f} s of audio. Check the microphone and record again."
 
 
-def _report_status(made: Report, session_notice: str | None) -> str:
-    if notices := [notice for notice in (session_notice, made.notice) if notice]:
+def _report_status(made: Report, session_notice: str | None, review: Review) -> str:
+    waiting = "Your edits were kept: decide below about the new reading." if review.waiting else None
+    if notices := [notice for notice in (session_notice, made.notice, waiting) if notice]:
         return status_html(" ".join(notices), "error")
     return status_html("Draft report ready. Click a cell to hear it. A clinician must review it.")

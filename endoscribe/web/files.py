@@ -7,12 +7,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.services import Services
-from endoscribe.storage import Session
+from endoscribe.web.desk import Desk
 from endoscribe.web.downloads import FORMATS, render_download
 
 
-def file_routes(services: Services) -> APIRouter:
-    router = APIRouter()
+def file_routes(services: Services, desk: Desk) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/audio/{session_id}")
     def audio(request: Request, session_id: str) -> Response:
@@ -31,22 +31,17 @@ def file_routes(services: Services) -> APIRouter:
         return StreamingResponse(wav.blocks(start, stop), status, headers, media_type="audio/wav")
 
     @router.get("/download/{session_id}/{form}")
-    def download(session_id: str, form: str) -> Response:
+    def download(session_id: str, form: str, version: int | None = None) -> Response:
         if form not in FORMATS:
             return JSONResponse({"problem": "There is no such download."}, 404)
         try:
-            content, session = render_download(services, session_id, form)
+            content, name = render_download(services, desk, session_id, form, version)
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404)
-        name = _file_name(session, FORMATS[form].suffix)
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return Response(content, headers=headers, media_type=FORMATS[form].media_type)
 
     return router
-
-
-def _file_name(session: Session, suffix: str) -> str:
-    return f"draft-{session.procedure}-{session.created:%Y-%m-%d-%H%M}{suffix}"
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:

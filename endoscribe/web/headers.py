@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: What a browser calls the page, for the policy on where it may connect to.
@@ -18,6 +19,24 @@ def same_origin(headers: Headers) -> bool:
         return True
     hosts = {headers.get("host"), headers.get("x-forwarded-host")}
     return urlsplit(origin).netloc in hosts
+
+
+class BodyLimit:
+    """Refuses a body that is larger than allowed, or of unknown size, before anything of it is read."""
+
+    def __init__(self, app: ASGIApp, prefix: str, most_bytes: int) -> None:
+        self._app, self._prefix, self._most_bytes = app, prefix, most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(self._prefix):
+            length = Headers(scope=scope).get("content-length", "")
+            if not length.isdecimal():
+                await JSONResponse({"detail": "Say how long the body is (Content-Length)."}, 411)(scope, receive, send)
+                return
+            if int(length) > self._most_bytes:
+                await JSONResponse({"detail": "This is larger than is taken here."}, 413)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class SecurityHeaders:

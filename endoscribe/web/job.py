@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from endoscribe.audio import Resampler
 from endoscribe.errors import StorageError
 from endoscribe.extraction.claims import OnClaims
+from endoscribe.review import Reading
 from endoscribe.services import Report, Services
 from endoscribe.storage import SessionStore
 from endoscribe.transcript import Transcript
+from endoscribe.web.desk import Desk
 
 
 def stored_audio(sessions: SessionStore, session_id: str) -> NDArray[np.float32]:
@@ -40,13 +42,19 @@ def transcribe(
     return transcript
 
 
-def report(services: Services, session_id: str, procedure: str, on_claims: OnClaims | None = None) -> Report:
-    """Read a session's transcript as `procedure` and keep the record; raises ExtractionError or StorageError."""
+def report(
+    services: Services, desk: Desk, session_id: str, procedure: str, on_claims: OnClaims | None = None
+) -> Report:
+    """Read a session's transcript as `procedure` and keep the reading; raises ExtractionError or StorageError.
+
+    Where a model has read it, the offline reader reads it, too: what they disagree on needs a person's eyes.
+    """
     schema = services.schemas.get(procedure)
     transcript = services.sessions.transcript(session_id)
     if transcript is None:
         raise StorageError("This session has no transcript yet.")
     made = services.report(transcript, schema, on_claims)
+    desk.receive(session_id, Reading(made.record, made.second))
     services.sessions.set_procedure(session_id, procedure)
     services.sessions.save_record(session_id, made.record)
     services.sessions.set_state(session_id, "done")

@@ -3,13 +3,14 @@
 import gradio as gr
 
 _HTML = """
-<div class="microphone" data-state="idle">
-  <button type="button" class="start" disabled>Start Recording</button>
-  <button type="button" id="pause" disabled>Pause</button>
-  <button type="button" id="stop" disabled>Stop</button>
+<div class="microphone" data-state="idle" role="group" aria-label="Microphone">
+  <button type="button" class="start" aria-keyshortcuts="Space" disabled>Start Recording</button>
+  <button type="button" id="pause" aria-keyshortcuts="Space" disabled>Pause</button>
+  <button type="button" id="stop" aria-keyshortcuts="Escape" disabled>Stop</button>
   <span class="level" aria-hidden="true"><span></span></span>
   <span class="clock" role="timer" aria-label="Recorded time">0:00</span>
   <span class="unsaved" role="status"></span>
+  <span class="hint"><kbd>Space</kbd> starts and pauses, <kbd>Esc</kbd> stops</span>
 </div>
 """
 

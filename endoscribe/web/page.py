@@ -15,57 +15,67 @@ import gradio as gr
 
 from endoscribe.samples import shipped_samples
 from endoscribe.services import Services
-from endoscribe.web.actions import Actions, Screen, merged
+from endoscribe.web.actions import WELCOME, Actions, Screen, merged
+from endoscribe.web.api import add_named_steps
+from endoscribe.web.desk import Desk
 from endoscribe.web.microphone import StreamingMicrophone
-from endoscribe.web.panels import LIVE_TEXT, samples_html, status_html
+from endoscribe.web.panels import HISTORY, LIVE_TEXT, masthead_html, samples_html, status_html
 from endoscribe.web.player import evidence_player
+from endoscribe.web.research import Research
 from endoscribe.web.turns import Turns
 
 log = logging.getLogger(__name__)
-
-WELCOME = "Choose the procedure and press Start Recording, or choose a sample."
 
 #: Submit while recording stops first; the session that was just recorded then takes the place of the page's.
 _SUBMIT_JS = """
 async (session, procedure) => [(await window.endoscribe.finishForSubmit()) ?? session, procedure]
 """
 _PROCEDURE_JS = "(id) => { window.endoscribe?.chooseProcedure(id); }"
+_SESSION_JS = "(id) => { window.endoscribe?.remember(id); }"
+_HISTORY_JS = "() => { window.endoscribe?.refreshHistory(); }"
 _LOAD_JS = "(id) => import(new URL('ui/page.js', document.baseURI)).then((page) => { page.start(id); })"
 
 
-def _panel(name: str, value: str = "", mount: str = "") -> gr.HTML:
-    """A part of the page whose HTML both Python and the microphone's socket set.
+def _panel(name: str, value: str = "", module: str = "", mount: str = "") -> gr.HTML:
+    """A part of the page whose HTML both Python and the browser set.
 
-    `mount` calls the functions of `page.js` that bring it to life, with the events that they trigger.
+    `mount` calls the functions of a `module` in `assets/` that bring it to life, with the events that they trigger.
     """
     on_load = (
-        "import(new URL('ui/page.js', document.baseURI)).then((page) => "
-        f"{{ page.addPanel({json.dumps(name)}, element, props); {mount} }});"
+        "import(new URL('ui/page.js', document.baseURI)).then(async (page) => "
+        f"{{ page.addPanel({json.dumps(name)}, element, props); {_mounting(module, mount)} }});"
     )
     return gr.HTML(value, js_on_load=on_load, apply_default_css=False, elem_id=name)
+
+
+def _mounting(module: str, mount: str) -> str:
+    return f"const part = await import(new URL('ui/{module}', document.baseURI)); part.{mount};" if module else ""
 
 
 class Page:
     """The components by panel, in the order in which actions name them."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, desk: Desk) -> None:
         self._services = services
-        self._actions = Actions(services)
+        self._actions = Actions(services, desk)
+        self._research = Research(services)
         self._turns = Turns()
         self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
-        gr.HTML(_HEADER, apply_default_css=False, js_on_load=None)
+        gr.HTML(masthead_html(is_demo=services.settings.demo), apply_default_css=False, js_on_load=None)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="speaking"):
                 self._build_speaking()
-            with gr.Column(scale=6, min_width=320, elem_id="report"):
+            with gr.Column(scale=7, min_width=320, elem_id="report"):
                 self._build_report()
         with gr.Accordion("Earlier dictations", open=False, elem_id="earlier"):
-            self.history = _panel("history", mount=_HISTORY_MOUNT)
-        _panel("about", _DRAFT)
+            self.history = _panel("history", HISTORY, "history.js", "mountHistory(element)")
+        with gr.Accordion("Research: many dictations at once", open=False, elem_id="research"):
+            self._build_research()
+        self.work = _panel("about", _ABOUT, "history.js", _WORK_MOUNT)
         self._outputs: dict[str, gr.Component | gr.Button] = {
             "status": self.status, "session": self.session, "procedure": self.procedure, "record": self.record,
             "checklist": self.checklist, "checks": self.checks, "transcript": self.transcript, "player": self.player,
-            "note": self.note, "exports": self.exports, "history": self.history,
+            "note": self.note, "review": self.review, "exports": self.exports,
         }  # fmt: skip
 
     def _build_speaking(self) -> None:
@@ -79,19 +89,31 @@ class Page:
             self.submit = gr.Button("Submit", variant="primary", elem_id="submit", interactive=False, scale=3)
             self.cancel = gr.Button("Cancel", elem_id="cancel", visible="hidden", scale=1)
         gr.HTML(LIVE_TEXT, elem_id="live-text", apply_default_css=False, js_on_load=None)
-        self.transcript = _panel("transcript", mount="page.mountTranscript(element);")
-        self.player = evidence_player()
-        self.checklist = _panel("checklist")
+        self.transcript = _panel("transcript", "", "evidence.js", "mountTranscript(element)")
+        with gr.Column(elem_id="listening"):
+            self.player = evidence_player()
+            _panel("evidence", "", "review.js", "mountCard(element)")
+        self.checklist = _panel("checklist", "", "review.js", "mountChecklist(element)")
         with gr.Row(elem_id="other-ways"):
-            self.example = _panel("example", samples_html(shipped_samples()), mount=_SAMPLES_MOUNT)
+            self.example = _panel("example", samples_html(shipped_samples()), "page.js", _SAMPLES_MOUNT)
             self.upload = gr.File(label="Upload a recording", elem_id="upload", height=96, type="filepath")
 
     def _build_report(self) -> None:
-        self.checks = _panel("checks", mount="page.mountEvidence(element);")
-        self.record = _panel("record", mount="page.mountEvidence(element);")
-        self.exports = _panel("exports")
+        self.checks = _panel("checks", "", "review.js", "mountRecord(element)")
+        self.record = _panel("record", "", "review.js", "mountRecord(element)")
+        self.review = _panel("review", "", "review.js", _REVIEW_MOUNT)
+        self.exports = _panel("exports", "", "review.js", "mountExports(element)")
         with gr.Accordion("Note", open=False, elem_id="note-part"):
             self.note = gr.Markdown(elem_id="note")
+
+    def _build_research(self) -> None:
+        with gr.Row():
+            self.files = gr.File(label="Files or ZIPs", file_count="multiple", elem_id="research-files", height=110)
+            self.folder = gr.File(label="A folder", file_count="directory", elem_id="research-folder", height=110)
+        with gr.Row():
+            self.run_study = gr.Button("Run them as the chosen procedure", elem_id="research-run")
+            self.stop_study = gr.Button("Cancel", elem_id="research-cancel")
+        self.study = gr.HTML("", apply_default_css=False, js_on_load=None, elem_id="research-results")
 
     def _choices(self) -> list[tuple[str, str]]:
         return [(schema.title, schema.id) for schema in self._services.schemas]
@@ -106,18 +128,28 @@ class Page:
             "outputs": self._screen, "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
         }  # fmt: skip
         blocks.load(None, self.procedure, None, js=_LOAD_JS, api_visibility="private")
+        self.session.change(None, self.session, None, js=_SESSION_JS, api_visibility="private")
         blocks.load(self._opened_page, self.procedure, **quiet)
         self.procedure.change(None, self.procedure, None, js=_PROCEDURE_JS, api_visibility="private")
         working = [
             self.upload.upload(self._upload, [self.upload, self.procedure], trigger_mode="multiple", **quiet),
             self.submit.click(self._submit, [self.session, self.procedure], js=_SUBMIT_JS, **quiet),
-            self.history.opened(self._reopen, None, trigger_mode="multiple", **quiet),
+            self.work.opened(self._reopen, None, trigger_mode="multiple", **quiet),
         ]
+        for work in working:
+            work.then(None, None, None, js=_HISTORY_JS, api_visibility="private")
+        self.work.closed(self._closed, None, cancels=working, **quiet)
+        self.review.edited(self._edited, None, trigger_mode="multiple", **quiet)
         self.microphone.began(self._began, None, cancels=working, **quiet)
-        self.microphone.recorded(self._recorded, None, **quiet)
+        self.microphone.recorded(self._recorded, None, **quiet).then(
+            None, None, None, js=_HISTORY_JS, api_visibility="private"
+        )
         self.example.chosen(self._chose_sample, None, **quiet)
         self.cancel.click(self._cancelled, None, cancels=working, **quiet)
         blocks.unload(self._closed_page)
+        alone: dict[str, Any] = {**quiet, "outputs": [self.study, self.files, self.folder]}
+        study = self.run_study.click(self._studied, [self.files, self.folder, self.procedure], **alone)
+        self.stop_study.click(self._left_study, None, cancels=[study], **alone)
         self.upload.upload(None, None, self.upload, js="() => null", api_visibility="private")
 
     def _show(self, screen: Screen) -> list[Any]:
@@ -131,6 +163,13 @@ class Page:
     def _nothing(self) -> list[Any]:
         """Values that leave everything as another action has made it."""
         return [gr.skip() for _ in self._screen]
+
+    async def _closed(self, request: gr.Request) -> list[Any]:
+        self._turns.begin(request.session_hash)
+        return self._show(self._actions.closed())
+
+    async def _edited(self, event: gr.EventData) -> list[Any]:
+        return self._show(await self._actions.edited(event.session))
 
     async def _opened_page(self, procedure: str) -> list[Any]:
         """The procedures as their files are now, and the history."""
@@ -156,10 +195,20 @@ class Page:
     async def _chose_sample(self, event: gr.EventData) -> list[Any]:
         return self._show(Screen(procedure=event.procedure))
 
+    async def _studied(
+        self, files: list[str] | None, folder: list[str] | None, procedure: str
+    ) -> AsyncIterator[list[Any]]:
+        """The files are taken away from their components at once: they are removed when they are done."""
+        async for html in self._research.run([*(files or []), *(folder or [])], procedure):
+            yield [html, None, None]
+
+    async def _left_study(self) -> list[Any]:
+        return ['<p role="status">Cancelled. Nothing was kept.</p>', None, None]
+
     async def _cancelled(self, request: gr.Request) -> list[Any]:
         self._turns.begin(request.session_hash)
         text = "Cancelled. The recording is kept under Earlier dictations."
-        return self._show(Screen(status=status_html(text), history=await self._actions.history()))
+        return self._show(Screen(status=status_html(text)))
 
     async def _upload(self, path: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         async for values in self._shown(self._actions.upload(Path(path), procedure), request, works_on=True):
@@ -198,20 +247,18 @@ class Page:
             yield self._show(merged(whole, Screen(status=status_html(text, "error"))))
 
 
-_HEADER = (
-    '<header class="masthead"><h1>EndoScribe</h1>'
-    "<p>Dictate an endoscopy, read the report, hear every cell.</p></header>"
-)
-_DRAFT = '<p class="about"><span id="models"></span> <strong>Draft: a clinician must review this report.</strong></p>'
-_HISTORY_MOUNT = "page.mountHistory(element, { opened: (data) => trigger('opened', data) });"
-_SAMPLES_MOUNT = "page.mountSamples(element, { chosen: (data) => trigger('chosen', data) });"
+_ABOUT = '<p class="about"><span id="models"></span> <strong>Draft: a clinician must review this report.</strong></p>'
+_WORK_MOUNT = "mountWork({ opened: (data) => trigger('opened', data), closed: () => trigger('closed', {}) })"
+_REVIEW_MOUNT = "mountReview(element, { edited: (data) => trigger('edited', data) })"
+_SAMPLES_MOUNT = "mountSamples(element, { chosen: (data) => trigger('chosen', data) })"
 
 
-def build_page(services: Services) -> gr.Blocks:
+def build_page(services: Services, desk: Desk) -> gr.Blocks:
     """The whole page on these services; nothing is loaded and no model is asked until somebody uses it."""
     blocks = gr.Blocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
     with blocks:
-        Page(services).connect(blocks)
+        Page(services, desk).connect(blocks)
+        add_named_steps(services)
     blocks.queue(default_concurrency_limit=None, api_open=False)
     return blocks
 

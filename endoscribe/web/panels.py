@@ -1,10 +1,15 @@
 """The pieces of HTML that the page shows besides the record: plain functions from values to escaped text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Literal
+from typing import Literal, TypedDict
 
+from endoscribe.extraction.record import Cell
+from endoscribe.outputs.outline import fitted, target_label, value_text
+from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.review import LONGEST_NAME, Difference, Review, Version, current, differences
 from endoscribe.samples import Sample
 from endoscribe.storage import Session
 from endoscribe.transcript import PlacedWord, Transcript
@@ -13,8 +18,19 @@ from endoscribe.web.downloads import FORMATS
 Kind = Literal["info", "error"]
 
 LIVE_TEXT = (
-    '<section class="live" aria-label="Live text"><div class="text" data-empty="true">'
+    '<section class="live" aria-label="Live text"><div class="text" data-empty="true" tabindex="0">'
     '<span class="committed"></span><span class="tentative"></span></div></section>'
+)
+
+HISTORY = (
+    '<form class="search" role="search"><label for="history-search">Search earlier dictations</label>'
+    '<input id="history-search" type="search" name="search" autocomplete="off" '
+    'placeholder="words, a procedure, a date, signed"></form><div class="list" aria-live="polite"></div>'
+)
+DEMO = (
+    '<p class="demo" role="note"><strong>Public demonstration.</strong> Anybody with this link can try it; what you '
+    "say is processed and kept on the computer of the person who shared it until they stop sharing. Do not dictate "
+    "about real patients. You see only the dictations of this browser.</p>"
 )
 
 _STATES = {
@@ -24,6 +40,13 @@ _STATES = {
     "done": "report made",
     "interrupted": "interrupted",
 }
+
+
+def masthead_html(*, is_demo: bool) -> str:
+    return (
+        '<header class="masthead"><h1>EndoScribe</h1><p>Dictate an endoscopy, read the report, hear every cell.</p>'
+        '<button type="button" id="new-dictation" hidden>New dictation</button></header>' + (DEMO if is_demo else "")
+    )
 
 
 def status_html(text: str, kind: Kind = "info") -> str:
@@ -37,30 +60,155 @@ def transcript_html(transcript: Transcript) -> str:
     if not transcript.text.strip():
         return '<p class="quiet">No words were heard in this recording.</p>'
     if not transcript.segments:
-        return f'<div class="words"><p>{escape(transcript.text)}</p></div>'
+        return f"{_WORDS}<p>{escape(transcript.text)}</p></div>"
     placed = iter(transcript.placed_words)
     paragraphs = []
     for segment in transcript.segments:
         words = " ".join(_word_html(next(placed)) for _ in segment.words)
         paragraphs.append(f"<p>{words}</p>")
-    return f'<div class="words">{"".join(paragraphs)}</div>'
+    return f"{_WORDS}{''.join(paragraphs)}</div>"
+
+
+_WORDS = (
+    '<div class="words" role="group" tabindex="0" aria-label="Transcript. Arrow keys go from word to word, Enter plays '
+    'from there.">'
+)
 
 
 def _word_html(placed: PlacedWord) -> str:
     word = placed.word
     return (
-        f'<span data-start="{placed.start}" data-end="{placed.end}" data-start-s="{word.start_s:.2f}" '
+        f'<span tabindex="-1" data-start="{placed.start}" data-end="{placed.end}" data-start-s="{word.start_s:.2f}" '
         f'data-end-s="{word.end_s:.2f}">{escape(word.text)}</span>'
     )
 
 
-def downloads_html(session_id: str) -> str:
-    """Links that make each file when they are clicked."""
-    links = (
+def downloads_html(session_id: str, *, is_signed: bool = False) -> str:
+    """Links that make each file when they are clicked, and the note for the clipboard."""
+    links = "".join(
         f'<a id="export-{name}" href="download/{escape(session_id)}/{name}" download>{escape(form.label)}</a>'
         for name, form in FORMATS.items()
     )
-    return f'<nav class="downloads" aria-label="Download the draft report">{"".join(links)}</nav>'
+    what = "signed report" if is_signed else "draft report"
+    copy = f'<button type="button" id="copy-note" data-url="download/{escape(session_id)}/md">Copy note</button>'
+    return f'<nav class="downloads" aria-label="Take away the {what}">{copy}{links}</nav>'
+
+
+class ReportPanels(TypedDict):
+    """The HTML of every panel that shows a report."""
+
+    record: str
+    checks: str
+    checklist: str
+    review: str
+    exports: str
+
+
+def report_panels(review: Review, session_id: str, schema: ProcedureSchema) -> ReportPanels:
+    """The HTML of every panel that shows the latest version of a report, by the panel's name."""
+    latest = review.latest
+    record = fitted(current(latest, schema), schema)
+    return {
+        "record": render_record(record, schema, latest.signature, editable=True),
+        "checks": render_checks(record, schema, latest.reading.second, editable=True),
+        "checklist": render_checklist(record, schema),
+        "review": review_html(review, session_id, schema),
+        "exports": downloads_html(session_id, is_signed=latest.signature is not None),
+    }
+
+
+def review_html(review: Review, session_id: str, schema: ProcedureSchema) -> str:
+    """Where the report stands: version, undo, sign-off, a reading that waits, and the versions so far."""
+    latest = review.latest
+    edits = len(latest.edits) - latest.inherited
+    undo = '<button type="button" data-review="undo">Undo</button>' if latest.can_undo else ""
+    standing = f"Version {latest.number} · {'signed' if latest.signature else 'draft'}"
+    count = f" · {edits} edit{'' if edits == 1 else 's'}" if edits else ""
+    return (
+        f'<section class="review" data-session="{escape(session_id)}" data-revision="{escape(review.revision)}" '
+        f'aria-label="Review and sign-off"><p class="standing"><strong>{standing}</strong>{count} {undo}</p>'
+        f"{_waiting_html(review, schema)}{_sign_html(latest)}{_versions_html(review, session_id)}</section>"
+    )
+
+
+def _sign_html(latest: Version) -> str:
+    if signature := latest.signature:
+        return (
+            f'<p class="signed">✓ Signed by <strong>{escape(signature.name)}</strong>, {signature.at:%Y-%m-%d %H:%M} '
+            f'UTC. <span class="hash" title="SHA-256 of what was signed">SHA-256 {signature.sha256}</span></p>'
+            '<p class="quiet">An edit now starts the next version; this one stays as it was signed.</p>'
+        )
+    return (
+        '<form class="sign"><label for="signer">Your name</label>'
+        f'<input id="signer" name="name" autocomplete="name" required maxlength="{LONGEST_NAME}">'
+        '<button type="submit">Sign this report</button></form>'
+    )
+
+
+def _waiting_html(review: Review, schema: ProcedureSchema) -> str:
+    """The question that a later reading puts: nothing that somebody has edited is overwritten without it."""
+    if review.waiting is None:
+        return ""
+    changed = differences(current(review.latest, schema), review.waiting.record)
+    buttons = "".join(
+        f'<button type="button" data-review="reading" data-choice="{choice}">{label}</button>'
+        for choice, label in (
+            ("leave", "Stay with mine"),
+            ("keep_edits", "Take it, with my edits"),
+            ("drop_edits", "Take it, without my edits"),
+        )
+    )
+    return (
+        f'<div class="waiting" role="alert"><p>A new reading of this dictation differs in {len(changed)} cells from '
+        f"your report. Nothing was changed.</p>{differences_html(changed, schema, 'Yours', 'New reading')}"
+        f"<p>{buttons}</p></div>"
+    )
+
+
+def differences_html(changed: Sequence[Difference], schema: ProcedureSchema, left: str, right: str) -> str:
+    """A table of the cells that differ."""
+    if not changed:
+        return '<p class="quiet">Both give the same values.</p>'
+    rows = "".join(
+        f'<tr><th scope="row">{escape(_place(each, schema))}</th><td>{escape(_said(each.left, each, schema))}</td>'
+        f"<td>{escape(_said(each.right, each, schema))}</td></tr>"
+        for each in changed
+    )
+    head = f'<tr><th scope="col">Field</th><th scope="col">{escape(left)}</th><th scope="col">{escape(right)}</th></tr>'
+    return f'<table class="differences"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def _place(difference: Difference, schema: ProcedureSchema) -> str:
+    return target_label(difference.target, schema) + ("" if difference.row is None else f" ({difference.row + 1})")
+
+
+def _said(cell: Cell | None, difference: Difference, schema: ProcedureSchema) -> str:
+    field = schema.target_index.get(difference.target)
+    return "not stated" if cell is None or field is None else value_text(cell, field)
+
+
+def _versions_html(review: Review, session_id: str) -> str:
+    if len(review.versions) < 2:
+        return ""
+    items = "".join(_version_html(version, session_id) for version in reversed(review.versions))
+    numbers = [version.number for version in review.versions]
+    options = [
+        "".join(f"<option{' selected' if number == chosen else ''}>{number}</option>" for number in numbers)
+        for chosen in numbers[-2:]
+    ]
+    return (
+        f'<details class="versions"><summary>Versions: {len(numbers)}</summary><ul>{items}</ul>'
+        f'<form class="compare"><label>Compare version <select name="left">{options[0]}</select></label> '
+        f'<label>with <select name="right">{options[1]}</select></label> <button type="submit">Compare</button></form>'
+        '<div class="comparison" aria-live="polite"></div></details>'
+    )
+
+
+def _version_html(version: Version, session_id: str) -> str:
+    signature = version.signature
+    standing = f"signed by {signature.name}, {signature.at:%Y-%m-%d %H:%M} UTC" if signature else "draft"
+    link = f"download/{escape(session_id)}/pdf?version={version.number}"
+    return f'<li>Version {version.number}: {escape(standing)} <a href="{link}" download>PDF</a></li>'
 
 
 def samples_html(samples: Iterable[Sample]) -> str:
@@ -73,25 +221,34 @@ def samples_html(samples: Iterable[Sample]) -> str:
 
 
 def history_html(sessions: Iterable[tuple[Session, float]], schemas: SchemaLibrary) -> str:
-    """Sessions with the seconds of their audio, as rows that can be opened."""
+    """Sessions with the seconds of their audio, as rows that can be opened and deleted."""
     titles = {schema.id: schema.title for schema in schemas}
     rows = "".join(_session_html(session, titles.get(session.procedure), audio_s) for session, audio_s in sessions)
     if not rows:
-        return '<p class="quiet">Your dictations will be listed here.</p>'
-    head = "<tr><th>When (UTC)</th><th>Procedure</th><th>Length</th><th>State</th><th></th></tr>"
-    return f'<table class="sessions"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+        return '<p class="quiet">No dictations here.</p>'
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("When (UTC)", "Procedure", "Length", "State", "Missing", "")
+    )
+    return f'<table class="sessions"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _session_html(session: Session, title: str | None, audio_s: float) -> str:
-    action = "Open" if session.state in ("transcribed", "done") else "Transcribe"
-    button = "" if session.state == "recording" else _open_button(session, action)
+    action = "Open" if session.state in ("transcribed", "done", "recording") else "Transcribe"
+    state = f"signed by {session.signed_by}" if session.signed_by else _STATES[session.state]
+    missing = "" if session.gaps is None else str(session.gaps)
     return (
         f'<tr data-state="{session.state}"><td>{session.created:%Y-%m-%d %H:%M}</td>'
         f"<td>{escape(title or session.procedure)}</td><td>{int(audio_s) // 60}:{int(audio_s) % 60:02d}</td>"
-        f"<td>{_STATES[session.state]}</td><td>{button}</td></tr>"
+        f"<td>{escape(state)}</td><td>{missing}</td><td>{_session_buttons(session, action)}</td></tr>"
     )
 
 
-def _open_button(session: Session, action: str) -> str:
+def _session_buttons(session: Session, action: str) -> str:
     when = f"{session.created:%Y-%m-%d %H:%M}"
-    return f'<button type="button" data-session="{session.id}" aria-label="{action} {when}">{action}</button>'
+    remove = "" if session.state == "recording" else (
+        f'<button type="button" class="remove" data-delete="{session.id}" aria-label="Delete {when}">Delete</button>'
+    )  # fmt: skip
+    return (
+        f'<button type="button" data-session="{session.id}" data-procedure="{escape(session.procedure)}" '
+        f'aria-label="{action} {when}">{action}</button>{remove}'
+    )

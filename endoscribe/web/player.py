@@ -5,7 +5,7 @@ from html import escape
 import gradio as gr
 
 _ON_LOAD = """
-import(new URL('ui/page.js', document.baseURI)).then((page) => page.mountPlayer(element, props));
+import(new URL('ui/evidence.js', document.baseURI)).then((evidence) => evidence.mountPlayer(element, props));
 """
 
 

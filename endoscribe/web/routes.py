@@ -14,10 +14,14 @@ from fastapi.staticfiles import StaticFiles
 from endoscribe.errors import StorageError
 from endoscribe.samples import SAMPLES_DIR
 from endoscribe.services import Services
+from endoscribe.web.api import ABOUT, api_routes
+from endoscribe.web.desk import Desk
 from endoscribe.web.files import file_routes
-from endoscribe.web.headers import SecurityHeaders
+from endoscribe.web.headers import BodyLimit, SecurityHeaders
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Recordings
+from endoscribe.web.review_routes import review_routes
+from endoscribe.web.session_routes import session_routes
 from endoscribe.web.theme import HEAD, theme
 from endoscribe.web.uplink import uplink_routes
 
@@ -33,7 +37,7 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
     app = create_api(services, on_start)
     gr.mount_gradio_app(
         app,
-        build_page(services),
+        build_page(services, app.state.desk),
         "/",
         ssr_mode=False,
         footer_links=[],
@@ -41,6 +45,7 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
         theme=theme(),
         head=HEAD,
         show_error=False,
+        mcp_server=services.settings.mcp,
     )
     return app
 
@@ -60,12 +65,17 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
         await recordings.close()
         await asyncio.to_thread(services.close)
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **ABOUT)
+    desk = app.state.desk = Desk(services)
     app.include_router(_health_routes(services))
-    app.include_router(uplink_routes())
-    app.include_router(file_routes(services))
+    app.include_router(uplink_routes(), include_in_schema=False)
+    app.include_router(api_routes(services))
+    app.include_router(file_routes(services, desk))
+    app.include_router(review_routes(services, desk))
+    app.include_router(session_routes(services))
     app.mount("/ui", StaticFiles(directory=ASSETS_DIR), name="ui")
     app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
+    app.add_middleware(BodyLimit, prefix="/api/", most_bytes=services.settings.max_upload_mb * 1024 * 1024)
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -3,8 +3,8 @@
 import gradio as gr
 
 #: Served from `assets/`. Gradio would rewrite the selectors of style sheets that were handed to it.
-_STYLES = ("page.css", "microphone.css", "report.css")
-_SCRIPTS = ("page.js", "uplink.js", "microphone.js")
+_STYLES = ("page.css", "microphone.css", "report.css", "review.css")
+_SCRIPTS = ("page.js", "uplink.js", "spool.js", "microphone.js", "evidence.js", "review.js", "history.js", "keys.js")
 HEAD = (
     '<meta name="color-scheme" content="light dark">'
     + "".join(f'<link rel="stylesheet" href="ui/{name}">' for name in _STYLES)
@@ -20,6 +20,11 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(
         primary_hue="teal", neutral_hue="slate", radius_size="md", font=_FONT, font_mono=_MONO_FONT
     ).set(
+        body_text_color_subdued="#52615f",
+        body_text_color_subdued_dark="#a3b3b1",
+        block_info_text_color="#52615f",
+        block_title_text_color="#52615f",
+        block_label_text_color="#52615f",
         body_background_fill="#f7f8f8",
         body_background_fill_dark="#101516",
         block_background_fill="transparent",

@@ -19,18 +19,21 @@ const REFUSALS = {
     'The microphone is in use by another program. Close that program, then press Start Recording again.',
 };
 const LISTENING = 'Listening. Speak; press Stop when you are done.';
+const OTHER_RATE = 'This microphone cannot go on with that recording. Press Stop; what you said is saved.';
 const NO_MEDIA =
   'Browsers give the microphone only to https pages and to this computer itself. Open the page by https, or upload a recording.';
 
 export function mount(element, events) {
   const microphone = new Microphone(element, events);
   page.setMicrophone(microphone);
-  sendWhatWasLeftBehind(microphone);
+  microphone.left = leftBehind();
 }
 
 // Sound of an earlier visit that never reached the server, because the tab crashed or was closed without a network.
-async function sendWhatWasLeftBehind(microphone) {
-  for (const left of await leftBehind()) {
+// `mine` is what this tab goes on with itself.
+export async function sendWhatWasLeftBehind(microphone, mine) {
+  for (const left of await microphone.left) {
+    if (left === mine) continue;
     await new Promise((resolve) => {
       const uplink = new Uplink({
         base: document.baseURI,
@@ -92,6 +95,33 @@ class Microphone {
     page.say(LISTENING);
   }
 
+  // A recording that a reload cut short comes back as it was, paused: what the server lacks is sent, Resume goes on.
+  restore({ session, procedure, sample_rate: sampleRate, samples }, left) {
+    if (this.isActive) return;
+    this.source = this.closedSource(sampleRate);
+    this.begin(sampleRate, procedure, { session, samples, left, goesOn: true });
+    this.session = session;
+    this.setState('paused');
+    page.say('Your dictation was interrupted; all of it is here. Press Resume to go on, or Stop to finish it.');
+  }
+
+  // In the place of a microphone until Resume opens one.
+  closedSource(sampleRate) {
+    return {
+      sampleRate,
+      pause: async () => {},
+      close: async () => {},
+      resume: async () => {
+        const opened = await openMicrophone((data) => this.captured(data), () => this.microphoneEnded());
+        if (opened.sampleRate !== sampleRate) {
+          opened.close();
+          throw Object.assign(new Error('another rate'), { sentence: OTHER_RATE });
+        }
+        this.source = opened;
+      },
+    };
+  }
+
   // Plays a recording from an address as if it were spoken, `SAMPLE_SPEED` times faster.
   async playSample({ url, title, procedure }) {
     if (this.isActive) return;
@@ -105,12 +135,14 @@ class Microphone {
       return;
     }
     this.begin(SPEECH_RATE, procedure);
+    this.isSample = true;
     this.setState('recording');
     page.say(`Playing “${title}” ${SAMPLE_SPEED} times faster than spoken. Press Stop to end it early.`);
   }
 
-  begin(sampleRate, procedure) {
+  begin(sampleRate, procedure, stored = {}) {
     page.clear();
+    this.isSample = false;
     this.finished = new Promise((resolve) => {
       this.resolveFinished = resolve;
     });
@@ -119,6 +151,7 @@ class Microphone {
       base: document.baseURI,
       procedure,
       sampleRate,
+      ...stored,
       onMessage: (message) => this.receive(message),
       onChange: () => this.show(),
     });
@@ -142,7 +175,7 @@ class Microphone {
         this.setState('recording');
         page.say(LISTENING);
       } catch (error) {
-        page.say(REFUSALS[error.name] ?? 'The microphone could not be started again. Press Stop; what you said is saved.', 'error');
+        page.say(REFUSALS[error.name] ?? error.sentence ?? 'The microphone could not be started again. Press Stop; what you said is saved.', 'error');
       }
     }
   }
@@ -231,7 +264,10 @@ class Microphone {
     this.uplink.close();
     this.setState('idle');
     this.resolveFinished(this.session ?? null);
-    if (this.session && !this.silent) this.events.recorded({ session: this.session, problem: problem ?? null, notice });
+    if (this.session && !this.silent) {
+      if (this.isSample && !problem) page.submit(); // a visitor sees the whole job without reading what to press
+      else this.events.recorded({ session: this.session, problem: problem ?? null, notice });
+    }
     this.session = null;
   }
 

@@ -1,29 +1,51 @@
-// What the parts of the page share: panels that Python and the microphone both fill, the live text, and the evidence
-// of a cell, which is played and lit without asking the server.
+// What the parts of the page share: panels that Python and the browser both fill, the status line, the live text, and
+// the one microphone. Evidence, review, history and keys have modules of their own.
 
-const EVIDENCE_LEAD_S = 0.5;
-const EVIDENCE_TAIL_S = 0.3;
 const HEALTH_EVERY_MS = 2000;
 const STATUS_ICONS = { error: '! ', info: '' };
+// What belongs to one dictation, and goes from the screen before another one comes.
+const DICTATION_PANELS = ['record', 'checklist', 'checks', 'transcript', 'review', 'exports', 'evidence', 'player'];
 
 const panels = {};
 let microphone = null;
-let player = null;
-let playUntil = null;
 let chosenProcedure = null;
 let liveWords = [];
+
+export const base = (path) => new URL(path, document.baseURI);
+export const frame = () => new Promise(requestAnimationFrame);
 
 // A panel's value is changed through Gradio's own props, so that Gradio and this page never disagree on what is shown.
 export function addPanel(name, element, props) {
   panels[name] = { element, props };
+  if (name === 'status') announce(element);
 }
 
 export function setPanel(name, html) {
   if (panels[name]) panels[name].props.value = html;
 }
 
+export function panel(name) {
+  return panels[name]?.element ?? null;
+}
+
+// Whatever the status line says is read out once nobody is speaking.
+function announce(element) {
+  element.setAttribute('role', 'status');
+  element.setAttribute('aria-live', 'polite');
+}
+
+let microphoneIsThere;
+export const microphoneMounted = new Promise((resolve) => {
+  microphoneIsThere = resolve;
+});
+
 export function setMicrophone(mounted) {
   microphone = mounted;
+  microphoneIsThere();
+}
+
+export function theMicrophone() {
+  return microphone;
 }
 
 export function procedure() {
@@ -39,12 +61,13 @@ export function finishForSubmit() {
   return microphone ? microphone.finishForSubmit() : null;
 }
 
-export function playSample(sample) {
-  return microphone.playSample(sample);
-}
-
 export function isRecording() {
   return Boolean(microphone?.isActive);
+}
+
+// The session on the screen, as Python knows it.
+export function session() {
+  return document.querySelector('#session textarea, #session input')?.value ?? '';
 }
 
 // An upload would take the place of what is being recorded.
@@ -59,12 +82,12 @@ export function say(text, kind = 'info') {
   setPanel('status', line.outerHTML);
 }
 
-// For a new recording: nothing of the last one stays on the screen.
+// For another dictation: nothing of the last one stays on the screen.
 export function clear() {
   liveWords = [];
   showLive({ from_word: 0, committed: [], tentative: '' });
-  for (const name of ['record', 'checklist', 'checks', 'transcript', 'note', 'exports']) setPanel(name, '');
-  setPlayer('');
+  document.querySelector('#player audio')?.pause();
+  for (const name of DICTATION_PANELS) setPanel(name, '');
 }
 
 export function showLive({ from_word: first, committed, tentative }) {
@@ -83,78 +106,6 @@ export function showPreview({ record, checklist, checks }) {
   setPanel('checks', checks);
 }
 
-export function mountPlayer(element, props) {
-  addPanel('player', element, props);
-  element.addEventListener('timeupdate', stopAtEnd, true);
-}
-
-// The audio element itself, whatever the panel has rendered since.
-function audio() {
-  player = panels.player?.element.querySelector('audio') ?? null;
-  return player;
-}
-
-function setPlayer(html) {
-  playUntil = null;
-  audio()?.pause();
-  setPanel('player', html);
-}
-
-export function play(startS, endS) {
-  const element = audio();
-  if (!element || Number.isNaN(startS)) return;
-  element.currentTime = Math.max(0, startS - EVIDENCE_LEAD_S);
-  playUntil = Number.isNaN(endS) ? null : endS + EVIDENCE_TAIL_S;
-  element.play().catch(() => {}); // a second click while the first still loads ends the first
-}
-
-function stopAtEnd() {
-  if (playUntil !== null && player && player.currentTime >= playUntil) {
-    player.pause();
-    playUntil = null;
-  }
-}
-
-// Cells carry data-start, data-end (characters) and data-start-s, data-end-s (seconds); words carry the same.
-export function mountEvidence(element) {
-  element.addEventListener('click', (event) => {
-    const cell = event.target.closest('[data-field][data-start]');
-    if (cell && element.contains(cell) && cell.dataset.start !== '') showEvidence(element, cell);
-  });
-  element.addEventListener('keydown', (event) => {
-    const cell = event.target.closest('[data-field][data-start]');
-    if (cell && cell.tagName !== 'BUTTON' && (event.key === 'Enter' || event.key === ' ')) {
-      event.preventDefault();
-      showEvidence(element, cell);
-    }
-  });
-}
-
-function showEvidence(element, cell) {
-  element.querySelectorAll('[data-chosen]').forEach((other) => other.removeAttribute('data-chosen'));
-  cell.setAttribute('data-chosen', '');
-  light(Number(cell.dataset.start), Number(cell.dataset.end));
-  if (cell.dataset.startS) play(Number(cell.dataset.startS), Number(cell.dataset.endS));
-}
-
-function light(start, end) {
-  let first = null;
-  for (const word of document.querySelectorAll('#transcript [data-start]')) {
-    const lit = Number(word.dataset.start) < end && Number(word.dataset.end) > start;
-    word.classList.toggle('lit', lit);
-    if (lit) first ??= word;
-  }
-  const box = first?.closest('.words');
-  if (box) box.scrollTop = first.offsetTop - box.offsetTop - box.clientHeight / 3;
-}
-
-export function mountTranscript(element) {
-  element.addEventListener('click', (event) => {
-    const word = event.target.closest('[data-start-s]');
-    if (word) play(Number(word.dataset.startS) + EVIDENCE_LEAD_S, NaN);
-  });
-}
-
 export function mountSamples(element, events) {
   element.addEventListener('click', (event) => {
     const button = event.target.closest('button[data-url]');
@@ -166,29 +117,36 @@ export function mountSamples(element, events) {
     const { url, procedure: id, title } = button.dataset;
     events.chosen({ procedure: id });
     chosenProcedure = id;
-    playSample({ url, procedure: id, title });
+    microphone.playSample({ url, procedure: id, title });
   });
 }
 
-export function mountHistory(element, events) {
-  element.addEventListener('click', (event) => {
-    const button = event.target.closest('button[data-session]');
-    if (!button) return;
-    if (isRecording()) say('Press Stop first; then open another session.', 'error');
-    else {
-      clear();
-      events.opened({ session: button.dataset.session });
-    }
-  });
+export function submit() {
+  document.querySelector('#submit')?.click();
 }
 
-window.endoscribe = { chooseProcedure, finishForSubmit, isRecording, clear, say };
+// Asks the server; a failure is told on the status line and gives null.
+export async function ask(path, options = {}) {
+  try {
+    const response = await fetch(base(path), options);
+    if (response.ok || response.status === 409 || response.status === 422) return response;
+    const { problem } = await response.json().catch(() => ({}));
+    say(problem ?? 'The server could not answer. Try again.', 'error');
+  } catch {
+    say('The server cannot be reached. Check the connection and try again; nothing is lost.', 'error');
+  }
+  return null;
+}
+
+export function post(path, body, method = 'POST') {
+  return ask(path, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+}
 
 // Watches the models warm up and says in the footer which ones answer.
 async function watchHealth() {
   let health;
   try {
-    health = await (await fetch(new URL('health', document.baseURI))).json();
+    health = await (await fetch(base('health'))).json();
   } catch {
     setTimeout(watchHealth, HEALTH_EVERY_MS);
     return;
@@ -205,9 +163,13 @@ function aboutModels({ status, whisper_model: whisper, extractor }) {
   return `Speech: ${whisper}. Reader: ${extractor}.`;
 }
 
-export function start(id) {
+window.endoscribe = { chooseProcedure, finishForSubmit, isRecording, clear, say };
+
+export async function start(id) {
   chooseProcedure(id);
   const input = document.querySelector('#upload input[type=file]');
   if (input) input.accept = 'audio/*,video/webm,video/mp4,.wav,.mp3,.m4a,.flac,.ogg,.webm';
   watchHealth();
+  (await import('./keys.js')).listen();
+  (await import('./history.js')).restore();
 }

@@ -27,17 +27,18 @@ export function encodeFrame(sequence, firstSample, samples) {
 
 export class Uplink {
   // onMessage(message) hears every server message; onChange() is called when what is unsaved or connected changes.
-  // `left` is a recording that an earlier visit left behind: its frames are sent, and then it ends.
-  constructor({ base, procedure, sampleRate, onMessage, onChange, left = null }) {
+  // With a `session` it goes on with that recording, of which the server has so many `samples`. `left` is what an earlier
+  // visit left behind: its frames are sent, and then it ends, unless somebody `goesOn`.
+  constructor({ base, procedure, sampleRate, session = null, samples = 0, left = null, goesOn = false, onMessage, onChange }) {
     Object.assign(this, { base, procedure, sampleRate, onMessage, onChange });
-    this.session = left?.session ?? null;
+    this.session = left?.session ?? session;
     this.spool = new Spool(left?.id);
     this.connected = false;
     this.closed = false;
     this.pending = []; // frames that are not yet safe: {buffer, end, sent}
     this.sequence = 0;
-    this.samples = 0;
-    this.saved = 0;
+    this.samples = samples;
+    this.saved = samples;
     this.stopAt = null;
     this.isOver = false;
     this.controls = []; // messages besides frames, sent after the frames that came before them
@@ -49,7 +50,7 @@ export class Uplink {
     this.online = () => this.retryNow();
     addEventListener('online', this.online);
     this.watch = setInterval(() => this.breakIfStalled(), 1000);
-    if (left) this.takeOver(left.frames);
+    if (left) this.takeOver(left.frames, goesOn);
     else this.spool.hold();
     this.spool.describe(this);
     this.connect();
@@ -59,10 +60,11 @@ export class Uplink {
     return (this.samples - this.saved) / this.sampleRate;
   }
 
-  takeOver(frames) {
+  takeOver(frames, goesOn) {
     this.pending = frames.map(({ buffer, end }) => ({ buffer, end, sent: false }));
     this.sequence = new DataView(frames.at(-1).buffer).getUint32(4, true) + 1;
-    this.samples = this.stopAt = frames.at(-1).end;
+    this.samples = frames.at(-1).end;
+    if (!goesOn) this.stopAt = this.samples;
     this.saved = frames[0].end - (frames[0].buffer.byteLength - HEADER_BYTES) / 2;
   }
 

@@ -1,0 +1,267 @@
+"""The steps for programs: REST with OpenAPI, and the same as named end points for `gradio_client` and as MCP tools.
+
+All of it is stateless: what comes in is worked on, answered and forgotten. docs/API.md shows how each is used.
+"""
+
+import asyncio
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Any, Literal
+
+import gradio as gr
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
+from gradio.events import api
+from pydantic import BaseModel, ConfigDict, Field
+
+from endoscribe import __version__
+from endoscribe.audio import load_audio
+from endoscribe.errors import AudioError, BusyError, EndoscribeError, ExtractionError, ReviewError, SchemaError
+from endoscribe.services import Services
+from endoscribe.transcript import Transcript
+from endoscribe.web.headers import same_origin
+
+ABOUT: dict[str, Any] = {
+    "title": "EndoScribe",
+    "version": __version__,
+    "summary": "Dictated endoscopies to transcripts and structured, evidenced records. Every record is a draft.",
+}
+MOST_TEXT_CHARS = 200_000
+BLOCK_BYTES = 1 << 20
+
+
+class WordAnswer(BaseModel):
+    text: str
+    start: float = Field(description="seconds")
+    end: float = Field(description="seconds")
+    probability: float | None
+
+
+class SegmentAnswer(BaseModel):
+    text: str
+    start: float
+    end: float
+    words: list[WordAnswer]
+
+
+class TranscriptAnswer(BaseModel):
+    """A recording as text, with the seconds of every word."""
+
+    text: str
+    duration: float | None
+    language: str
+    segments: list[SegmentAnswer]
+
+
+class EvidenceAnswer(BaseModel):
+    quote: str
+    start: int = Field(description="character in the text")
+    end: int
+    start_s: float | None
+    end_s: float | None
+
+
+class CellAnswer(BaseModel):
+    value: bool | int | float | str | list[str] | None
+    unit: str | None
+    as_dictated: str
+    evidence: EvidenceAnswer | None
+    grounding: Literal["exact", "fuzzy", "absent"]
+    status: Literal["ok", "unsupported", "invalid", "edited"]
+    problem: str | None
+
+
+class VerdictAnswer(BaseModel):
+    id: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    fields: list[str]
+    source: str
+
+
+class RecordAnswer(BaseModel):
+    """A draft report: what was not stated is absent, what was not heard is marked."""
+
+    procedure: str
+    schema_version: str
+    extractor: str
+    fields: dict[str, CellAnswer]
+    tables: dict[str, list[dict[str, CellAnswer]]]
+    checks: list[VerdictAnswer]
+    gaps: list[str]
+    derived: dict[str, bool | int | float | str | list[str]]
+    notice: str | None = Field(None, description="set where the record came about otherwise than configured")
+
+
+class ProcessAnswer(BaseModel):
+    transcript: TranscriptAnswer
+    record: RecordAnswer
+
+
+class ProcedureAnswer(BaseModel):
+    id: str
+    title: str
+    version: str
+
+
+class ExtractBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=MOST_TEXT_CHARS, description="a dictation")
+    procedure: str = Field(description="one of /api/procedures", examples=["col"])
+
+
+class Steps:
+    """What both kinds of end points call; blocking, run on threads."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def procedures(self) -> list[dict[str, str]]:
+        return [{"id": each.id, "title": each.title, "version": each.version} for each in self._services.schemas]
+
+    def hear(self, path: Path, procedure: str | None) -> Transcript:
+        schema = self._services.schemas.get(procedure) if procedure else None
+        samples = load_audio(path, self._services.settings.max_audio_minutes)
+        return self._services.scheduler.transcribe(samples, schema)
+
+    def read(self, transcript: Transcript, procedure: str) -> dict[str, Any]:
+        report = self._services.report(transcript, self._services.schemas.get(procedure))
+        made = report.record.to_json()
+        del made["file"]
+        return {**made, "notice": report.notice}
+
+    def process(self, path: Path, procedure: str) -> dict[str, Any]:
+        self._services.schemas.get(procedure)  # a slip is told before minutes are spent
+        transcript = self.hear(path, procedure)
+        return {"transcript": transcript.to_json(), "record": self.read(transcript, procedure)}
+
+
+# -- REST ------------------------------------------------------------------------------------------------------------
+
+
+def _own_page_or_program(request: Request) -> None:
+    if not same_origin(request.headers):
+        raise HTTPException(403, "Other sites' pages may not use this.")
+
+
+Recording = Annotated[UploadFile, File(description="wav, mp3, m4a, flac, ogg or webm")]
+
+
+def api_routes(services: Services) -> APIRouter:
+    router = APIRouter(prefix="/api", tags=["steps"], dependencies=[Depends(_own_page_or_program)])
+    steps = Steps(services)
+
+    @router.get("/procedures", summary="The procedures that can be dictated")
+    def procedures() -> list[ProcedureAnswer]:
+        return [ProcedureAnswer.model_validate(each) for each in steps.procedures()]
+
+    @router.post("/transcribe", summary="A recording to text with the time of every word")
+    async def transcribe(file: Recording, procedure: Annotated[str | None, Form()] = None) -> TranscriptAnswer:
+        transcript = await _with_file(file, lambda path: steps.hear(path, procedure))
+        return TranscriptAnswer.model_validate(transcript.to_json())
+
+    @router.post("/extract", summary="A text to a draft record")
+    async def extract(body: ExtractBody) -> RecordAnswer:
+        made = await _step(lambda: steps.read(Transcript(body.text), body.procedure))
+        return RecordAnswer.model_validate(made)
+
+    @router.post("/process", summary="A recording to text and draft record")
+    async def process(file: Recording, procedure: Annotated[str, Form()]) -> ProcessAnswer:
+        return ProcessAnswer.model_validate(await _with_file(file, lambda path: steps.process(path, procedure)))
+
+    return router
+
+
+async def _with_file(file: UploadFile, work: Any) -> Any:
+    """Run a step on the uploaded file, which is removed afterwards."""
+    with NamedTemporaryFile(suffix=Path(file.filename or "").suffix[:10]) as kept:
+        while block := await file.read(BLOCK_BYTES):
+            kept.write(block)
+        kept.flush()
+        return await _step(lambda: work(Path(kept.name)))
+
+
+async def _step(work: Any) -> Any:
+    """Run a step on a thread; what was foreseen becomes a status and a sentence."""
+    try:
+        return await asyncio.to_thread(work)
+    except EndoscribeError as error:
+        raise HTTPException(_status(error), str(error)) from error
+
+
+def _status(error: EndoscribeError) -> int:
+    if isinstance(error, AudioError | SchemaError | ReviewError):
+        return 422
+    if isinstance(error, BusyError):
+        return 429
+    return 502 if isinstance(error, ExtractionError) else 503
+
+
+# -- gradio_client and MCP -------------------------------------------------------------------------------------------
+
+
+def add_named_steps(services: Services) -> None:
+    """End points `/procedures`, `/transcribe`, `/extract`, `/process` in the Blocks that are being built."""
+    steps = Steps(services)
+
+    async def procedures() -> list[dict[str, str]]:
+        """List the procedures that can be dictated.
+
+        Returns:
+            One entry a procedure: its id (col, egd, ercp, eus), title and schema version.
+        """
+        return steps.procedures()
+
+    async def transcribe(audio: gr.FileData, procedure: str = "col") -> dict[str, Any]:
+        """Turn a recorded dictation into text, with the seconds of every word.
+
+        Args:
+            audio: A recording: wav, mp3, m4a, flac, ogg or webm.
+            procedure: The procedure whose words to expect: col, egd, ercp or eus.
+
+        Returns:
+            text, duration in seconds, language, and segments with words that have text, start, end and probability.
+        """
+        transcript: Transcript = await _named(lambda: steps.hear(_path(audio), procedure))
+        return transcript.to_json()
+
+    async def extract(text: str, procedure: str = "col") -> dict[str, Any]:
+        """Read a dictation's text into a structured draft record, each value with the words that it rests on.
+
+        Args:
+            text: What was dictated.
+            procedure: The procedure whose schema to fill: col, egd, ercp or eus.
+
+        Returns:
+            fields, tables, checks that fired, gaps that a complete report would fill, and computed values.
+        """
+        made: dict[str, Any] = await _named(lambda: steps.read(Transcript(text[:MOST_TEXT_CHARS]), procedure))
+        return made
+
+    async def process(audio: gr.FileData, procedure: str = "col") -> dict[str, Any]:
+        """Turn a recorded dictation into text and a structured draft record.
+
+        Args:
+            audio: A recording: wav, mp3, m4a, flac, ogg or webm.
+            procedure: The procedure: col, egd, ercp or eus.
+
+        Returns:
+            transcript as by `transcribe` and record as by `extract`.
+        """
+        made: dict[str, Any] = await _named(lambda: steps.process(_path(audio), procedure))
+        return made
+
+    for step in (procedures, transcribe, extract, process):
+        api(step, api_name=step.__name__, concurrency_limit=None)
+
+
+def _path(audio: Any) -> Path:
+    """Where Gradio has put an upload."""
+    return Path(audio["path"] if isinstance(audio, dict) else audio.path)
+
+
+async def _named(work: Any) -> Any:
+    try:
+        return await asyncio.to_thread(work)
+    except EndoscribeError as error:
+        raise gr.Error(str(error), print_exception=False) from error

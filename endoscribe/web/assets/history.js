@@ -1,0 +1,150 @@
+// Earlier dictations: list, search, open, delete; and what this browser was working on, brought back after a reload, a
+// crash or in another tab, with a recording that was cut short.
+
+import { sendWhatWasLeftBehind } from './microphone.js';
+import * as page from './page.js';
+
+const CURRENT = 'endoscribe.session';
+const KNOWN = 'endoscribe.sessions';
+const MOST_KNOWN = 500;
+const ANSWER_MS = 250;
+const SEARCH_AFTER_MS = 200;
+
+let element = null;
+let giveTriggers;
+const triggers = new Promise((resolve) => {
+  giveTriggers = resolve;
+});
+const tabs = new BroadcastChannel('endoscribe');
+
+const known = () => JSON.parse(localStorage.getItem(KNOWN) ?? '[]');
+
+// The id of a session is kept, nothing of what was said.
+export function remember(session) {
+  if (!session) return;
+  sessionStorage.setItem(CURRENT, session);
+  localStorage.setItem(CURRENT, session);
+  localStorage.setItem(KNOWN, JSON.stringify([session, ...known().filter((id) => id !== session)].slice(0, MOST_KNOWN)));
+  showNewButton(true);
+}
+
+function forget(session) {
+  if (localStorage.getItem(CURRENT) === session) localStorage.removeItem(CURRENT);
+  if (sessionStorage.getItem(CURRENT) === session) sessionStorage.removeItem(CURRENT);
+}
+
+function showNewButton(shown) {
+  const button = document.querySelector('#new-dictation');
+  if (!button) return;
+  button.hidden = !shown;
+  button.onclick = putAway;
+}
+
+// For the next patient: nothing of this one stays on the screen.
+function putAway() {
+  if (page.isRecording()) {
+    page.say('Press Stop first; then begin a new dictation.', 'error');
+    return;
+  }
+  forget(page.session());
+  sessionStorage.setItem(CURRENT, '');
+  page.clear();
+  triggers.then(({ closed }) => closed());
+  showNewButton(false);
+}
+
+// The events of a part that is always there; the list itself may be folded away.
+export function mountWork(events) {
+  giveTriggers(events);
+}
+
+export function mountHistory(mounted) {
+  element = mounted;
+  let timer = null;
+  element.addEventListener('click', ({ target }) => {
+    const { session, procedure, delete: doomed } = target.closest('button')?.dataset ?? {};
+    if (doomed) remove(doomed, target.closest('tr'));
+    else if (session && page.isRecording()) page.say('Press Stop first; then open another session.', 'error');
+    else if (session) open(session, procedure);
+  });
+  element.addEventListener('submit', (event) => {
+    event.preventDefault();
+    refresh();
+  });
+  element.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, SEARCH_AFTER_MS);
+  });
+  document.querySelector('#earlier button')?.addEventListener('click', refresh);
+  refresh();
+}
+
+export async function refresh() {
+  const list = element?.querySelector('.list');
+  if (!list) return;
+  const search = element.querySelector('input[type=search]').value;
+  const answer = await page.post('sessions/list', { search, known: known() });
+  if (answer?.ok) list.innerHTML = await answer.text();
+}
+
+function open(session, procedure) {
+  page.clear();
+  if (procedure) page.chooseProcedure(procedure);
+  triggers.then(({ opened }) => opened({ session }));
+}
+
+async function remove(session, row) {
+  const name = [...row.cells].slice(0, 2).map((cell) => cell.textContent).join(', ');
+  if (!window.confirm(`Delete the dictation of ${name}? Its recording, text and report are removed for good.`)) return;
+  const answer = await page.ask(`sessions/${session}`, { method: 'DELETE' });
+  if (!answer) return;
+  if (answer.ok) {
+    forget(session);
+    if (page.session() === session) putAway();
+    page.say('Deleted: the recording, its text and its report are gone.');
+  } else page.say((await answer.json()).problem, 'error');
+  refresh();
+}
+
+// -- bringing work back --------------------------------------------------------------------------------------------------
+
+tabs.onmessage = ({ data }) => {
+  if (data.ask && page.isRecording() && page.theMicrophone().session === data.ask) tabs.postMessage({ recording: data.ask });
+};
+
+// Whether another tab of this browser is recording into the session right now.
+function isRecordedElsewhere(session) {
+  const asking = new BroadcastChannel('endoscribe');
+  return new Promise((resolve) => {
+    asking.onmessage = ({ data }) => data.recording === session && resolve(true);
+    asking.postMessage({ ask: session });
+    setTimeout(() => resolve(false), ANSWER_MS);
+  }).finally(() => asking.close());
+}
+
+export async function restore() {
+  await page.microphoneMounted;
+  const microphone = page.theMicrophone();
+  const standing = await whereItWas();
+  const left = (await microphone.left).find((each) => each.session && each.session === standing?.session);
+  // After a reload this tab goes on itself; what another tab left behind is sent and finished.
+  const isInterrupted = standing && !standing.complete && ['recording', 'interrupted'].includes(standing.state);
+  const isMine = isInterrupted && (!left || sessionStorage.getItem(CURRENT) === standing.session);
+  sendWhatWasLeftBehind(microphone, isMine ? left : null);
+  if (!standing || page.isRecording() || page.session() || (left && !isMine)) return; // somebody was faster
+  showNewButton(true);
+  if (!isInterrupted) open(standing.session, standing.procedure);
+  else if (await isRecordedElsewhere(standing.session)) page.say('This dictation is being recorded in another window of this browser.');
+  else microphone.restore(standing, left);
+}
+
+// How the session stands that this tab, or else this browser, was working on; null when there is none any more.
+async function whereItWas() {
+  const session = sessionStorage.getItem(CURRENT) ?? localStorage.getItem(CURRENT);
+  if (!session) return null;
+  const response = await fetch(page.base(`sessions/${session}`)).catch(() => null);
+  if (response?.status === 404) forget(session);
+  return response?.ok ? response.json() : null;
+}
+
+Object.assign(window.endoscribe, { remember, refreshHistory: refresh });

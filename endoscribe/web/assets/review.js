@@ -1,0 +1,277 @@
+// Reviewing: a cell up close, edited in place, confirmed, undone; rows; sign-off; versions. Each step is one request that
+// names the state it was made on, and the answer is what the panels show from then on.
+
+import * as page from './page.js';
+import { hear } from './evidence.js';
+
+let triggers = {};
+
+const recordElement = () => document.querySelector('#record .es-record');
+const isEditable = () => recordElement()?.dataset.editable === 'true';
+const section = () => document.querySelector('#review section.review');
+const where = (target, row) => `target=${encodeURIComponent(target)}${row === '' ? '' : `&row=${row}`}`;
+
+function findCell(target, row) {
+  return document.querySelector(`#record [data-field="${CSS.escape(target)}"][data-row="${row}"]`);
+}
+
+// -- a cell up close ---------------------------------------------------------------------------------------------------
+
+export function mountRecord(element) {
+  element.addEventListener('click', (event) => clicked(element, event));
+  element.addEventListener('dblclick', ({ target }) => {
+    const cell = target.closest('td[data-field]');
+    if (cell && !target.closest('.editor')) openEditor(cell);
+  });
+  element.addEventListener('keydown', (event) => {
+    const cell = event.target.closest('td[data-field]');
+    if (!cell || event.target.closest('.editor')) return;
+    if (event.key === 'F2' || (event.key === 'e' && !event.ctrlKey && !event.metaKey && !event.altKey)) {
+      event.preventDefault();
+      openEditor(cell);
+    }
+  });
+  element.addEventListener('submit', (event) => {
+    event.preventDefault();
+    save(event.target);
+  });
+}
+
+function clicked(element, { target }) {
+  const button = target.closest('button');
+  if (target.closest('.editor')) {
+    const { kind } = button?.dataset ?? {};
+    if (kind) leaveEditor(target.closest('.editor'), kind);
+  } else if (button?.dataset.go) followDoubt(button);
+  else if (button?.dataset.table) changeRows(button);
+  else {
+    const cell = target.closest('td[data-field]');
+    if (!cell || cell.dataset.status === 'computed') return;
+    if (button?.matches('.es-fill, .es-edit')) openEditor(cell);
+    else if (cell.dataset.status !== 'empty') showEvidence(cell);
+  }
+}
+
+export async function showEvidence(cell) {
+  choose(cell);
+  hear(cell.dataset);
+  if (isEditable()) await showCard(cell);
+}
+
+function choose(cell) {
+  document.querySelectorAll('#record [data-chosen]').forEach((other) => {
+    other.removeAttribute('data-chosen');
+    other.querySelector('.es-edit')?.remove();
+  });
+  cell.setAttribute('data-chosen', '');
+  if (!isEditable() || cell.querySelector('.editor')) return;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'es-edit';
+  button.textContent = 'Edit';
+  button.title = 'Edit (e)';
+  cell.append(' ', button);
+}
+
+async function showCard(cell) {
+  const { field, row } = cell.dataset;
+  const answer = await page.ask(`sessions/${section().dataset.session}/cell?${where(field, row)}`);
+  if (answer?.ok && document.contains(cell)) page.setPanel('evidence', await answer.text());
+}
+
+export function mountCard(element) {
+  element.addEventListener('click', ({ target }) => {
+    const action = target.closest('[data-card-do]')?.dataset.cardDo;
+    const card = target.closest('.card');
+    const cell = card && findCell(card.dataset.card, card.dataset.cardRow);
+    if (!action || !cell) return;
+    reveal(cell);
+    if (action === 'hear') hear(cell.dataset);
+    else if (action === 'edit') openEditor(cell);
+    else if (action === 'confirm') confirm(cell.dataset.field, cell.dataset.row);
+  });
+}
+
+function followDoubt(button) {
+  const { go, goRow } = button.dataset;
+  const cell = findCell(go, goRow);
+  if (button.matches('.es-confirm')) confirm(go, goRow);
+  else if (cell) {
+    reveal(cell);
+    showEvidence(cell);
+    cell.querySelector('button')?.focus();
+  }
+}
+
+function reveal(cell) {
+  const details = cell.closest('details');
+  if (details) details.open = true;
+  cell.scrollIntoView({ block: 'center', inline: 'nearest' });
+}
+
+// What is missing can be filled in from the checklist, too.
+export function mountChecklist(element) {
+  element.addEventListener('click', ({ target }) => {
+    const gap = target.closest('[data-gap]')?.dataset.gap;
+    const cell = gap && document.querySelector(`#record .es-gap[data-field="${CSS.escape(gap)}"]`);
+    if (cell && isEditable()) {
+      reveal(cell);
+      openEditor(cell);
+    }
+  });
+}
+
+// -- editing in place ----------------------------------------------------------------------------------------------------
+
+export async function openEditor(cell) {
+  if (!isEditable() || cell.dataset.status === 'computed' || cell.querySelector('.editor')) return;
+  document.querySelectorAll('#record .editor').forEach((form) => closeEditor(form));
+  choose(cell);
+  const { field, row } = cell.dataset;
+  const answer = await page.ask(`sessions/${section().dataset.session}/editor?${where(field, row)}`);
+  if (!answer?.ok || !document.contains(cell)) return;
+  const shown = [...cell.childNodes];
+  cell.innerHTML = await answer.text();
+  const form = cell.querySelector('.editor');
+  form.shown = shown;
+  form.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    closeEditor(form, true);
+  });
+  form.querySelector('input, select')?.focus();
+  if (cell.dataset.status !== 'empty') showCard(cell);
+}
+
+function closeEditor(form, refocus = false) {
+  const cell = form.closest('td');
+  cell.replaceChildren(...form.shown);
+  if (refocus) cell.querySelector('button')?.focus();
+}
+
+function leaveEditor(form, kind) {
+  if (kind === 'cancel') closeEditor(form, true);
+  else edit(kind, form.dataset.editor, form.dataset.editorRow, null, form);
+}
+
+function save(form) {
+  const values = new FormData(form).getAll('value');
+  const value = form.dataset.type === 'multi' ? values : values[0];
+  if (!value?.length) form.querySelector('.fault').textContent = 'Enter a value, or choose “Not stated”.';
+  else edit('set', form.dataset.editor, form.dataset.editorRow, value, form);
+}
+
+const confirm = (target, row) => edit('confirm', target, row, null, null);
+
+function edit(kind, target, row, value, form) {
+  return change('edits', { kind, target, row: row === '' ? null : Number(row), value }, { target, row, form });
+}
+
+function changeRows(button) {
+  const { table, tableRow } = button.dataset;
+  if (tableRow === undefined) change('edits', { kind: 'add_row', target: table }, { table });
+  else change('edits', { kind: 'remove_row', target: table, row: Number(tableRow) }, {});
+}
+
+// -- one change ----------------------------------------------------------------------------------------------------------
+
+// Returns whether it was made. `focus` says where the keyboard goes on: a cell, or the last row of a table.
+async function change(path, body, focus = {}) {
+  const { session, revision } = section().dataset;
+  const answer = await page.post(`sessions/${session}/${path}`, { ...body, revision });
+  if (!answer) return false;
+  const { panels, problem } = await answer.json().catch(() => ({ problem: 'The server could not take this change.' }));
+  if (!panels) {
+    if (focus.form) focus.form.querySelector('.fault').textContent = problem;
+    else page.say(problem ?? 'The server could not take this change.', 'error');
+    return false;
+  }
+  if (section()?.dataset.session !== session) return false; // another dictation has taken the page meanwhile
+  await showPanels(panels, focus);
+  if (problem) page.say(problem, 'error');
+  else page.say(SAID[path]);
+  triggers.edited?.({ session });
+  return answer.ok;
+}
+
+const SAID = {
+  edits: 'Saved. Undo takes it back.',
+  undo: 'Taken back.',
+  signature: 'Signed. The outputs say so from now on; a later edit starts a new version.',
+  reading: 'Done.',
+};
+
+async function showPanels(panels, focus) {
+  const scrolled = window.scrollY;
+  const open = [...document.querySelectorAll('#record details')].map((details) => details.open);
+  for (const [name, html] of Object.entries(panels)) page.setPanel(name, html);
+  await page.frame();
+  await page.frame();
+  document.querySelectorAll('#record details').forEach((details, index) => {
+    details.open = open[index] ?? false;
+  });
+  window.scrollTo(0, scrolled);
+  const cell = focus.target ? findCell(focus.target, focus.row) : lastRowCell(focus.table);
+  if (!cell) return;
+  if (cell.dataset.status !== 'empty') {
+    choose(cell);
+    showCard(cell);
+  }
+  cell.querySelector('button')?.focus({ preventScroll: true });
+}
+
+function lastRowCell(table) {
+  if (!table) return null;
+  const cells = [...document.querySelectorAll(`#record [data-field^="${CSS.escape(table)}."]`)];
+  const last = cells.at(-1)?.dataset.row;
+  return cells.find((cell) => cell.dataset.row === last) ?? null;
+}
+
+// -- undo, sign-off, versions ----------------------------------------------------------------------------------------------
+
+export function mountReview(element, events) {
+  triggers = events;
+  element.addEventListener('click', ({ target }) => {
+    const { review, choice } = target.closest('[data-review]')?.dataset ?? {};
+    if (review === 'undo') change('undo', {});
+    else if (review === 'reading') change('reading', { choice });
+  });
+  element.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const form = event.target;
+    if (form.matches('.sign')) change('signature', { name: form.elements.name.value });
+    else compare(form);
+  });
+}
+
+async function compare(form) {
+  const { left, right } = form.elements;
+  const answer = await page.ask(
+    `sessions/${section().dataset.session}/comparison?left=${left.value}&right=${right.value}`,
+  );
+  if (answer?.ok) form.parentElement.querySelector('.comparison').innerHTML = await answer.text();
+}
+
+// -- the clipboard ---------------------------------------------------------------------------------------------------------
+
+export function mountExports(element) {
+  element.addEventListener('click', async ({ target }) => {
+    const { url } = target.closest('#copy-note')?.dataset ?? {};
+    if (!url) return;
+    const text = page.ask(url).then((answer) => (answer?.ok ? answer.text() : Promise.reject(new Error('no note'))));
+    try {
+      await copy(text);
+      page.say('The note is in the clipboard.');
+    } catch {
+      page.say('The note could not be copied. Open it below and copy it from there.', 'error');
+    }
+  });
+}
+
+// Safari only lets a click write what it is given at once, so the text goes in as a promise where that is understood.
+async function copy(text) {
+  if (window.ClipboardItem && navigator.clipboard?.write) {
+    const blob = text.then((plain) => new Blob([plain], { type: 'text/plain' }));
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
+  } else await navigator.clipboard.writeText(await text);
+}

@@ -1,0 +1,160 @@
+"""One cell up close, as HTML: what was heard and what it rests on, and the form in which it is edited in place."""
+
+from collections.abc import Iterator
+from html import escape
+
+from endoscribe.extraction.record import Cell, Record
+from endoscribe.outputs.outline import clock, remark, target_label, unit_text, value_text
+from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
+from endoscribe.procedures.wording import read_words
+from endoscribe.review import Version, cell_at, current, is_not_done, original_row
+
+GROUNDING = {
+    "exact": "Exact: these words stand in the transcript.",
+    "fuzzy": "Near: words very much like these stand in the transcript.",
+    "absent": "Absent: these words were not found in the transcript.",
+}
+NUMBER_STEP = {"integer": "1", "number": "any"}
+
+
+def card_html(version: Version, schema: ProcedureSchema, target: str, row: int | None) -> str:
+    """The evidence of a cell; for one that is empty, what could be filled in."""
+    field = schema.target_index[target]
+    record = current(version, schema)
+    cell = cell_at(record, target, row)
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in _facts(version, schema, target, row))
+    quote = _quote(cell) if cell and cell.evidence else ""
+    return (
+        f'<article class="card" data-card="{escape(target)}" data-card-row="{"" if row is None else row}">'
+        f"<h3>{escape(_title(target, row, schema))}</h3>{quote}<dl>{rows}</dl>{_buttons(cell, field)}</article>"
+    )
+
+
+def editor_html(record: Record, schema: ProcedureSchema, target: str, row: int | None) -> str:
+    """The form for a cell's value, in the field's own type."""
+    field = schema.target_index[target]
+    cell = cell_at(record, target, row)
+    label = escape(_title(target, row, schema))
+    unit = f'<span class="unit">{escape(unit_text(field.unit))}</span>' if unit_text(field.unit) else ""
+    span = f'<span class="range">{field.range[0]:g} to {field.range[1]:g}</span>' if field.range else ""
+    return (
+        f'<form class="editor" data-editor="{escape(target)}" data-editor-row="{"" if row is None else row}" '
+        f'data-type="{field.type}" aria-label="{label}">{_input(cell, field, label)}{unit}{span}'
+        '<span class="choices"><button type="submit">Save</button>'
+        '<button type="button" data-kind="not_stated">Not stated</button>'
+        '<button type="button" data-kind="not_done">Not done</button>'
+        '<button type="button" data-kind="cancel">Cancel</button></span>'
+        '<span class="fault" role="alert"></span></form>'
+    )
+
+
+def _title(target: str, row: int | None, schema: ProcedureSchema) -> str:
+    table, _, column = target.partition(".")
+    if row is None:
+        return target_label(target, schema)
+    part = schema.tables[table]
+    return f"{part.row.capitalize()} {row + 1}: {part.columns[column].label}"
+
+
+def _quote(cell: Cell) -> str:
+    evidence = cell.evidence
+    when = f" <small>{clock(evidence.start_s)}</small>" if evidence and evidence.start_s is not None else ""
+    return f"<blockquote>“{escape(evidence.quote)}”{when}</blockquote>" if evidence else ""
+
+
+def _facts(version: Version, schema: ProcedureSchema, target: str, row: int | None) -> Iterator[tuple[str, str]]:
+    """Name and HTML of everything that is known about a cell."""
+    field, record = schema.target_index[target], current(version, schema)
+    cell = cell_at(record, target, row)
+    yield "Value", escape(value_text(cell, field)) if cell else "not stated"
+    if cell:
+        if cell.evidence:
+            yield from _heard(cell.evidence.quote, schema)
+            yield "Grounding", escape(GROUNDING[cell.grounding])
+        elif not is_not_done(cell):
+            yield "Grounding", "Not heard in this recording."
+        if remark(cell):
+            yield "Remark", escape(remark(cell))
+    yield from _readers(version, schema, target, row, cell)
+    if checks := [verdict for verdict in record.checks if target in verdict.fields]:
+        items = "".join(f"<li>{escape(verdict.severity)}: {escape(verdict.message)}</li>" for verdict in checks)
+        yield "Checks", f"<ul>{items}</ul>"
+
+
+def _heard(quote: str, schema: ProcedureSchema) -> Iterator[tuple[str, str]]:
+    """The words as they were recognised, and as they were understood where that is something else."""
+    heard = read_words(quote)
+    meant = schema.spoken_repairs.apply(heard)
+    yield "Heard", escape(quote)
+    if [word.text for word in meant] != [word.text for word in heard]:
+        yield "Understood", escape(" ".join(word.text for word in meant))
+
+
+def _readers(
+    version: Version, schema: ProcedureSchema, target: str, row: int | None, cell: Cell | None
+) -> Iterator[tuple[str, str]]:
+    """What each reader made of it, where that is not what stands there."""
+    field = schema.target_index[target]
+    base = row if row is None else original_row(version, target.partition(".")[0], row)
+    if row is not None and base is None:
+        return
+    reading = version.reading
+    read = cell_at(reading.record, target, base)
+    if (cell and cell.status == "edited") or read != cell:
+        yield f"Read by {escape(reading.record.extractor)}", escape(value_text(read, field)) if read else "not stated"
+    if reading.second:
+        other = cell_at(reading.second, target, base)
+        yield (
+            f"Read by {escape(reading.second.extractor)}",
+            escape(value_text(other, field)) if other else "not stated",
+        )
+
+
+def _buttons(cell: Cell | None, field: FieldSchema) -> str:
+    doubtful = cell and cell.status in ("ok", "unsupported") and cell.value is not None
+    hear = '<button type="button" data-card-do="hear">Hear again</button>' if cell and cell.evidence else ""
+    keep = '<button type="button" data-card-do="confirm">Keep</button>' if doubtful else ""
+    edit = f'<button type="button" data-card-do="edit" aria-label="Edit {escape(field.label)}">Edit</button>'
+    return f'<p class="buttons">{hear}{edit}{keep}</p>'
+
+
+# -- the form --------------------------------------------------------------------------------------------------------
+
+
+def _input(cell: Cell | None, field: FieldSchema, label: str) -> str:
+    value = cell.value if cell else None
+    name = f'name="value" aria-label="{label}"'
+    if field.type == "multi":
+        return _boxes(value, field, label)
+    if field.type == "enum":
+        options = [(word, field.value_label(word)) for word in field.values]
+        return _select(options, str(value) if value is not None else None, name)
+    if field.type == "boolean":
+        chosen = None if value is None else "true" if value else "false"
+        return _select([("true", "yes"), ("false", "no")], chosen, name)
+    shown = "" if value is None else escape(f"{value:g}" if isinstance(value, float) else str(value))
+    if field.type in ("integer", "number"):
+        low, high = (f'min="{field.range[0]:g}"', f'max="{field.range[1]:g}"') if field.range else ("", "")
+        step = NUMBER_STEP[field.type]
+        return f'<input type="number" {name} value="{shown}" step="{step}" {low} {high} inputmode="decimal">'
+    kind = field.type if field.type in ("date", "time") else "text"
+    return f'<input type="{kind}" {name} value="{shown}">'
+
+
+def _select(options: list[tuple[str, str]], chosen: str | None, name: str) -> str:
+    none = "" if chosen else '<option value="" selected>choose</option>'
+    rest = "".join(
+        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(label)}</option>'
+        for value, label in options
+    )
+    return f"<select {name}>{none}{rest}</select>"
+
+
+def _boxes(value: object, field: FieldSchema, label: str) -> str:
+    chosen = value if isinstance(value, tuple) else ()
+    boxes = "".join(
+        f'<label><input type="checkbox" name="value" value="{escape(word)}"{" checked" if word in chosen else ""}> '
+        f"{escape(field.value_label(word))}</label>"
+        for word in field.values
+    )
+    return f'<fieldset><legend class="es-hidden">{label}</legend>{boxes}</fieldset>'

@@ -1,0 +1,104 @@
+"""The desk at which reports are reviewed: one change at a time, each on the state that its author saw."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from endoscribe.errors import ReviewError, StorageError
+from endoscribe.extraction.record import Record
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.review import (
+    Edit,
+    Kind,
+    Reading,
+    Review,
+    current,
+    edit,
+    leave_waiting,
+    receive,
+    sign,
+    take_waiting,
+    undo,
+)
+from endoscribe.services import Services
+
+#: What can be done with a later reading.
+CHOICES: dict[str, Callable[[Review], Review]] = {
+    "keep_edits": lambda review: take_waiting(review, keep_edits=True),
+    "drop_edits": lambda review: take_waiting(review, keep_edits=False),
+    "leave": leave_waiting,
+}
+
+
+class ChangedMeanwhileError(ReviewError):
+    """The report is not any more what the author of a change has seen."""
+
+
+class Desk:
+    """Reads, changes and keeps the reviews of sessions; one lock, because each change is short."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+
+    def review(self, session_id: str) -> Review:
+        """Raises StorageError when there is no report yet."""
+        found = self.find(session_id)
+        if found is None:
+            raise StorageError("There is no report for this session yet; press Submit first.")
+        return found
+
+    def find(self, session_id: str) -> Review | None:
+        """The review, also of a record that was kept before there were reviews; None when there is no report."""
+        sessions = self._services.sessions
+        found = sessions.review(session_id)
+        if found is None and (record := sessions.record(session_id)):
+            return receive(None, Reading(record))
+        return found
+
+    def schema(self, review: Review) -> ProcedureSchema:
+        return self._services.schemas.get(review.latest.reading.record.procedure)
+
+    def record(self, review: Review) -> Record:
+        """The record of the latest version, as it is now."""
+        return current(review.latest, self.schema(review))
+
+    def receive(self, session_id: str, reading: Reading) -> Review:
+        """Keep a new reading; it waits where somebody has edited or signed the one before."""
+        with self._lock:
+            review = receive(self.find(session_id), reading)
+            self._save(session_id, review)
+        return review
+
+    def edit(self, session_id: str, revision: str, change: Edit) -> Review:
+        return self._change(session_id, revision, lambda review: edit(review, change, self.schema(review)))
+
+    def undo(self, session_id: str, revision: str) -> Review:
+        return self._change(session_id, revision, undo)
+
+    def sign(self, session_id: str, revision: str, name: str) -> Review:
+        now = datetime.now(UTC)
+        return self._change(session_id, revision, lambda review: sign(review, name, now, self.schema(review)))
+
+    def decide(self, session_id: str, revision: str, choice: str) -> Review:
+        if choice not in CHOICES:
+            raise ReviewError("There is no such choice.")
+        return self._change(session_id, revision, CHOICES[choice])
+
+    def _change(self, session_id: str, revision: str, change: Callable[[Review], Review]) -> Review:
+        """Raises ReviewError for what cannot be, ChangedMeanwhileError when another tab was first."""
+        with self._lock:
+            review = self.review(session_id)
+            if review.revision != revision:
+                raise ChangedMeanwhileError("This report was changed in another window; here it is as it is now.")
+            changed = change(review)
+            self._save(session_id, changed)
+        return changed
+
+    def _save(self, session_id: str, review: Review) -> None:
+        self._services.sessions.save_review(session_id, review, len(self.record(review).gaps))
+
+
+def step(kind: Kind, target: str, row: int | None, value: str | bool | list[str] | None) -> Edit:
+    """An edit made now."""
+    return Edit(kind, target, datetime.now(UTC), row, tuple(value) if isinstance(value, list) else value)

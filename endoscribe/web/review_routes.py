@@ -1,0 +1,142 @@
+"""Reviewing over HTTP: a cell up close, edits, undo, sign-off, versions. Answers are pieces of the page, escaped.
+
+The page asks these routes itself, past Gradio's queue, so that a click is answered at once whoever else is dictating.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from pydantic import BaseModel, ConfigDict
+
+from endoscribe.errors import EndoscribeError
+from endoscribe.review import Kind, Review, current, differences
+from endoscribe.services import Services
+from endoscribe.web.cell_card import card_html, editor_html
+from endoscribe.web.desk import ChangedMeanwhileError, Desk, step
+from endoscribe.web.headers import same_origin
+from endoscribe.web.panels import differences_html, report_panels
+
+UNCACHED = {"Cache-Control": "no-store"}
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revision: str
+
+
+class UndoBody(_Body):
+    """Nothing else."""
+
+
+class EditBody(_Body):
+    kind: Kind
+    target: str
+    row: int | None = None
+    value: str | bool | list[str] | None = None
+
+
+class SignBody(_Body):
+    name: str
+
+
+class ReadingBody(_Body):
+    choice: Literal["keep_edits", "drop_edits", "leave"]
+
+
+def review_routes(services: Services, desk: Desk) -> APIRouter:
+    """Everything under `/sessions/{session_id}` that concerns the report."""
+    router = APIRouter(prefix="/sessions/{session_id}", include_in_schema=False)
+    _add_views(router, services, desk)
+    _add_changes(router, desk)
+    return router
+
+
+def _add_views(router: APIRouter, services: Services, desk: Desk) -> None:
+    @router.get("/report")
+    def report(session_id: str) -> Response:
+        try:
+            return _shown(desk, session_id, desk.review(session_id))
+        except EndoscribeError as error:
+            return JSONResponse({"problem": str(error)}, 404, UNCACHED)
+
+    @router.get("/cell")
+    def cell(session_id: str, target: str, row: int | None = None) -> Response:
+        return _piece(lambda: _card(desk, session_id, target, row))
+
+    @router.get("/editor")
+    def editor(session_id: str, target: str, row: int | None = None) -> Response:
+        return _piece(lambda: _editor(desk, session_id, target, row))
+
+    @router.get("/comparison")
+    def comparison(session_id: str, left: int, right: int) -> Response:
+        return _piece(lambda: _comparison(services, desk.review(session_id), left, right))
+
+
+def _add_changes(router: APIRouter, desk: Desk) -> None:
+    @router.post("/edits")
+    def edits(request: Request, session_id: str, body: EditBody) -> Response:
+        change = step(body.kind, body.target, body.row, body.value)
+        return _changed(request, desk, session_id, lambda: desk.edit(session_id, body.revision, change))
+
+    @router.post("/undo")
+    def undo(request: Request, session_id: str, body: UndoBody) -> Response:
+        return _changed(request, desk, session_id, lambda: desk.undo(session_id, body.revision))
+
+    @router.post("/signature")
+    def signature(request: Request, session_id: str, body: SignBody) -> Response:
+        return _changed(request, desk, session_id, lambda: desk.sign(session_id, body.revision, body.name))
+
+    @router.post("/reading")
+    def reading(request: Request, session_id: str, body: ReadingBody) -> Response:
+        return _changed(request, desk, session_id, lambda: desk.decide(session_id, body.revision, body.choice))
+
+
+def _changed(request: Request, desk: Desk, session_id: str, change: Callable[[], Review]) -> Response:
+    """Make a change and show what it gives; after somebody else's change show that, with a sentence."""
+    if not same_origin(request.headers):
+        return JSONResponse({"problem": "This page may not change reports here."}, 403)
+    try:
+        return _shown(desk, session_id, change())
+    except ChangedMeanwhileError as error:
+        return _shown(desk, session_id, desk.review(session_id), str(error))
+    except EndoscribeError as error:
+        return JSONResponse({"problem": str(error)}, 422, UNCACHED)
+
+
+def _shown(desk: Desk, session_id: str, review: Review, problem: str | None = None) -> Response:
+    body = {"panels": report_panels(review, session_id, desk.schema(review)), "problem": problem}
+    return JSONResponse(body, 409 if problem else 200, UNCACHED)
+
+
+def _piece(make: Callable[[], str | None]) -> Response:
+    """A piece of HTML; None and unknown sessions are not found."""
+    try:
+        html = make()
+    except EndoscribeError as error:
+        return JSONResponse({"problem": str(error)}, 404, UNCACHED)
+    if html is None:
+        return JSONResponse({"problem": "This report has no such field."}, 404, UNCACHED)
+    return HTMLResponse(html, headers=UNCACHED)
+
+
+def _card(desk: Desk, session_id: str, target: str, row: int | None) -> str | None:
+    review = desk.review(session_id)
+    schema = desk.schema(review)
+    return card_html(review.latest, schema, target, row) if target in schema.target_index else None
+
+
+def _editor(desk: Desk, session_id: str, target: str, row: int | None) -> str | None:
+    review = desk.review(session_id)
+    schema = desk.schema(review)
+    return editor_html(desk.record(review), schema, target, row) if target in schema.target_index else None
+
+
+def _comparison(services: Services, review: Review, left: int, right: int) -> str:
+    """Two versions side by side; their procedures may differ, then the right one's words are used."""
+    one, other = review.version(left), review.version(right)
+    before, after = (services.schemas.get(version.reading.record.procedure) for version in (one, other))
+    changed = differences(current(one, before), current(other, after))
+    return differences_html(changed, after, f"Version {left}", f"Version {right}")

@@ -1,0 +1,109 @@
+"""The steps for programs: REST, named end points, MCP, and every example of docs/API.md as it stands there."""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import SCRIPT, ScriptedScheduler, Server
+from test_browser import running
+
+from endoscribe.errors import BusyError
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "endoscribe" / "samples" / "col-two-polyps.flac"
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "API.md").read_text(), re.DOTALL)
+README_EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("data")
+    with Server(folder, ScriptedScheduler(), has_page=True, ENDOSCRIBE_MCP="true") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as a program of its own, for clients that need a port."""
+    with running(tmp_path_factory.mktemp("data"), ROOT / "tests" / "scripted_app.py") as app:
+        yield app.url.rstrip("/")
+
+
+def post(server: Server, path: str, **data: str) -> Any:
+    with SAMPLE.open("rb") as file:
+        return server.client.post(f"/api/{path}", files={"file": ("a.flac", file)}, data=data)
+
+
+def test_a_recording_becomes_text_and_a_record(server: Server) -> None:
+    answer = post(server, "process", procedure="col").json()
+    assert answer["transcript"]["text"] == SCRIPT
+    cell = answer["record"]["fields"]["bbps_total"]
+    assert (cell["value"], cell["status"], cell["evidence"]["quote"]) == (8, "ok", "total 8")
+    assert answer["transcript"]["segments"][0]["words"][0] == {
+        "text": "This",
+        "start": 0,
+        "end": 0.1,
+        "probability": 0.9,
+    }
+    assert post(server, "transcribe").json() == answer["transcript"]
+    body = {"text": SCRIPT, "procedure": "col"}
+    assert server.client.post("/api/extract", json=body).json()["fields"].keys() == answer["record"]["fields"].keys()
+    assert not server.services.sessions.sessions()  # nothing is kept
+
+
+def test_what_cannot_be_done_is_told_with_a_status(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert post(server, "process", procedure="colon").status_code == 422
+    letter = {"file": ("letter.wav", b"Dear colleague")}
+    refused = server.client.post("/api/transcribe", files=letter)
+    assert refused.status_code == 422
+    assert "not a recording" in refused.json()["detail"]
+    assert server.client.post("/api/extract", json={"text": "", "procedure": "col"}).status_code == 422
+    body = {"text": "x", "procedure": "col"}
+    assert server.client.post("/api/extract", json=body, headers={"Origin": "https://a.example"}).status_code == 403
+    large = {"Content-Length": str(10**12), "Content-Type": "application/json"}
+    assert server.client.post("/api/extract", content=b"{}", headers=large).status_code == 413
+
+    def busy(*_: object) -> None:
+        raise BusyError("As many people are speaking as this machine can hear.")
+
+    monkeypatch.setattr(ScriptedScheduler, "transcribe", busy)
+    assert post(server, "transcribe").status_code == 429
+
+
+def test_openapi_describes_the_steps_and_nothing_of_the_page(server: Server) -> None:
+    described = server.client.get("/api/openapi.json").json()
+    steps = {"/api/procedures", "/api/transcribe", "/api/extract", "/api/process"}
+    assert set(described["paths"]) == {*steps, "/health", "/ready"}
+    assert "RecordAnswer" in described["components"]["schemas"]
+
+
+def test_the_steps_are_tools_by_setting(server: Server) -> None:
+    tools = {tool["name"].split("_")[-1]: tool for tool in server.client.get("/gradio_api/mcp/schema").json()}
+    assert tools.keys() == {"procedures", "transcribe", "extract", "process"}
+    assert "What was dictated" in tools["extract"]["inputSchema"]["properties"]["text"]["description"]
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_of_the_documentation_run(
+    number: int, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("ENDOSCRIBE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ENDOSCRIBE_EXTRACTOR", "offline")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(EXAMPLES[number].replace("http://127.0.0.1:7860", url), {})
+    assert printed.getvalue().strip()
+
+
+def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ENDOSCRIBE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ENDOSCRIBE_EXTRACTOR", "offline")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(README_EXAMPLES[0], {})
+    assert "cecum" in printed.getvalue()

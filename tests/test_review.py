@@ -1,0 +1,231 @@
+"""Edits over a reading: typed, undone, signed, versioned, and never lost to a later reading."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from endoscribe.errors import ReviewError
+from endoscribe.extraction.claims import Claim
+from endoscribe.extraction.grounding import verify
+from endoscribe.extraction.record import Record
+from endoscribe.procedures.expressions import Value
+from endoscribe.procedures.library import load_schema
+from endoscribe.review import (
+    Edit,
+    Kind,
+    Reading,
+    Review,
+    cell_at,
+    current,
+    differences,
+    digest,
+    doubts,
+    edit,
+    is_not_done,
+    leave_waiting,
+    original_row,
+    receive,
+    sign,
+    take_waiting,
+    undo,
+    without_places,
+)
+from endoscribe.transcript import Transcript
+
+MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+TEXT = (
+    "Boston was three on the right, three in the transverse and two on the left. Reached the caecum. In the sigmoid a "
+    "four millimeter polyp, cold snare. Another in the rectum, twelve millimeters, biopsy forceps."
+)
+CLAIMS = (
+    Claim("bbps_right", "3", "three on the right"),
+    Claim("bbps_left", "2", "two on the left"),
+    Claim("extent_reached", "cecum", "Reached the caecum"),
+    Claim("polyps.segment", "sigmoid", "In the sigmoid", 0),
+    Claim("polyps.size_mm", "4", "four millimeter", 0),
+    Claim("polyps.segment", "rectum", "in the rectum", 1),
+    Claim("polyps.size_mm", "12", "twelve millimeters", 1),
+)
+
+
+def read(*claims: Claim) -> Record:
+    return verify(claims, Transcript(TEXT), MINI, "offline")
+
+
+RECORD = read(*CLAIMS)
+
+
+def steps(review: Review, *changes: tuple[Kind, str, int | None, Value | None]) -> Review:
+    for kind, target, row, value in changes:
+        review = edit(review, Edit(kind, target, NOW, row, value), MINI)
+    return review
+
+
+def opened(record: Record = RECORD) -> Review:
+    return receive(None, Reading(record))
+
+
+def shown(review: Review) -> Record:
+    return current(review.latest, MINI)
+
+
+def test_an_edit_is_typed_keeps_what_was_heard_and_names_what_was_read() -> None:
+    cell = shown(steps(opened(), ("set", "bbps_right", None, "2"))).fields["bbps_right"]
+    assert (cell.value, cell.status, cell.problem) == (2, "edited", "read as 3")
+    assert cell.evidence
+    assert cell.evidence.quote == "three on the right"
+    assert opened().latest.reading.record.fields["bbps_right"].value == 3
+
+
+@pytest.mark.parametrize(
+    ("target", "row", "value"),
+    [("bbps_right", None, "7"), ("bbps_right", None, "many"), ("extent_reached", None, "the moon"),
+     ("polyps.size_mm", 0, "big"), ("bbps_right", None, ""), ("bbps_right", None, "not stated")],
+)  # fmt: skip
+def test_a_value_that_does_not_fit_is_refused_with_a_sentence(target: str, row: int | None, value: str) -> None:
+    with pytest.raises(ReviewError, match=r"\.$"):
+        steps(opened(), ("set", target, row, value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "row"),
+    [("set", "horoscope", None), ("set", "polyps.size_mm", None), ("set", "bbps_right", 0),
+     ("set", "polyps.size_mm", 9), ("add_row", "bbps_right", None), ("remove_row", "polyps", 2),
+     ("confirm", "bbps_transverse", None)],
+)  # fmt: skip
+def test_a_step_on_what_is_not_there_is_refused(kind: Kind, target: str, row: int | None) -> None:
+    with pytest.raises(ReviewError):
+        steps(opened(), (kind, target, row, "1"))
+
+
+def test_checks_gaps_and_derived_values_follow_the_edits() -> None:
+    assert "bbps_transverse" in RECORD.gaps
+    edited = shown(steps(opened(), ("set", "bbps_transverse", None, "3")))
+    assert "bbps_transverse" not in edited.gaps
+    assert "bbps_transverse" in shown(steps(opened(), ("not_stated", "bbps_transverse", None, None))).gaps
+
+
+def test_not_done_is_said_and_no_gap_and_not_stated_is_nothing() -> None:
+    not_done = shown(steps(opened(), ("not_done", "bbps_transverse", None, None)))
+    assert is_not_done(not_done.fields["bbps_transverse"])
+    assert "bbps_transverse" not in not_done.gaps
+    assert "bbps_right" not in shown(steps(opened(), ("not_stated", "bbps_right", None, None))).fields
+
+
+def test_rows_come_and_go_and_know_where_they_come_from() -> None:
+    review = steps(opened(), ("remove_row", "polyps", 0, None), ("add_row", "polyps", None, None))
+    review = steps(review, ("set", "polyps.size_mm", 1, "7 mm"))
+    rows = shown(review).tables["polyps"]
+    assert [row["size_mm"].value for row in rows] == [12, 7]
+    assert [original_row(review.latest, "polyps", row) for row in (0, 1)] == [1, None]
+    review = steps(review, ("remove_row", "polyps", 0, None), ("remove_row", "polyps", 0, None))
+    assert "polyps" not in shown(review).tables
+
+
+def test_undo_takes_back_one_step_at_a_time() -> None:
+    review = steps(opened(), ("set", "bbps_right", None, "2"), ("remove_row", "polyps", 0, None))
+    assert shown(undo(undo(review))) == RECORD
+    with pytest.raises(ReviewError, match="nothing to undo"):
+        undo(undo(undo(review)))
+
+
+KINDS = st.sampled_from(["set", "confirm", "not_stated", "not_done", "add_row", "remove_row"])
+TARGETS = st.sampled_from(["bbps_right", "extent_reached", "polyps", "polyps.size_mm", "polyps.segment"])
+
+
+@given(
+    st.lists(st.tuples(KINDS, TARGETS, st.none() | st.integers(-1, 3), st.sampled_from(["1", "cecum", ""])), max_size=8)
+)
+def test_whatever_is_tried_can_be_undone_and_stored(tried: list[tuple[Kind, str, int | None, str]]) -> None:
+    review, made = opened(), 0
+    for kind, target, row, value in tried:
+        try:
+            review = edit(review, Edit(kind, target, NOW, row, value), MINI)
+            made += 1
+        except ReviewError:
+            continue
+    adapter = TypeAdapter(Review)
+    assert shown(adapter.validate_json(adapter.dump_json(review))) == shown(review)
+    for _ in range(made):
+        review = undo(review)
+    assert shown(review) == RECORD
+
+
+def test_a_signature_holds_who_when_and_the_hash_of_what_was_signed() -> None:
+    review = sign(steps(opened(), ("set", "bbps_right", None, "2")), "  Dr.  Example ", NOW, MINI)
+    signature = review.latest.signature
+    assert signature
+    assert (signature.name, signature.at) == ("Dr. Example", NOW)
+    assert signature.sha256 == digest(shown(review))
+    assert digest(RECORD) != signature.sha256
+    for name in ("", "  ", "x" * 500):
+        with pytest.raises(ReviewError):
+            sign(opened(), name, NOW, MINI)
+    with pytest.raises(ReviewError, match="signed already"):
+        sign(review, "Dr. Example", NOW, MINI)
+
+
+def test_an_edit_after_the_signature_is_a_new_version_and_the_old_one_stays() -> None:
+    signed = sign(steps(opened(), ("set", "bbps_right", None, "2")), "Dr. Example", NOW, MINI)
+    review = steps(signed, ("set", "bbps_right", None, "1"))
+    assert [version.number for version in review.versions] == [1, 2]
+    assert review.versions[0] == signed.latest
+    assert shown(review).fields["bbps_right"].value == 1
+    (only,) = differences(current(review.version(1), MINI), shown(review))
+    assert (only.target, only.left and only.left.value, only.right and only.right.value) == ("bbps_right", 2, 1)
+    with pytest.raises(ReviewError):
+        undo(undo(review))  # not into what was signed
+
+
+def test_a_later_reading_overwrites_nothing_without_being_asked() -> None:
+    later = Reading(read(*CLAIMS[:1], Claim("bbps_left", "2", "two on the left")))
+    assert receive(opened(), later).latest.reading == later  # nobody had touched the first
+    edited = steps(opened(), ("set", "extent_reached", None, "cecum"), ("set", "polyps.size_mm", 1, "11"))
+    review = receive(edited, later)
+    assert shown(review) == shown(edited)
+    with pytest.raises(ReviewError, match="new reading"):
+        sign(review, "Dr. Example", NOW, MINI)
+    assert leave_waiting(review) == edited
+    mine = shown(take_waiting(review, keep_edits=True))
+    assert mine.fields["extent_reached"].status == "edited"
+    assert [row["size_mm"].value for row in mine.tables["polyps"]] == [4, 11]
+    assert shown(take_waiting(review, keep_edits=False)) == later.record
+    assert take_waiting(review, keep_edits=False).versions[0] == edited.latest
+    assert receive(review, Reading(RECORD)).waiting is None  # the same as what was read before
+
+
+def test_the_list_of_doubts_has_invalid_unsupported_and_conflicting_cells() -> None:
+    doubtful = read(
+        *CLAIMS,
+        Claim("bbps_transverse", "9", "three in the transverse"),
+        Claim("prep_adequate", "true", "was adequate"),
+    )
+    second = read(*CLAIMS[1:], Claim("bbps_right", "2", "two on the left"))
+    found = {doubt.target: doubt for doubt in doubts(doubtful, MINI, replace(second, extractor="claude"))}
+    assert found["bbps_transverse"].severity == "error"
+    assert found["prep_adequate"].severity == "warning"
+    kept = shown(steps(opened(doubtful), ("confirm", "prep_adequate", None, None)))
+    assert "prep_adequate" not in {doubt.target for doubt in doubts(kept, MINI)}
+    assert kept.fields["prep_adequate"].value is True
+
+
+def test_two_readers_that_disagree_are_a_doubt() -> None:
+    left = RECORD.fields["bbps_right"]
+    second = replace(RECORD, fields={**RECORD.fields, "bbps_right": replace(left, value=2)})
+    (doubt,) = [each for each in doubts(RECORD, MINI, second) if each.target == "bbps_right"]
+    assert doubt.message == "The other reader read 2."
+
+
+def test_another_transcript_takes_the_places_away_and_nothing_else() -> None:
+    review = without_places(sign(opened(), "Dr. Example", NOW, MINI))
+    cell = cell_at(review.latest.reading.record, "polyps.size_mm", 1)
+    assert cell
+    assert (cell.value, cell.evidence) == (12, None)
+    assert review.latest.signature
+    assert digest(review.latest.signature.record) == review.latest.signature.sha256

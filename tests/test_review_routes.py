@@ -1,0 +1,203 @@
+"""Reviewing over HTTP: what a click asks for, what a step answers, and what is refused."""
+
+import csv
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+from scripted import ScriptedScheduler, Server, transcript_of
+
+from endoscribe.errors import StorageError
+from endoscribe.web.job import report
+
+AUDIO_S = 6
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("data"), ScriptedScheduler()) as server:
+        yield server
+
+
+@pytest.fixture
+def session(server: Server) -> str:
+    """A finished dictation of the scripted text."""
+    return finished(server)
+
+
+def finished(server: Server) -> str:
+    sessions = server.services.sessions
+    made = sessions.create("col", 16_000)
+    audio = sessions.open_audio(made.id)
+    audio.append(np.zeros(AUDIO_S * 16_000, "<i2").tobytes())
+    audio.sync()
+    audio.close()
+    sessions.save_transcript(made.id, transcript_of(AUDIO_S * 16_000))
+    report(server.services, server.desk, made.id, "col")
+    return made.id
+
+
+def change(server: Server, session: str, path: str, **body: object) -> Any:
+    revision = server.desk.review(session).revision
+    return server.client.post(f"/sessions/{session}/{path}", json={"revision": revision, **body})
+
+
+def file(server: Server, session: str, form: str, query: str = "") -> bytes:
+    answer = server.client.get(f"/download/{session}/{form}{query}")
+    assert answer.status_code == 200
+    return answer.content
+
+
+def test_a_cell_up_close_shows_what_it_rests_on(server: Server, session: str) -> None:
+    card = server.client.get(f"/sessions/{session}/cell", params={"target": "polyps.size_mm", "row": 0}).text
+    for part in ("Polyp 1: Size", "6 millimeter", "Exact", "Hear again"):
+        assert part in card
+    change(server, session, "edits", kind="set", target="bbps_total", value="7")
+    card = server.client.get(f"/sessions/{session}/cell", params={"target": "bbps_total"}).text
+    assert "read as 8" in card
+    assert "Read by offline" in card
+    assert "8 by calculation, 7 as dictated" in card
+
+
+def test_editors_are_typed(server: Server, session: str) -> None:
+    def editor(target: str, row: int | None = None) -> str:
+        query = {"target": target} | ({} if row is None else {"row": row})
+        return server.client.get(f"/sessions/{session}/editor", params=query).text
+
+    assert 'type="number" name="value"' in editor("bbps_right")
+    assert 'min="0" max="3"' in editor("bbps_right")
+    assert '<option value="cecum" selected>' in editor("extent_reached")
+    assert '<option value="true"' in editor("prep_adequate")
+    assert '<span class="unit">mm</span>' in editor("polyps.size_mm", 0)
+    assert server.client.get(f"/sessions/{session}/editor", params={"target": "horoscope"}).status_code == 404
+    report(server.services, server.desk, session, "eus")
+    assert 'type="checkbox"' in editor("echoendoscope")
+
+
+def test_an_edit_answers_with_every_panel_and_a_refusal_with_a_sentence(server: Server, session: str) -> None:
+    answer = change(server, session, "edits", kind="set", target="bbps_right", value="3")
+    assert answer.status_code == 200
+    panels = answer.json()["panels"]
+    assert panels.keys() == {"record", "checks", "checklist", "review", "exports"}
+    assert 'data-status="edited"' in panels["record"]
+    assert "Needs your eyes" in panels["checks"]
+    refused = change(server, session, "edits", kind="set", target="bbps_right", value="9")
+    assert refused.status_code == 422
+    assert refused.json()["problem"] == "9 is outside 0 to 3."
+    assert 'data-status="edited"' not in change(server, session, "undo").json()["panels"]["record"]
+
+
+def test_two_windows_never_overwrite_each_other_unseen(server: Server, session: str) -> None:
+    seen = server.desk.review(session).revision
+    change(server, session, "edits", kind="set", target="bbps_right", value="3")
+    body = {"revision": seen, "kind": "set", "target": "bbps_left", "value": "1"}
+    late = server.client.post(f"/sessions/{session}/edits", json=body)
+    assert late.status_code == 409
+    assert "another window" in late.json()["problem"]
+    assert 'data-status="edited"' in late.json()["panels"]["record"]
+
+
+def test_other_sites_may_not_change_or_delete(server: Server, session: str) -> None:
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    body = {"revision": server.desk.review(session).revision, "kind": "not_stated", "target": "bbps_left"}
+    assert server.client.post(f"/sessions/{session}/edits", json=body, headers=elsewhere).status_code == 403
+    assert server.client.delete(f"/sessions/{session}", headers=elsewhere).status_code == 403
+
+
+def test_every_output_says_draft_until_it_is_signed(server: Server, session: str) -> None:
+    standing = {form: (text_of(form, file(server, session, form))) for form in TEXTS}
+    assert {form for form, text in standing.items() if "DRAFT" not in text and "draft" not in text} == set()
+    signed = change(server, session, "signature", name="Dr. Example")
+    assert "Signed by <strong>Dr. Example</strong>" in signed.json()["panels"]["review"]
+    for form in TEXTS:
+        text = text_of(form, file(server, session, form))
+        assert "DRAFT" not in text, form
+        assert '"draft"' not in text, form
+    assert "Dr. Example" in text_of("docx", file(server, session, "docx"))
+    change(server, session, "edits", kind="set", target="bbps_total", value="8")
+    assert "DRAFT" in text_of("md", file(server, session, "md"))
+    assert "Dr. Example" in text_of("md", file(server, session, "md", "?version=1"))
+
+
+TEXTS = ("md", "docx", "pdf", "json", "csv", "xlsx", "fhir")
+
+
+def text_of(form: str, content: bytes) -> str:
+    """What a person or program reads in a file."""
+    if form == "docx":
+        with zipfile.ZipFile(BytesIO(content)) as file:
+            return file.read("word/document.xml").decode()
+    if form == "xlsx":
+        book = openpyxl.load_workbook(BytesIO(content))
+        return " ".join(str(cell.value) for sheet in book for row in sheet for cell in row)
+    if form == "pdf":
+        return " ".join(part.decode("latin-1") for part in re.findall(rb"/(?:Title|Author) \(([^)]*)\)", content))
+    return content.decode()
+
+
+def test_the_workbook_and_the_csv_hold_the_edited_values(server: Server, session: str) -> None:
+    change(server, session, "edits", kind="set", target="polyps.size_mm", row=0, value="9")
+    lines = csv.DictReader(StringIO(file(server, session, "csv").decode()))
+    assert [line["value"] for line in lines if line["field"] == "polyps.size_mm"] == ["9"]
+    polyps = openpyxl.load_workbook(BytesIO(file(server, session, "xlsx")))["Polyps"]
+    assert 9 in [cell.value for cell in polyps[3]]
+
+
+def test_versions_can_be_compared(server: Server, session: str) -> None:
+    change(server, session, "signature", name="Dr. Example")
+    change(server, session, "edits", kind="set", target="bbps_right", value="3")
+    table = server.client.get(f"/sessions/{session}/comparison", params={"left": 1, "right": 2}).text
+    assert "<td>2</td><td>3</td>" in table
+    assert server.client.get(f"/sessions/{session}/comparison", params={"left": 1, "right": 7}).status_code == 404
+
+
+def test_a_new_reading_waits_beside_edits(server: Server, session: str) -> None:
+    change(server, session, "edits", kind="set", target="bbps_right", value="3")
+    report(server.services, server.desk, session, "egd")
+    panels = server.client.get(f"/sessions/{session}/report").json()["panels"]
+    assert "A new reading of this dictation differs" in panels["review"]
+    assert 'data-procedure="col"' in panels["record"]
+    taken = change(server, session, "reading", choice="drop_edits").json()["panels"]
+    assert 'data-procedure="egd"' in taken["record"]
+    assert "Versions: 2" in taken["review"]
+
+
+def test_sessions_are_listed_searched_and_really_deleted(server: Server, session: str) -> None:
+    def listed(search: str = "") -> str:
+        return server.client.post("/sessions/list", json={"search": search}).text
+
+    assert session in listed()
+    assert session in listed("colonoscopy sigmoid")
+    assert session not in listed("pancreas")
+    change(server, session, "signature", name="Dr. Example")
+    assert "signed by Dr. Example" in listed("signed")
+    assert server.client.get(f"/sessions/{session}").json()["state"] == "done"
+    assert server.client.delete(f"/sessions/{session}").status_code == 204
+    assert session not in listed()
+    assert not [path for path in server.services.settings.data_dir.rglob("*") if session in str(path)]
+    for path in (f"/sessions/{session}", f"/audio/{session}", f"/download/{session}/json"):
+        assert server.client.get(path).status_code == 404
+    with pytest.raises(StorageError):
+        server.services.sessions.transcript(session)
+
+
+def test_a_demonstration_lists_only_what_this_browser_knows(tmp_path: Path) -> None:
+    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="true") as server:
+        mine, theirs = finished(server), finished(server)
+        found = server.client.post("/sessions/list", json={"known": [mine]}).text
+        assert mine in found
+        assert theirs not in found
+
+
+def test_a_record_from_before_there_were_reviews_opens(server: Server, session: str) -> None:
+    (server.services.settings.results_dir / session / "review.json").unlink()
+    assert server.client.get(f"/sessions/{session}/report").status_code == 200
+    assert change(server, session, "edits", kind="set", target="bbps_right", value="3").status_code == 200
+    assert json.loads(file(server, session, "json"))["fields"]["bbps_right"]["status"] == "edited"

@@ -1,0 +1,216 @@
+"""The clinician's workspace in a real Chromium: hear, correct, sign and take away; bring work back; many at once."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import openpyxl
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from test_browser import CHROMIUM, App, Visitor
+from test_browser import app as app  # noqa: PLC0414  (a fixture)
+from test_browser import browser as browser  # noqa: PLC0414
+from test_browser import dictation as dictation  # noqa: PLC0414
+from test_browser import playwright as playwright  # noqa: PLC0414
+from test_browser import visitor as visitor  # noqa: PLC0414
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+PLAYER = "document.querySelector('#player audio')"
+
+
+@pytest.fixture
+def reviewer(visitor: Visitor) -> Visitor:
+    """Somebody with a fresh report of the scripted dictation on the screen: one click, and no other."""
+    visitor.click("#example button >> nth=0")
+    visitor.sees("#status", "Draft report ready")
+    return visitor
+
+
+def cell(page: Page, field: str, row: str = "") -> str:
+    return f"#record [data-field='{field}'][data-row='{row}']"
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA, on the whole page."""
+    found = Axe().run(page, options=WCAG).response["violations"]
+    return [f"{each['id']}: {node['target']} {node['html'][:120]}" for each in found for node in each["nodes"]]
+
+
+def test_a_cell_is_heard_its_words_are_lit_and_it_says_what_it_rests_on(reviewer: Visitor) -> None:
+    page = reviewer.page
+    page.locator(cell(page, "polyps.size_mm", "0") + " button").first.focus()
+    page.keyboard.press("Enter")
+    said_s = float(page.locator(cell(page, "polyps.size_mm", "0")).get_attribute("data-start-s") or "nan")
+    reviewer.until(lambda: page.evaluate(f"{PLAYER}.currentTime") > 0)
+    assert abs(page.evaluate(f"{PLAYER}.currentTime") - (said_s - 0.5)) < 1
+    assert "6" in " ".join(page.locator("#transcript .lit").all_inner_texts())
+    for part in ("Polyp 1: Size", "6 millimeter", "Exact", "Hear again"):
+        reviewer.sees("#evidence", part)
+    reviewer.until(lambda: bool(page.evaluate(f"{PLAYER}.paused")))  # it stops where the words end
+    page.locator("#transcript span", has_text="sessile").click()
+    word_s = float(page.locator("#transcript span", has_text="sessile").get_attribute("data-start-s") or "nan")
+    reviewer.until(lambda: page.evaluate(f"{PLAYER}.currentTime") >= word_s)
+    assert page.evaluate(f"{PLAYER}.currentTime") < word_s + 1
+
+
+def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
+    page = reviewer.page
+    total = cell(page, "bbps_total")
+    page.locator(f"{total} button").click()
+    page.keyboard.press("e")
+    page.locator(f"{total} input").fill("99")
+    page.locator(f"{total} input").evaluate("(input) => { input.max = ''; }")
+    page.keyboard.press("Enter")
+    reviewer.sees(f"{total} .fault", "99 is outside 0 to 9")
+    page.locator(f"{total} input").fill("7")
+    page.keyboard.press("Enter")
+    reviewer.sees(total, "read as 8")
+    reviewer.sees("#checks", "8 by calculation, 7 as dictated")
+    reviewer.sees("#evidence", "Read by offline")
+    page.locator(f"{total} .es-play").click()
+    reviewer.click("[data-review=undo]")
+    expect(page.locator(total)).to_have_attribute("data-status", "ok")
+    page.locator(cell(page, "patient_sex") + " .es-fill").click()
+    page.locator(cell(page, "patient_sex") + " select").select_option(index=1)
+    page.locator(cell(page, "patient_sex") + " button[type=submit]").click()
+    expect(page.locator(cell(page, "patient_sex"))).to_have_attribute("data-status", "edited")
+    page.locator(cell(page, "asa_class") + " .es-fill").click()
+    page.locator(cell(page, "asa_class") + " [data-kind=not_done]").click()
+    reviewer.sees(cell(page, "asa_class"), "not done")
+    expect(page.locator("#checklist [data-gap=asa_class]")).to_have_count(0)
+    reviewer.click("#record [data-table=polyps].es-add-row")
+    expect(page.locator(cell(page, "polyps.segment", "1"))).to_be_visible()
+    page.locator("#record .es-remove-row[data-table=polyps][data-table-row='1']").click()
+    expect(page.locator(cell(page, "polyps.segment", "1"))).to_have_count(0)
+
+
+def test_a_report_is_signed_and_taken_away_and_goes_on_as_a_new_version(reviewer: Visitor) -> None:
+    page = reviewer.page
+    total = cell(page, "bbps_total")
+    page.locator("#signer").fill("Dr. Example")
+    page.keyboard.press("Enter")
+    reviewer.sees("#review", "Signed by Dr. Example")
+    with page.expect_download() as download:
+        reviewer.click("#export-json")
+    report = json.loads(Path(download.value.path()).read_text())
+    assert (report["status"], report["signature"]["name"]) == ("signed", "Dr. Example")
+    with page.expect_download() as download:
+        reviewer.click("#export-xlsx")
+    assert download.value.suggested_filename.startswith("signed-col-")
+    assert openpyxl.load_workbook(BytesIO(Path(download.value.path()).read_bytes())).sheetnames[:2] == [
+        "Report",
+        "Polyps",
+    ]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    reviewer.click("#copy-note")
+    reviewer.sees("#status", "in the clipboard")
+    assert "Signed by Dr. Example" in page.evaluate("navigator.clipboard.readText()")
+    page.locator(f"{total} button").first.dblclick()
+    page.locator(f"{total} input").fill("6")
+    page.keyboard.press("Enter")
+    reviewer.sees("#review", "Version 2")
+    reviewer.click("#review .versions summary")
+    reviewer.click("#review .compare button")
+    reviewer.sees("#review .comparison", "BBPS total")
+
+
+def test_reading_anew_asks_before_it_takes_the_place_of_edits(reviewer: Visitor) -> None:
+    page = reviewer.page
+    page.locator(cell(page, "bbps_right") + " button").first.dblclick()
+    page.locator(cell(page, "bbps_right") + " input").fill("1")
+    page.keyboard.press("Enter")
+    expect(page.locator(cell(page, "bbps_right"))).to_have_attribute("data-status", "edited")
+    page.locator("#procedure input").click()
+    page.get_by_role("option", name="EGD").click()
+    reviewer.click("#submit")
+    reviewer.sees("#review .waiting", "Nothing was changed")
+    reviewer.sees(cell(page, "bbps_right"), "1")
+    reviewer.click("[data-choice=drop_edits]")
+    expect(page.locator("#record .es-record")).to_have_attribute("data-procedure", "egd")
+
+
+def test_a_reload_brings_the_work_back_and_history_finds_and_deletes_it(reviewer: Visitor) -> None:
+    page, session = reviewer.page, reviewer.session()
+    page.reload()
+    reviewer.sees("#transcript", "This is a screening colonoscopy.")
+    reviewer.sees(cell(page, "bbps_total"), "8")
+    assert page.evaluate(f"{PLAYER}.getAttribute('src')").endswith(session)
+    other = page.context.new_page()
+    other.goto(reviewer.app.url)
+    expect(other.locator("#transcript")).to_contain_text("This is a screening colonoscopy.", timeout=20_000)
+    other.close()
+    reviewer.click("#earlier button")
+    page.locator("#history-search").fill("pancreas")
+    expect(page.locator(f"#history [data-session='{session}']")).to_have_count(0)
+    page.locator("#history-search").fill("colonoscopy sigmoid")
+    expect(page.locator(f"#history [data-session='{session}']")).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator(f"#history [data-delete='{session}']").click()
+    expect(page.locator(f"#history [data-session='{session}']")).to_have_count(0)
+    expect(page.locator("#record .es-record")).to_have_count(0)
+    assert session not in {each.id for each in reviewer.app.sessions.sessions()}
+
+
+def test_a_reload_while_recording_goes_on_in_the_same_recording(visitor: Visitor) -> None:
+    page = visitor.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.keyboard.press("Space")
+    visitor.sees("#live-text .committed", "This is a screening")
+    visitor.until(lambda: visitor.recorded_s() >= 2)
+    session = visitor.session()
+    page.reload()
+    visitor.sees("#status", "interrupted; all of it is here")
+    visitor.sees("#live-text .committed", "This is a screening")
+    assert visitor.recorded_s() >= 2
+    visitor.click("#pause")
+    visitor.until(lambda: visitor.recorded_s() >= 5)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Escape")
+    visitor.sees("#status", "Press Submit")
+    assert visitor.session() == session
+    assert visitor.app.sessions.duration_s(session) >= 5
+
+
+def test_space_and_escape_leave_a_typing_person_alone(reviewer: Visitor) -> None:
+    page = reviewer.page
+    page.locator("#signer").fill("Dr.")
+    page.keyboard.press("Space")
+    page.keyboard.type("X")
+    assert page.locator("#signer").input_value() == "Dr. X"
+    expect(page.locator("#microphone .microphone")).to_have_attribute("data-state", "idle")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_rule_of_wcag_is_broken(browser: Browser, app: App, scheme: str) -> None:
+    with browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        visitor = Visitor(context.new_page(), app)
+        page = visitor.page
+        assert violations(page) == []
+        visitor.click("#example button >> nth=0")
+        visitor.sees("#status", "Draft report ready")
+        page.locator(cell(page, "bbps_total") + " button").click()
+        visitor.sees("#evidence", "Hear again")
+        page.keyboard.press("F2")
+        expect(page.locator("#record .editor")).to_be_visible()
+        assert violations(page) == []
+
+
+def test_many_dictations_become_one_table(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.page
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text("Colonoscopy. The cecum was reached.")
+    visitor.click("#research button")
+    page.locator("#research-files input[type=file]").set_input_files([tmp_path / "a.txt", tmp_path / "b.txt"])
+    expect(page.locator("#research-files")).to_contain_text("b", timeout=10_000)
+    visitor.click("#research-run")
+    visitor.sees("#research-results", "2 dictations")
+    visitor.sees("#research-results .bars", "Extent reached")
+    with page.expect_download() as download:
+        page.locator("#research-results a[download='research.csv']").click()
+    assert Path(download.value.path()).read_text().count("cecum") == 2
