@@ -246,6 +246,7 @@ def transcript_json(transcript: "Transcript") -> dict[str, Any]:
                         "start": round(word.start_s, 3),
                         "end": round(word.end_s, 3),
                         "probability": None if word.probability is None else round(word.probability, 4),
+                        **({"heard": word.heard} if word.heard else {}),
                     }
                     for word in segment.words
                 ],

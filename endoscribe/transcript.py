@@ -12,12 +12,16 @@ from functools import cached_property
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word; `probability` is the recogniser's, 0 to 1, or None where it gives none."""
+    """One spoken word; `probability` is the recogniser's, 0 to 1, or None where it gives none.
+
+    `heard` is what the recogniser made of a term that was put right; None for every other word.
+    """
 
     text: str
     start_s: float
     end_s: float
     probability: float | None = None
+    heard: str | None = None
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,10 @@ def transcript_html(transcript: Transcript) -> str:
 
 def _word_html(placed: PlacedWord) -> str:
     word = placed.word
+    heard = f' class="repaired" title="heard: {escape(word.heard)}"' if word.heard else ""
     return (
         f'<span data-start="{placed.start}" data-end="{placed.end}" data-start-s="{word.start_s:.2f}" '
-        f'data-end-s="{word.end_s:.2f}">{escape(word.text)}</span>'
+        f'data-end-s="{word.end_s:.2f}"{heard}>{escape(word.text)}</span>'
     )
 
 
