@@ -13,12 +13,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word; `probability` is the recogniser's, 0 to 1, or None where it gives none."""
+    """One spoken word; `probability` is the recogniser's, 0 to 1, or None where it gives none.
+
+    `heard` is what the recogniser made of a term that was put right; None for every other word.
+    """
 
     text: str
     start_s: float
     end_s: float
     probability: float | None = None
+    heard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,4 +129,5 @@ def _word_json(word: Word) -> dict[str, Any]:
         "start": round(word.start_s, 3),
         "end": round(word.end_s, 3),
         "probability": probability,
+        **({"heard": word.heard} if word.heard else {}),
     }

@@ -66,7 +66,7 @@ class Repairs:
             return word
         if word not in self._guessed:
             best = process.extractOne(word, self._terms, scorer=fuzz.ratio, score_cutoff=LIKENESS)
-            sure = best is not None and not _opposite(word, best[0]) and not _inflected(word, best[0])
+            sure = best is not None and not is_opposite(word, best[0]) and not _inflected(word, best[0])
             self._guessed[word] = best[0] if best is not None and sure else word
         return self._guessed[word]
 
@@ -84,7 +84,8 @@ def _known_words(phrases: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...
     return frozenset(words), tuple(beginnings)
 
 
-def _opposite(word: str, term: str) -> bool:
+def is_opposite(word: str, term: str) -> bool:
+    """Whether a prefix that turns the meaning round ("in", "hypo") tells the word from the term."""
     for prefix in OPPOSITES:
         if word.startswith(prefix) != term.startswith(prefix):
             longer, shorter = (word, term) if word.startswith(prefix) else (term, word)

@@ -12,14 +12,14 @@ This module knows nothing of threads or engines: it hands out `Task`s and takes 
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from endoscribe.audio import SAMPLE_RATE
+from endoscribe.speech.agreement import AgreementOptions, OpenWords
 from endoscribe.speech.endpointing import FRAME_S, FRAME_SAMPLES, SileroDetector, SpeechActivity, SpeechDetector
 from endoscribe.speech.engine import FINAL, PREVIEW, REST, Decoding, Window
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
@@ -34,9 +34,9 @@ STEP_SAMPLES = 4 * FRAME_SAMPLES
 class LiveOptions:
     """The pace of live text and the places where it may be cut; seconds of audio."""
 
-    hop_s: float = 1.0  # new audio between two decodes of a window
-    edge_margin_s: float = 0.3  # a word that ends this near to the newest sample may still grow
-    sure_probability: float = 0.5  # a word heard only once is committed at a pause from here on
+    hop_s: float = 0.9  # new audio between two decodes of a window
+    first_hop_s: float = 0.5  # speech before the first decode of a window
+    breath_s: float = 0.25  # so much silence after speech is a pause, and what was said is decoded at once
     lead_s: float = 0.4  # kept before the first speech of a window, so that no onset is lost
     trail_s: float = 0.3  # kept after the last speech of a chunk
     min_window_s: float = 1.0
@@ -45,6 +45,7 @@ class LiveOptions:
     max_chunk_s: float = 28.0  # Whisper hears 30 s
     chunk_gap_s: float = 2.0  # a silence this long ends a chunk
     min_speech_s: float = 0.1  # less is a click or a cough, not a word
+    agreement: AgreementOptions = field(default_factory=AgreementOptions)
     #: (window at least this long, a pause at least this long): the first row that fits cuts.
     pauses: tuple[tuple[float, float], ...] = ((12.0, 0.19), (8.0, 0.32), (4.0, 0.6), (0.0, 0.9))
     #: True while somebody listens: a preview hears all that has arrived. False replays the pace of a machine that is
@@ -59,6 +60,7 @@ class _Cut:
     samples: Samples
     start_s: float
     end_s: float
+    words: OpenWords
 
     def window(self, vocabulary: str) -> Window:
         return Window(self.samples, self.start_s, vocabulary)
@@ -75,6 +77,8 @@ class Task:
     window: Window
     end_s: float
     decoding: Decoding
+    #: Whether the window ends in silence, so that no word is cut off at its edge.
+    in_pause: bool = False
 
 
 class LiveTranscriber:
@@ -100,7 +104,7 @@ class LiveTranscriber:
         self._chunks: deque[_Cut] = deque()  # waiting for their careful decode
         self._decoded_until_s = 0.0
         self._committed: list[Word] = []
-        self._tentative: tuple[Word, ...] = ()
+        self._words = OpenWords(self._options.agreement)
         self._segments: list[Segment] = []
         self._samples = 0
         self._stopping = False
@@ -108,7 +112,7 @@ class LiveTranscriber:
 
     @property
     def live(self) -> LiveTranscript:
-        return LiveTranscript(tuple(self._committed), self._tentative)
+        return LiveTranscript(tuple(self._committed), self._words.tentative)
 
     @property
     def audio_s(self) -> float:
@@ -150,7 +154,8 @@ class LiveTranscriber:
             return Task("rest", self._rests[0].window(self._vocabulary), self._rests[0].end_s, REST)
         if self._stopped or not self._is_preview_due():
             return None
-        return Task("preview", Window(self._open, self._start_s, self._vocabulary), self._edge_s, PREVIEW)
+        window = Window(self._open, self._start_s, self._vocabulary)
+        return Task("preview", window, self._edge_s, PREVIEW, self._silence_s() >= self._options.breath_s)
 
     def next_chunk(self) -> Task | None:
         """The next piece of the final text that can be decoded; None while there is none.
@@ -168,10 +173,10 @@ class LiveTranscriber:
                 self._segments.append(Segment(tuple(words)))
             self._chunks.popleft()
         elif task.kind == "rest":
-            self._commit_rest(words, self._rests.popleft())
+            self._committed += self._rests.popleft().words.close(words)
         else:
             self._decoded_until_s = task.end_s
-            self._agree(task, words)
+            self._committed += self._words.hear(words, task.end_s, task.in_pause)
 
     def _take_step(self) -> bool:
         """Look at the next STEP_SAMPLES, so that what is cut depends on the audio alone and not on how it arrived."""
@@ -205,14 +210,25 @@ class LiveTranscriber:
     def _edge_s(self) -> float:
         return self._activity.end_frame * FRAME_S
 
-    def _is_preview_due(self) -> bool:
+    def _silence_s(self) -> float:
+        """How long it has been silent since the last speech of the open window."""
         last = self._activity.last_speech()
-        if last is None:
+        return 0.0 if last is None else self._edge_s - (last + 1) * FRAME_S
+
+    def _is_preview_due(self) -> bool:
+        first, last = self._activity.first_speech(), self._activity.last_speech()
+        if first is None or last is None or (last + 1) * FRAME_S <= self._decoded_until_s:
             return False
-        heard_s = (last + 1) * FRAME_S
-        if heard_s <= self._decoded_until_s - self._options.edge_margin_s:
+        if not self._holds_speech(self._activity.end_frame):
             return False
-        return self._edge_s - max(self._decoded_until_s, self._start_s) >= self._hop_s
+        if self._silence_s() >= self._options.breath_s:
+            return True
+        if self._nothing_decoded():
+            return self._edge_s - first * FRAME_S >= max(self._options.first_hop_s, self._hop_s - self._options.hop_s)
+        return self._edge_s - self._decoded_until_s >= self._hop_s
+
+    def _holds_speech(self, until: int) -> bool:
+        return self._activity.speech_frames(until) * FRAME_S >= self._options.min_speech_s
 
     def _must_preview_now(self) -> bool:
         return not self._options.catch_up and self._is_preview_due()
@@ -246,24 +262,18 @@ class LiveTranscriber:
 
     def _cut(self, frame: int) -> None:
         """End the window at `frame`; where it holds speech, commit its words and keep its audio for the final text."""
-        if self._activity.speech_frames(frame) * FRAME_S >= self._options.min_speech_s:
-            samples = self._open[: (frame - self._activity.start_frame) * FRAME_SAMPLES]
-            cut = _Cut(samples, self._start_s, frame * FRAME_S)
+        samples = self._open[: (frame - self._activity.start_frame) * FRAME_SAMPLES]
+        cut = _Cut(samples, self._start_s, frame * FRAME_S, self._words)
+        if self._holds_speech(frame):
             self._gather(cut)
-            if self._has_heard_all_until(frame):
-                self._commit_rest([*self._committed_within(cut.start_s, cut.end_s), *self._tentative], cut)
+            if self._words.is_sure and self._decoded_until_s >= self._activity.speech_end(frame) * FRAME_S:
+                self._committed += self._words.close_as_shown(cut.end_s)
             else:
                 self._rests.append(cut)
-        else:
-            self._tentative = ()
+        self._words = self._words.after(cut.end_s)
         self._advance(frame)
         self._decoded_until_s = self._start_s
         self._drop_silence()
-
-    def _has_heard_all_until(self, frame: int) -> bool:
-        """Whether the last preview heard all speech before `frame`, and was sure of every word not yet committed."""
-        sure = all((word.probability or 0.0) >= self._options.sure_probability for word in self._tentative)
-        return sure and self._decoded_until_s >= self._activity.speech_end(frame) * FRAME_S
 
     def _gather(self, cut: _Cut) -> None:
         if self._gathered and cut.end_s - self._gathered[0].start_s > self._options.max_chunk_s:
@@ -281,52 +291,9 @@ class LiveTranscriber:
         for cut in self._gathered:
             first = round((cut.start_s - start_s) * SAMPLE_RATE)
             samples[first : first + len(cut.samples)] = cut.samples
-        self._chunks.append(_Cut(samples, start_s, end_s))
+        self._chunks.append(_Cut(samples, start_s, end_s, self._gathered[-1].words))
         self._gathered.clear()
 
     def _advance(self, frame: int) -> None:
         self._open = self._open[(frame - self._activity.start_frame) * FRAME_SAMPLES :]
         self._activity.drop_until(frame)
-
-    def _agree(self, task: Task, words: Sequence[Word]) -> None:
-        """Commit the beginning on which this decode and the one before agree; the rest is tentative."""
-        fresh = tuple(words[_already_committed(words, self._committed_within(task.window.start_s, task.end_s)) :])
-        settled_s = task.end_s - self._options.edge_margin_s
-        agreed = 0
-        for old, new in zip(self._tentative, fresh, strict=False):
-            if _sound(old) != _sound(new) or new.end_s > settled_s:
-                break
-            agreed += 1
-        self._committed.extend(fresh[:agreed])
-        self._tentative = fresh[agreed:]
-
-    def _commit_rest(self, words: Sequence[Word], cut: _Cut) -> None:
-        """Commit what the words of a window that was cut hold beyond those committed while it was open."""
-        inside = [word for word in words if _middle_s(word) < cut.end_s]
-        self._committed.extend(inside[_already_committed(inside, self._committed_within(cut.start_s, cut.end_s)) :])
-        self._tentative = tuple(word for word in self._tentative if _middle_s(word) >= cut.end_s)
-
-    def _committed_within(self, start_s: float, end_s: float) -> list[Word]:
-        return [word for word in self._committed if start_s <= _middle_s(word) < end_s]
-
-
-def _middle_s(word: Word) -> float:
-    return (word.start_s + word.end_s) / 2
-
-
-def _sound(word: Word) -> str:
-    """What counts when two decodes are compared: letters and digits, not case or punctuation."""
-    return "".join(char for char in word.text.casefold() if char.isalnum())
-
-
-def _already_committed(words: Sequence[Word], committed: Sequence[Word]) -> int:
-    """How many of a decode's first words stand for the committed ones of the same window."""
-    if not committed:
-        return 0
-    old, new = [_sound(word) for word in committed], [_sound(word) for word in words]
-    blocks = [block for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks() if block.size]
-    if not blocks:
-        return sum(_middle_s(word) <= committed[-1].end_s for word in words)
-    last = blocks[-1]
-    unmatched = len(old) - (last.a + last.size)
-    return min(len(words), last.b + last.size + unmatched)

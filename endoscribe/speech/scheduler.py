@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
+from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
@@ -51,8 +52,9 @@ class Limits:
 class Speaker:
     """One recording being spoken; made by `Scheduler.open_speaker`."""
 
-    def __init__(self, scheduler: "Scheduler", transcriber: LiveTranscriber, on_live: OnLive) -> None:
+    def __init__(self, scheduler: "Scheduler", transcriber: LiveTranscriber, lexicon: Lexicon, on_live: OnLive) -> None:
         self._scheduler = scheduler
+        self.lexicon = lexicon
         self._on_live = on_live
         self._shown = LiveTranscript()
         self.transcriber = transcriber
@@ -80,6 +82,7 @@ class Speaker:
     def change_procedure(self, schema: ProcedureSchema | None) -> None:
         """Listen for another procedure's words from now on."""
         self.transcriber.change_vocabulary(_vocabulary(schema))
+        self.lexicon = _lexicon(schema)
 
     def finish(self, timeout_s: float = 120) -> Transcript:
         """The final text, after the last sample has been inserted.
@@ -115,13 +118,17 @@ class _Upload:
     """A whole recording, decoded window by window between the speakers' turns."""
 
     def __init__(
-        self, samples: Samples, vocabulary: str, on_progress: OnProgress | None, cancelled: threading.Event | None
+        self,
+        samples: Samples,
+        schema: ProcedureSchema | None,
+        on_progress: OnProgress | None,
+        cancelled: threading.Event | None,
     ) -> None:
         self.samples = samples
         self.done = threading.Event()
         self.error: EngineError | None = None
         self.segments: list[Segment] = []
-        self._vocabulary = vocabulary
+        self._vocabulary, self._lexicon = _vocabulary(schema), _lexicon(schema)
         self._on_progress = on_progress
         self._cancelled = cancelled or threading.Event()
         self._parts: deque[tuple[float, float]] | None = None
@@ -143,7 +150,7 @@ class _Upload:
             return
         start_s, end_s = self._parts.popleft()
         samples = self.samples[int(start_s * SAMPLE_RATE) : int(end_s * SAMPLE_RATE)]
-        words = engine.decode(Window(samples, start_s, self._vocabulary), FINAL)
+        words = self._lexicon.repair(engine.decode(Window(samples, start_s, self._vocabulary), FINAL))
         if words:
             self.segments.append(Segment(words))
         if self._on_progress:
@@ -190,7 +197,7 @@ class Scheduler:
         Raises BusyError while those who speak already wait too long, EngineError when the engine is closed.
         """
         transcriber = LiveTranscriber(_vocabulary(schema), self._options, self._new_detector())
-        speaker = Speaker(self, transcriber, on_live)
+        speaker = Speaker(self, transcriber, _lexicon(schema), on_live)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
@@ -210,7 +217,7 @@ class Scheduler:
 
         Raises EngineError when recognition fails, is cancelled or has been stopped.
         """
-        upload = _Upload(samples, _vocabulary(schema), on_progress, cancelled)
+        upload = _Upload(samples, schema, on_progress, cancelled)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
@@ -288,9 +295,9 @@ class Scheduler:
         speaker.due_since_s = None
         speaker.live_turn = next(self._turns)
         speaker.is_served = True
-        words = self._decode(task)
+        words = self._decode(task, speaker.lexicon)
         if words is None and task.kind == "rest":
-            words = self._decode(task)
+            words = self._decode(task, speaker.lexicon)
         if task.kind == "preview" and self._options.catch_up:
             speaker.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
         speaker.transcriber.accept(task, words or ())
@@ -299,17 +306,17 @@ class Scheduler:
 
     def _finalise(self, speaker: Speaker, chunk: Task) -> None:
         speaker.final_turn = next(self._turns)
-        words = self._decode(chunk)
+        words = self._decode(chunk, speaker.lexicon)
         if words is None:
-            words = self._decode(chunk)
+            words = self._decode(chunk, speaker.lexicon)
         if words is None:
             span = f"{chunk.window.start_s:.0f} to {chunk.end_s:.0f} s"
             speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
         speaker.transcriber.accept(chunk, words or ())
 
-    def _decode(self, task: Task) -> tuple[Word, ...] | None:
+    def _decode(self, task: Task, lexicon: Lexicon) -> tuple[Word, ...] | None:
         try:
-            return self.engine.decode(task.window, task.decoding)
+            return lexicon.repair(self.engine.decode(task.window, task.decoding))
         except EngineError as error:
             log.warning("%s (%s of %.1f s)", error, task.kind, task.window.duration_s)
             return None
@@ -338,6 +345,10 @@ def _look_at(speaker: Speaker) -> Task | None:
     if task and speaker.due_since_s is None:
         speaker.due_since_s = time.monotonic()
     return task
+
+
+def _lexicon(schema: ProcedureSchema | None) -> Lexicon:
+    return Lexicon.of(schema) if schema else Lexicon((), {})
 
 
 def _vocabulary(schema: ProcedureSchema | None) -> str:

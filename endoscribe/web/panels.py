@@ -77,9 +77,10 @@ _WORDS = (
 
 def _word_html(placed: PlacedWord) -> str:
     word = placed.word
+    heard = f' class="repaired" title="heard: {escape(word.heard)}"' if word.heard else ""
     return (
         f'<span tabindex="-1" data-start="{placed.start}" data-end="{placed.end}" data-start-s="{word.start_s:.2f}" '
-        f'data-end-s="{word.end_s:.2f}">{escape(word.text)}</span>'
+        f'data-end-s="{word.end_s:.2f}"{heard}>{escape(word.text)}</span>'
     )
 
 

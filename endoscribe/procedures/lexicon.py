@@ -1,0 +1,223 @@
+"""Puts a procedure's mis-heard terms right in recognised words, and keeps what was heard beside what was meant.
+
+This text is shown, quoted and kept, so the pass is conservative. A word that an English dictionary knows is never
+touched by likeness, however strange it looks in its place; only a word that is no word, heard without confidence, may
+become the one term that sounds like it. Listed mis-hearings are put right where they cannot be ordinary English: when
+they hold a word that is none, or stand beside a word of the procedure.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from rapidfuzz import fuzz, process
+
+from endoscribe.procedures.repairs import is_opposite
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.transcript import Word
+
+#: A term is taken to be meant when its sound is this much like what was heard, in per cent (rapidfuzz' ratio), and no
+#: other term comes near. Tuned on the benchmark's dictation: at 70 the first wrong terms appear.
+LIKENESS = 76
+CLEARLY_BEST_BY = 5
+#: And its letters this much: short words sound alike easily ("orphus", "Paris").
+LETTER_LIKENESS = 62
+#: A term of more words than were heard would add something that was not said, unless words only ran together.
+LIKENESS_TO_MORE_WORDS = 90
+SHORTEST_SOUND = 5
+LONGEST_SPAN = 3
+ENDINGS = ("s", "es", "ed", "ing", "ion", "ions", "er", "ers", "e", "ly", "ally", "al", "ic", "ical", "ive", "ous")
+SHORTEST_STEM = 5
+#: Whoever is surer than this is not doubted.
+DOUBTED_PROBABILITY = 0.9
+
+#: Spellings that sound alike, longest first; then vowels count as one.
+_SOUNDS = (
+    (r"[^a-z]", ""),
+    (r"tch|tu(?=r)|cch|ch(?=[eiou])", "c"),
+    (r"sch|sh|ti(?=o)|ci(?=a)|si(?=o)", "s"),
+    (r"ph", "f"),
+    (r"th", "t"),
+    (r"gh|h", ""),
+    (r"ge|gi|j", "c"),
+    (r"c(?=[eiy])|z", "s"),
+    (r"ch|ck|c(?!$)|q|k", "k"),
+    (r"x", "ks"),
+    (r"[aeiouyw]+", "a"),
+    (r"(.)\1+", r"\1"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    spelling: tuple[str, ...]
+    sound: str
+
+
+class Lexicon:
+    """One procedure's terms; immutable but for a cache of guesses."""
+
+    def __init__(self, terms: Iterable[str], listed: Mapping[str, Iterable[str]], known: Iterable[str] = ()) -> None:
+        """`terms` as they are to be written; `listed` maps what is meant to what is heard.
+
+        `known` holds further words that are never taken for something else.
+        """
+        spellings = {_plain(term): tuple(term.split()) for term in terms}
+        self._meant = [_Meant(spelling, _sound(term)) for term, spelling in spellings.items()]
+        self._meant = [meant for meant in self._meant if len(meant.sound) >= SHORTEST_SOUND]
+        self._sounds = [meant.sound for meant in self._meant]
+        self._term_words = frozenset(word for term in (*spellings, *map(_plain, listed)) for word in term.split())
+        self._known = self._term_words | frozenset(word for phrase in known for word in _plain(phrase).split())
+        self._listed: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for meant, hearings in listed.items():
+            for heard in map(_plain, hearings):
+                if self._cannot_be_english(heard.split()):
+                    self._listed[tuple(heard.split())] = spellings.get(_plain(meant), tuple(meant.split()))
+        self._longest = max((LONGEST_SPAN, *map(len, self._listed)))
+        self._guessed: dict[tuple[str, ...], tuple[float, tuple[str, ...]] | None] = {}
+
+    @classmethod
+    def of(cls, schema: ProcedureSchema) -> "Lexicon":
+        return cls((*schema.vocabulary, *_written_terms(schema)), schema.repairs, schema.real_words)
+
+    def repair(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """The words with what was mis-heard put right; each repaired word keeps what was heard in `heard`."""
+        repaired: list[Word] = []
+        at = 0
+        while at < len(words):
+            length, meant = self._meant_at(words, at)
+            repaired += _respelled(words[at : at + length], meant) if meant else words[at : at + length]
+            at += length
+        return tuple(repaired)
+
+    def _meant_at(self, words: Sequence[Word], at: int) -> tuple[int, tuple[str, ...]]:
+        """How many words from `at` on were mis-heard, and what was meant; (1, ()) where nothing was."""
+        spans = [words[at : at + length] for length in range(self._longest, 0, -1) if at + length <= len(words)]
+        spans = [span for span in spans if _is_one_phrase(span)]
+        for span in spans:
+            if (meant := self._listed.get(_heard(span))) and _is_doubtful(span):
+                return len(span), meant
+        guesses = [(likeness, len(span), meant) for span in spans for likeness, meant in self._guesses(span)]
+        if not guesses:
+            return 1, ()
+        _, length, meant = max(guesses)
+        return length, meant
+
+    def _guesses(self, span: Sequence[Word]) -> Iterable[tuple[float, tuple[str, ...]]]:
+        heard = _heard(span)
+        strange = [word for word in heard if not self._is_word(word)]
+        if len(span) > LONGEST_SPAN or not strange or not _is_doubtful(span) or _is_acronym(span):
+            return
+        if heard not in self._guessed:
+            self._guessed[heard] = self._likely(heard, strange)
+        if guess := self._guessed[heard]:
+            yield guess
+
+    def _likely(self, heard: tuple[str, ...], strange: Sequence[str]) -> tuple[float, tuple[str, ...]] | None:
+        sound = _sound(" ".join(heard))
+        if len(sound) < SHORTEST_SOUND:
+            return None
+        found = process.extract(
+            sound, self._sounds, scorer=fuzz.ratio, score_cutoff=LIKENESS - CLEARLY_BEST_BY, limit=2
+        )
+        if not found or found[0][1] < LIKENESS or (len(found) > 1 and found[0][1] - found[1][1] < CLEARLY_BEST_BY):
+            return None
+        meant = self._meant[found[0][2]].spelling
+        written = _plain(" ".join(meant)).split()
+        if not all(word in strange or word in written for word in (heard[0], heard[-1])):
+            return None
+        letters = fuzz.ratio("".join(heard), "".join(written))
+        if letters < (LETTER_LIKENESS if len(written) <= len(heard) else LIKENESS_TO_MORE_WORDS):
+            return None
+        if any(is_opposite(word, term) or _is_another_form(word, term) for word in strange for term in written):
+            return None
+        return found[0][1], meant
+
+    def _is_word(self, word: str) -> bool:
+        return word in self._known or is_english(word)
+
+    def _cannot_be_english(self, heard: Sequence[str]) -> bool:
+        if any(not is_english(word) and word.isalpha() for word in heard):
+            return True
+        return len(heard) > 1 and any(word in self._term_words and len(word) > 3 for word in heard)
+
+
+def is_english(word: str) -> bool:
+    """Whether an English dictionary of 160 000 words and their forms knows it; numbers count as words."""
+    return not word.isalpha() or len(word) < 3 or _in_dictionary(word)
+
+
+@cache
+def _dictionary() -> Callable[[str], bool]:
+    from spellchecker import SpellChecker
+
+    return SpellChecker("en", distance=1).__contains__
+
+
+def _in_dictionary(word: str) -> bool:
+    return _dictionary()(word) or (word.endswith("s") and _dictionary()(word[:-1]))
+
+
+def _written_terms(schema: ProcedureSchema) -> Iterable[str]:
+    """What the listed repairs mean, where it is a term of its own and not a way of writing one."""
+    known = {_plain(term) for term in schema.vocabulary}
+    return [meant for meant in schema.repairs if _plain(meant) not in known and meant.isascii()]
+
+
+def _plain(text: str) -> str:
+    """Lower case, letters and digits; what joins or ends words becomes a space or nothing."""
+    return " ".join(re.sub(r"[^a-z0-9 ]", "", re.sub(r"[-/]", " ", text.casefold())).split())
+
+
+def _is_another_form(word: str, term: str) -> bool:
+    """Whether only the ending differs ("cannulated", "cannulation"): no mistake, though no dictionary has it."""
+    return not _stems(word).isdisjoint(_stems(term))
+
+
+def _stems(word: str) -> set[str]:
+    return {word, *(word.removesuffix(ending) for ending in ENDINGS if len(word) - len(ending) >= SHORTEST_STEM)}
+
+
+@cache
+def _sound(text: str) -> str:
+    """A rough key of how a text is pronounced: words that sound alike have keys alike."""
+    sound = text.casefold()
+    for spelling, becomes in _SOUNDS:
+        sound = re.sub(spelling, becomes, sound)
+    return sound
+
+
+def _heard(span: Sequence[Word]) -> tuple[str, ...]:
+    return tuple(_plain(" ".join(word.text for word in span)).split())
+
+
+def _is_one_phrase(span: Sequence[Word]) -> bool:
+    """Whether nothing but the last word ends with a mark, and nothing was repaired already."""
+    return all(word.text[-1:].isalnum() for word in span[:-1]) and not any(word.heard for word in span)
+
+
+def _is_doubtful(span: Sequence[Word]) -> bool:
+    return any(word.probability is None or word.probability < DOUBTED_PROBABILITY for word in span)
+
+
+def _is_acronym(span: Sequence[Word]) -> bool:
+    return any(len(word.text) > 1 and word.text.rstrip(".,;:?!").isupper() for word in span)
+
+
+def _respelled(span: Sequence[Word], meant: tuple[str, ...]) -> list[Word]:
+    """The meant words in the time of the heard ones, with their mark at the end and their first letter's case."""
+    heard = " ".join(word.text for word in span)
+    mark = re.search(r"[^\w]*$", heard)
+    probabilities = [word.probability for word in span if word.probability is not None]
+    start_s, length_s = span[0].start_s, span[-1].end_s - span[0].start_s
+    letters, sounded = sum(map(len, meant)), 0
+    words: list[Word] = []
+    for text in meant:
+        from_s, sounded = start_s + length_s * sounded / letters, sounded + len(text)
+        until_s = start_s + length_s * sounded / letters
+        words.append(Word(text, from_s, until_s, min(probabilities, default=None), heard))
+    if heard[:1].isupper():
+        words[0] = replace(words[0], text=words[0].text[:1].upper() + words[0].text[1:])
+    words[-1] = replace(words[-1], text=words[-1].text + (mark[0] if mark else ""))
+    return words
