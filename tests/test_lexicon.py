@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from endoscribe.procedures.lexicon import Lexicon, is_english
-from endoscribe.procedures.schema import load_schema
+from endoscribe.procedures.library import load_schema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Word
 
