@@ -53,7 +53,7 @@ samples: $(VOICE)/stamp ## speak the sample dictations anew
 
 .PHONY: benchmarks
 benchmarks: $(PEERS)/stamp weights ## compare the live text with other systems, in real time: about two hours
-	rm -f results.jsonl
+	rm -rf results.jsonl results.clocks
 	$(BIN)/python -m benchmarks.noise results.jsonl
 	$(BIN)/python -m benchmarks.compare results.jsonl
 	$(BIN)/python -m benchmarks.report results.jsonl

@@ -79,15 +79,29 @@ CASES = (
 )
 
 
-def measure(case: Case, clock_model: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Clocks:
+    """When each word of a dictation ends; heard once, then kept in a folder."""
+
+    folder: Path
+
+    def of(self, dictation: Dictation) -> list[tuple[str, float]]:
+        path = self.folder.resolve() / f"{dictation.name}.json"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory() as name:
+                job = _job([dictation], _weights(CLOCK_MODEL), Path(name), path)
+                _child([sys.executable, "-m", "benchmarks.systems", "clock", *job])
+        return [(text, end_s) for text, end_s in json.loads(path.read_text())]
+
+
+def measure(case: Case, clocks: Clocks) -> dict[str, Any]:
     """Run one case and score it; raises CalledProcessError when the system fails."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        raw = _run(case, folder)
-        served = [
-            _score(each, dictation, _clock(dictation, clock_model, folder))
-            for each, dictation in zip(raw["listenings"], case.dictations, strict=True)
-        ]
+    with tempfile.TemporaryDirectory() as folder:
+        raw = _run(case, Path(folder))
+    served = [
+        _score(each, dictation, clocks) for each, dictation in zip(raw["listenings"], case.dictations, strict=True)
+    ]
     audio_s = sum(one["audio_s"] for one in served if not one["refused"])
     readings = raw["readings"]
     return {
@@ -96,6 +110,9 @@ def measure(case: Case, clock_model: Path) -> dict[str, Any]:
         "audio_s": round(audio_s, 1),
         "cpu_s": readings[-1]["cpu_s"],
         "cpu_per_audio_s": round(readings[-1]["cpu_s"] / audio_s, 3),
+        "others_cores": round(
+            max(0.0, readings[-1]["machine_cpu_s"] - readings[-1]["cpu_s"]) / readings[-1]["wall_s"], 2
+        ),
         "peak_rss_mb": raw["peak_rss_mb"],
         "readings": readings,
         "served": served,
@@ -144,29 +161,17 @@ def _weights(model: str) -> Path:
     return (Settings.from_environment().models_dir / model).resolve()
 
 
-_CLOCKS: dict[str, list[tuple[str, float]]] = {}
-
-
-def _clock(dictation: Dictation, model: Path, folder: Path) -> list[tuple[str, float]]:
-    """The dictation's words and when each ends, heard once in a run."""
-    if dictation.name not in _CLOCKS:
-        out = folder / "clock.json"
-        job = _job([dictation], model, folder, out)
-        _child([sys.executable, "-m", "benchmarks.systems", "clock", *job])
-        _CLOCKS[dictation.name] = [(text, end_s) for text, end_s in json.loads(out.read_text())]
-    return _CLOCKS[dictation.name]
-
-
-def _score(heard: dict[str, Any], dictation: Dictation, clock: list[tuple[str, float]]) -> dict[str, Any]:
-    shown = [Shown(**each) for each in heard["shown"]]
+def _score(heard: dict[str, Any], dictation: Dictation, clocks: Clocks) -> dict[str, Any]:
     if heard["refused"]:
         return {"refused": True}
+    shown = [Shown(**each) for each in heard["shown"]]
+    ends_s = spoken_ends(dictation.text, clocks.of(dictation)) if shown else {}
     last = f"{shown[-1].committed} {shown[-1].tentative}" if shown else None
     return {
         "refused": False,
         "dictation": dictation.name,
         "audio_s": round(dictation.duration_s, 1),
-        **asdict(latencies(dictation.text, spoken_ends(dictation.text, clock), shown)),
+        **asdict(latencies(dictation.text, ends_s, shown)),
         "flicker": flicker(shown, heard["final"]) if shown else None,
         "rewrites": rewrites(shown) if shown else None,
         "stop_to_final_s": round(heard["stop_to_final_s"], 2),
@@ -197,7 +202,7 @@ def main() -> None:
         print("\n".join(case.name for case in chosen))
         return
     for case in chosen:
-        row = measure(case, _weights(CLOCK_MODEL))
+        row = measure(case, Clocks(options.results.with_suffix(".clocks")))
         with options.results.open("a") as lines:
             lines.write(json.dumps(row) + "\n")
         print(f"{case.name}: {row['cpu_per_audio_s']} CPU s per audio s {row['served']}", flush=True)

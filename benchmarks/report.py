@@ -55,6 +55,7 @@ Times are seconds. A word's latency counts from its spoken end, as the final dec
 - **Stop to final**: from the last sample to the final text. More than 60 s are not waited for.
 - **WER**: word error rate, blind to how numbers and units are written; *live* is the text on the screen at the end.
 - **Terms**: the share of the vocabulary's terms in the dictation that the final text holds.
+- **Others**: how many cores were busy with other programs meanwhile. Latencies are only fair where this is near 0.
 - **Memory**: the largest resident size of the process, model and libraries included.
 """
 
@@ -117,6 +118,7 @@ ONE_SPEAKER: tuple[Column, ...] = (
     ("final WER", lambda row: percent(mean_of(row, "final_wer"))),
     ("terms", lambda row: percent(mean_of(row, "term_recall"))),
     ("memory", lambda row: f"{row['peak_rss_mb'] / 1000:.1f} GB"),
+    ("others", lambda row: ratio(row.get("others_cores"))),
 )
 MANY_SPEAKERS: tuple[Column, ...] = (
     ("system", lambda row: SYSTEMS[row["system"]]),
@@ -130,6 +132,7 @@ MANY_SPEAKERS: tuple[Column, ...] = (
     ("live WER", lambda row: percent(mean_of(row, "live_wer"))),
     ("final WER", lambda row: percent(mean_of(row, "final_wer"))),
     ("terms", lambda row: percent(mean_of(row, "term_recall"))),
+    ("others", lambda row: ratio(row.get("others_cores"))),
 )
 NOISE: tuple[Column, ...] = (
     ("noise, one minute", lambda row: row["noise"]),

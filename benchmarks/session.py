@@ -53,6 +53,8 @@ class Cost:
     wall_s: float
     cpu_s: float
     rss_mb: float
+    #: CPU seconds that the whole machine was busy in the same time.
+    machine_cpu_s: float
 
 
 class Meter:
@@ -60,12 +62,12 @@ class Meter:
 
     def __init__(self) -> None:
         self.readings: list[Cost] = []
-        self._began_s, self._began_cpu_s = 0.0, 0.0
+        self._began_s = self._began_cpu_s = self._began_machine_cpu_s = 0.0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Meter":
-        self._began_s, self._began_cpu_s = time.monotonic(), _cpu_s()
+        self._began_s, self._began_cpu_s, self._began_machine_cpu_s = time.monotonic(), _cpu_s(), _machine_cpu_s()
         self._thread.start()
         return self
 
@@ -76,7 +78,8 @@ class Meter:
 
     def read(self) -> None:
         wall_s, cpu_s = time.monotonic() - self._began_s, _cpu_s() - self._began_cpu_s
-        self.readings.append(Cost(round(wall_s, 3), round(cpu_s, 3), round(_rss_mb(), 1)))
+        machine_cpu_s = _machine_cpu_s() - self._began_machine_cpu_s
+        self.readings.append(Cost(round(wall_s, 3), round(cpu_s, 3), round(_rss_mb(), 1), round(machine_cpu_s, 3)))
 
     def _run(self) -> None:
         while not self._done.wait(METER_INTERVAL_S):
@@ -120,6 +123,12 @@ def chunks(samples: Samples) -> Iterator[Samples]:
 def _cpu_s() -> float:
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def _machine_cpu_s() -> float:
+    """Linux: user, nice, system, interrupts and what other virtual machines took, of all processors; see proc(5)."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _rss_mb() -> float:
