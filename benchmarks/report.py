@@ -192,10 +192,11 @@ def page(rows: list[Row], peer: str) -> str:
     noises = [row for row in rows if "noise" in row]
     parts = [
         INTRODUCTION.format(machine=machines or "none", peer=peer),
-        "![CPU and commit latency of the systems](benchmarks.png)\n",
+        "![Cost, latency and error rate of the systems](benchmarks.png)\n",
         f"## One speaker, `base`\n\n{table(ONE_SPEAKER, base)}\n",
         "## Speakers at once, `tiny.en`\n\nOne dictation of about a minute each; they begin 4 s after each other. A "
         f"new speaker is told to wait where the others already wait too long.\n\n{table(MANY_SPEAKERS, small)}\n",
+        f"## Where others are better\n\n{where_others_are_better(ordered)}\n",
         f"## As the minutes go by\n\n{flatness(compared)}\n",
         f"## Words where nobody speaks\n\n{table(NOISE, noises)}\n",
         DEFINITIONS,
@@ -204,41 +205,99 @@ def page(rows: list[Row], peer: str) -> str:
     return "\n".join(parts)
 
 
+def where_others_are_better(rows: list[Row]) -> str:
+    """Every figure in which another system beats EndoScribe on the same dictations, in sentences."""
+    own = {(row["model"], row["minutes"], row["speakers"]): row for row in rows if row["system"] == "endoscribe"}
+    lines = []
+    for row in rows:
+        ours = own.get((row["model"], row["minutes"], row["speakers"]))
+        if not ours or ours is row:
+            continue
+        for title, figure, sign, written in COMPARED:
+            pair = figure(row), figure(ours)
+            if pair[0] is not None and pair[1] is not None and sign * pair[0] < sign * pair[1]:
+                many = f", {row['speakers']} speakers" if row["speakers"] > 1 else ""
+                where = f"{SYSTEMS[row['system']]}, {row['model']}, {row['minutes']} min{many}"
+                lines.append(f"- {where}: {title} {written(pair[0])}, EndoScribe's {written(pair[1])}.")
+    return "\n".join(lines) or "In none of the figures measured here."
+
+
+def _mean(name: str) -> Callable[[Row], float | None]:
+    return lambda row: mean_of(row, name)
+
+
+#: A title, the figure, 1 where less is better and -1 where more is, and how it is written.
+COMPARED: tuple[tuple[str, Callable[[Row], float | None], int, Callable[[float | None], str]], ...] = (
+    ("CPU", lambda row: float(row["cpu_per_audio_s"]), 1, ratio),
+    ("first word", _mean("first_word_s"), 1, seconds),
+    ("commit p50", _mean("commit_p50_s"), 1, seconds),
+    ("commit p95", lambda row: worst_of(row, "commit_p95_s"), 1, seconds),
+    ("flicker", _mean("flicker"), 1, ratio),
+    ("stop to final", lambda row: worst_of(row, "stop_to_final_s"), 1, seconds),
+    ("live WER", _mean("live_wer"), 1, percent),
+    ("final WER", _mean("final_wer"), 1, percent),
+    ("terms", _mean("term_recall"), -1, percent),
+    ("memory", lambda row: float(row["peak_rss_mb"]), 1, lambda mb: f"{(mb or 0) / 1000:.1f} GB"),
+)
+
+
 def plot(rows: list[Row], path: Path) -> None:
-    """Bars of the longest dictation that all live systems were measured on."""
+    """Above, the systems on the dictation that most were measured on; below, by length and by number of speakers."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    chosen = _plotted(rows)
-    names = [SYSTEMS[row["system"]].replace(", ", ",\n") for row in chosen]
-    colours = [COLOURS[row["system"]] for row in chosen]
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
-    panels: tuple[tuple[str, list[float | None]], ...] = (
-        ("CPU seconds per second of audio", [row["cpu_per_audio_s"] for row in chosen]),
-        ("Word settled after, 95th percentile, s", [mean_of(row, "settled_p95_s") for row in chosen]),
-        ("Error rate of the final text, %", [100 * (mean_of(row, "final_wer") or 0) for row in chosen]),
-    )
-    for axis, (title, values) in zip(axes, panels, strict=True):
-        bars = axis.barh(names, [value or 0 for value in values], color=colours)
-        axis.bar_label(bars, [f"{value:.2f}" if value is not None else "no live text" for value in values], padding=3)
-        axis.set_title(title, fontsize=10)
-        axis.invert_yaxis()
-        axis.margins(x=0.2)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{chosen[0]['audio_s'] / 60:.0f} minutes, one speaker, base, {chosen[0]['machine']}", fontsize=11)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    compared = [row for row in rows if "system" in row]
+    base = [row for row in compared if row["model"] == "base"]
+    small = [row for row in compared if row["model"] == "tiny.en"]
+    chosen = _plotted(base)
+    figure, (upper, lower) = plt.subplots(2, 3, figsize=(13, 7), layout="constrained")
+    which = f"{chosen[0]['audio_s'] / 60:.0f} minutes"
+    _bars(upper[0], f"CPU s per s of audio, {which}", chosen, lambda row: float(row["cpu_per_audio_s"]))
+    _bars(upper[1], f"Word settled after, p95, s, {which}", chosen, _mean("settled_p95_s"))
+    _bars(upper[2], f"WER of the final text, {which}", chosen, _mean("final_wer"))
+    _lines(lower[0], "CPU s per s of audio, by minutes", base, "minutes", lambda row: float(row["cpu_per_audio_s"]))
+    _lines(lower[1], "Word settled after, p95, s, by minutes", base, "minutes", _mean("settled_p95_s"))
+    worst = "Commit p95 of the worst, s, by speakers (tiny.en)"
+    _lines(lower[2], worst, small, "speakers", lambda row: worst_of(row, "commit_p95_s"))
+    figure.suptitle(f"base where not said otherwise; {chosen[0]['machine']}", fontsize=11)
+    figure.savefig(path, dpi=100, metadata={"Software": None})
     plt.close(figure)
 
 
+def _bars(axis: Any, title: str, rows: list[Row], figure: Callable[[Row], float | None]) -> None:
+    values = [figure(row) for row in rows]
+    names = [SYSTEMS[row["system"]].replace(", ", ",\n") for row in rows]
+    bars = axis.barh(names, [value or 0 for value in values], color=[COLOURS[row["system"]] for row in rows])
+    axis.bar_label(bars, [f"{value:.2f}" if value is not None else "no live text" for value in values], padding=3)
+    axis.set_title(title, fontsize=9)
+    axis.invert_yaxis()
+    axis.margins(x=0.2)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _lines(axis: Any, title: str, rows: list[Row], along: str, figure: Callable[[Row], float | None]) -> None:
+    for system, name in SYSTEMS.items():
+        mine = sorted((row for row in rows if row["system"] == system), key=lambda row: int(row[along]))
+        points = [(row[along], value) for row in mine if (value := figure(row)) is not None]
+        if points:
+            axis.plot(*zip(*points, strict=True), marker="o", color=COLOURS[system], label=name)
+    axis.set_title(title, fontsize=9)
+    axis.set_xscale("log", base=2)
+    ticks = sorted({int(row[along]) for row in rows})
+    axis.set_xticks(ticks, labels=[str(tick) for tick in ticks])
+    axis.set_ylim(bottom=0)
+    axis.spines[["top", "right"]].set_visible(False)
+    if axis.lines:
+        axis.legend(fontsize=8)
+
+
 def _plotted(rows: list[Row]) -> list[Row]:
-    single = [row for row in rows if row.get("model") == "base" and row["speakers"] == 1]
-    lengths = {row["minutes"] for row in single}
-    fullest = max(lengths, key=lambda minutes: (sum(row["minutes"] == minutes for row in single), minutes))
-    return sorted(
-        (row for row in single if row["minutes"] == fullest), key=lambda row: list(SYSTEMS).index(row["system"])
-    )
+    lengths = {row["minutes"] for row in rows}
+    fullest = max(lengths, key=lambda minutes: (sum(row["minutes"] == minutes for row in rows), minutes))
+    chosen = (row for row in rows if row["minutes"] == fullest)
+    return sorted(chosen, key=lambda row: list(SYSTEMS).index(row["system"]))
 
 
 def main() -> None:

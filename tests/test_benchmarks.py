@@ -8,7 +8,7 @@ import pytest
 from benchmarks.audio import SHORTFALL_S, dictation_of, speakers
 from benchmarks.metrics import flicker, latencies, percentile, rewrites, spoken_ends
 from benchmarks.noise import NOISES
-from benchmarks.report import ONE_SPEAKER, load, page, per_minute, stop_to_final, table
+from benchmarks.report import ONE_SPEAKER, load, page, per_minute, stop_to_final, table, where_others_are_better
 from benchmarks.scoring import term_recall, tokens, word_error_rate
 from benchmarks.session import Shown, chunks
 
@@ -158,3 +158,11 @@ def test_of_a_case_measured_twice_the_later_line_counts(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     results.write_text('{"case": "a", "n": 1}\n{"case": "b", "n": 2}\n\n{"case": "a", "n": 3}\n')
     assert [row["n"] for row in load(results)] == [3, 2]
+
+
+def test_the_report_says_where_another_system_is_better() -> None:
+    better = {**row_of("b", final_wer=0.04, flicker=0.9), "system": "naive", "cpu_per_audio_s": 0.6}
+    assert where_others_are_better([row_of("a"), better]) == (
+        "- naive page, base, 1 min: final WER 4.0 %, EndoScribe's 5.0 %."
+    )
+    assert "none" in where_others_are_better([row_of("a"), {**row_of("b"), "system": "naive"}])
