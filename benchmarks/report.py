@@ -55,7 +55,8 @@ Times are seconds. A word's latency counts from its spoken end, as the final dec
 - **Stop to final**: from the last sample to the final text. More than 60 s are not waited for.
 - **WER**: word error rate, blind to how numbers and units are written; *live* is the text on the screen at the end.
 - **Terms**: the share of the vocabulary's terms in the dictation that the final text holds.
-- **Others**: how many cores were busy with other programs meanwhile. Latencies are only fair where this is near 0.
+- **Others**: how many cores other programs kept busy meanwhile. Latencies are only fair where this is near 0; a dash
+  means that it was not noted on a shared machine.
 - **Memory**: the largest resident size of the process, model and libraries included.
 """
 
