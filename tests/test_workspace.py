@@ -213,4 +213,4 @@ def test_many_dictations_become_one_table(visitor: Visitor, tmp_path: Path) -> N
     visitor.sees("#research-results .bars", "Extent reached")
     with page.expect_download() as download:
         page.locator("#research-results a[download='research.csv']").click()
-    assert Path(download.value.path()).read_text().count("cecum") == 2
+    assert Path(download.value.path()).read_text().count(",cecum,") == 2

@@ -104,11 +104,13 @@ class Actions:
 
     async def opened_page(self) -> Screen:
         """Schema files that changed are read anew; one that is broken is told, with its line."""
-        schemas = self._services.schemas
-        await asyncio.to_thread(schemas.refresh)
-        told = " ".join([*schemas.problems, "Where there was one, the last good version stays in use."])
-        status = status_html(told, "error") if schemas.problems else None
-        return Screen(status=status)
+        await asyncio.to_thread(self._services.schemas.refresh)
+        problem = self._schema_problem()
+        return Screen(status=status_html(problem, "error") if problem else None)
+
+    def _schema_problem(self) -> str | None:
+        problems = self._services.schemas.problems
+        return " ".join([*problems, "Where there was one, the last good version stays in use."]) if problems else None
 
     async def began(self, session_id: str) -> Screen:
         """The microphone has a session now."""
@@ -169,8 +171,8 @@ class Actions:
             if review := await asyncio.to_thread(self._desk.find, session_id):
                 shown = await asyncio.to_thread(self._with_report, session_id, review)
                 text = "This report was made before. Press Submit to read the text anew."
-                says = f"{session.notice} {text}" if session.notice else text
-                yield merged(shown, _says(says, "error" if session.notice else "info"))
+                troubles = [trouble for trouble in (self._schema_problem(), session.notice) if trouble]
+                yield merged(shown, _says(" ".join([*troubles, text]), "error" if troubles else "info"))
         except EndoscribeError as error:
             yield _says(str(error), "error")
 
