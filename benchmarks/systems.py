@@ -15,7 +15,8 @@ from typing import Any
 
 from benchmarks.session import SAMPLE_RATE, STAGGER_S, Job, Listening, Meter, Samples, Shown
 from endoscribe.errors import BusyError
-from endoscribe.procedures.schema import ProcedureSchema, SchemaLibrary
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 from endoscribe.speech.engine import FINAL, WhisperXEngine, Window, load_engine
