@@ -3,8 +3,10 @@
 One that fails does not stop the others; its problem stands in its row. Nothing is stored.
 """
 
+import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +36,11 @@ BLOCK_BYTES = 1 << 20
 
 Transcriber = Callable[[Path, ProcedureSchema], Transcript]
 Reader = Callable[[Transcript, ProcedureSchema], Record]
+
+#: An archive that is damaged, locked or of an unknown method, or a disk without room for it.
+UNPACKING_FAILS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ def _unpacked(archive: Path, folder: Path) -> Iterator[Dictation]:
                 target = folder / f"{number}{PurePosixPath(member.filename).suffix.lower()}"
                 left -= _unpack(unpacking, member, target, left)
                 yield Dictation(member.filename, target)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, unknown method, encrypted
+    except UNPACKING_FAILS as error:
         raise BatchError(f"{archive.name} cannot be unpacked: it is damaged or locked.") from error
 
 

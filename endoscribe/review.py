@@ -87,9 +87,7 @@ class Review:
     @property
     def revision(self) -> str:
         """Differs between any two states that somebody may look at; an edit names the one that it was made on."""
-        latest = self.latest
-        signed = "s" if latest.signature else "d"
-        return f"{latest.number}.{len(latest.edits)}{signed}{'w' if self.waiting else ''}"
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     def version(self, number: int) -> Version:
         """Raises ReviewError for a number that there is not."""

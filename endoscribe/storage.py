@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -78,6 +79,8 @@ class SessionStore:
     def __init__(self, uploads_dir: Path, results_dir: Path) -> None:
         """Make the two folders where they are missing."""
         self._uploads_dir, self._results_dir = uploads_dir, results_dir
+        #: Held over every change that depends on what is stored; also by others that read, change and save.
+        self.lock = threading.RLock()
         with _disk_errors():
             uploads_dir.mkdir(parents=True, exist_ok=True)
             results_dir.mkdir(parents=True, exist_ok=True)
@@ -134,7 +137,8 @@ class SessionStore:
         return self._change(session_id, {"audio_notice": notice})
 
     def add_pause(self, session_id: str, sample: int) -> Session:
-        return self._change(session_id, {"pauses": (*self.get(session_id).pauses, sample)})
+        with self.lock:
+            return self._change(session_id, {"pauses": (*self.get(session_id).pauses, sample)})
 
     def discard(self, session_id: str) -> None:
         """Remove a session with all that belongs to it."""
@@ -178,13 +182,14 @@ class SessionStore:
 
         What a clinician has edited or signed stays, without places where the text is another one now.
         """
-        before, review = self.transcript(session_id), self.review(session_id)
-        if review and before and not transcript.text.startswith(before.text):
-            self._write_result(session_id, "review.json", _REVIEW.dump_json(without_places(review)))
-        with _disk_errors():
-            (self._results_dir / session_id / "record.json").unlink(missing_ok=True)
-        self._write_result(session_id, "transcript.json", _TRANSCRIPT.dump_json(transcript))
-        self._change(session_id, {"state": "transcribed", "transcript_notice": notice})
+        with self.lock:
+            before, review = self.transcript(session_id), self.review(session_id)
+            if review and before and not transcript.text.startswith(before.text):
+                self._write_result(session_id, "review.json", _REVIEW.dump_json(without_places(review)))
+            with _disk_errors():
+                (self._results_dir / session_id / "record.json").unlink(missing_ok=True)
+            self._write_result(session_id, "transcript.json", _TRANSCRIPT.dump_json(transcript))
+            self._change(session_id, {"state": "transcribed", "transcript_notice": notice})
 
     def transcript(self, session_id: str) -> Transcript | None:
         return self._result(session_id, "transcript.json", _TRANSCRIPT.validate_json)
@@ -197,9 +202,10 @@ class SessionStore:
 
     def save_review(self, session_id: str, review: Review, gaps: int) -> None:
         """Keep a review whole; `gaps` is what its latest version lacks, for the list of sessions."""
-        self._write_result(session_id, "review.json", _REVIEW.dump_json(review))
         signature = review.latest.signature
-        self._change(session_id, {"gaps": gaps, "signed_by": signature.name if signature else None})
+        with self.lock:
+            self._write_result(session_id, "review.json", _REVIEW.dump_json(review))
+            self._change(session_id, {"gaps": gaps, "signed_by": signature.name if signature else None})
 
     def review(self, session_id: str) -> Review | None:
         return self._result(session_id, "review.json", _REVIEW.validate_json)
@@ -225,8 +231,9 @@ class SessionStore:
         return self._uploads_dir / session_id
 
     def _change(self, session_id: str, changes: dict[str, object]) -> Session:
-        session = self.get(session_id).model_copy(update=changes)
-        self._write_meta(session)
+        with self.lock:
+            session = self.get(session_id).model_copy(update=changes)
+            self._write_meta(session)
         return session
 
     def _write_meta(self, session: Session) -> None:

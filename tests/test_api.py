@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from scripted import SCRIPT, ScriptedScheduler, Server
 from test_browser import running
 
 from endoscribe.errors import BusyError
+from endoscribe.web import api
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "endoscribe" / "samples" / "col-two-polyps.flac"
@@ -72,6 +74,14 @@ def test_what_cannot_be_done_is_told_with_a_status(server: Server, monkeypatch: 
 
     monkeypatch.setattr(ScriptedScheduler, "transcribe", busy)
     assert post(server, "transcribe").status_code == 429
+
+
+def test_a_step_for_programs_opens_nothing_but_uploads(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(b"RIFF")
+    for given in ({"path": str(secret)}, {"path": "/etc/hostname"}, {"path": "../secret.wav"}):
+        with pytest.raises(gr.Error, match="not a file that was uploaded"):
+            api._path(given)
 
 
 def test_openapi_describes_the_steps_and_nothing_of_the_page(server: Server) -> None:

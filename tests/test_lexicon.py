@@ -61,6 +61,11 @@ def test_a_word_that_was_heard_clearly_is_not_doubted() -> None:
         "It was hypoechoic, not hyperechoic.",
         "My ileum, your ilium, and the cold call of the clip and the grip.",
         "ANNT and XQZV are acronyms",
+        "microcystic, macrocystic, oligocystic, multilocular",
+        "ileocolonoscopy and ampullectomy and two endoclips",
+        "undilated, uncannulated, decannulated, adenomatous",
+        "a cecal sessile polyp. mhm, go on. The biliary structure is normal.",
+        "gastrotomy, duodenotomy, cholecystotomy, avascular, suprapapillary",
     ],
 )
 @pytest.mark.parametrize("procedure", ["col", "egd", "ercp", "eus"])

@@ -13,8 +13,10 @@ from functools import cache
 
 from rapidfuzz import fuzz, process
 
+from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.repairs import is_opposite
 from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Word
 
 #: A term is taken to be meant when its sound is this much like what was heard, in per cent (rapidfuzz' ratio), and no
@@ -27,7 +29,21 @@ LETTER_LIKENESS = 62
 LIKENESS_TO_MORE_WORDS = 90
 SHORTEST_SOUND = 5
 LONGEST_SPAN = 3
-ENDINGS = ("s", "es", "ed", "ing", "ion", "ions", "er", "ers", "e", "ly", "ally", "al", "ic", "ical", "ive", "ous")
+#: Of an unlisted mis-hearing that is a word alone: "mhm" is more often said than meant.
+LONGEST_INTERJECTION = 3
+ENDINGS = (
+    "s", "es", "ed", "ing", "ion", "ions", "er", "ers", "e", "ly", "ally", "al", "ic", "ical", "ive", "ous", "a", "ar",
+    "ated", "atous", "oma", "omatous",
+)  # fmt: skip
+PREFIXES = (
+    "un", "de", "non", "dis", "in", "im", "ir", "a", "an", "re", "micro", "macro", "multi", "oligo", "uni", "bi",
+    "supra", "infra", "sub", "para", "peri", "trans", "endo", "exo", "inter", "intra", "extra", "pre", "post",
+    "hypo", "hyper", "ileo", "gastro", "duodeno", "jejuno", "hepato", "pancreato", "cholecysto", "choledocho", "procto",
+    "recto",
+)  # fmt: skip
+#: What is done to an organ, and how it looks: the part before tells which.
+OPERATIONS = ("ectomy", "otomy", "ostomy", "oscopy", "ography", "ogram", "plasty", "cystic", "locular", "clips", "clip")
+STEM_LIKENESS = 70
 SHORTEST_STEM = 5
 #: Whoever is surer than this is not doubted.
 DOUBTED_PROBABILITY = 0.9
@@ -72,7 +88,7 @@ class Lexicon:
         self._listed: dict[tuple[str, ...], tuple[str, ...]] = {}
         for meant, hearings in listed.items():
             for heard in map(_plain, hearings):
-                if self._cannot_be_english(heard.split()):
+                if any(len(word) > LONGEST_INTERJECTION and not self._is_word(word) for word in heard.split()):
                     self._listed[tuple(heard.split())] = spellings.get(_plain(meant), tuple(meant.split()))
         self._longest = max((LONGEST_SPAN, *map(len, self._listed)))
         self._guessed: dict[tuple[str, ...], tuple[float, tuple[str, ...]] | None] = {}
@@ -109,6 +125,8 @@ class Lexicon:
         strange = [word for word in heard if not self._is_word(word)]
         if len(span) > LONGEST_SPAN or not strange or not _is_doubtful(span) or _is_acronym(span):
             return
+        if any(_plain(word.text) in strange and not _is_doubtful([word]) for word in span):
+            return
         if heard not in self._guessed:
             self._guessed[heard] = self._likely(heard, strange)
         if guess := self._guessed[heard]:
@@ -130,17 +148,16 @@ class Lexicon:
         letters = fuzz.ratio("".join(heard), "".join(written))
         if letters < (LETTER_LIKENESS if len(written) <= len(heard) else LIKENESS_TO_MORE_WORDS):
             return None
-        if any(is_opposite(word, term) or _is_another_form(word, term) for word in strange for term in written):
+        if any(_may_be_meant(word, term) for word in strange for term in written):
             return None
         return found[0][1], meant
 
     def _is_word(self, word: str) -> bool:
-        return word in self._known or is_english(word)
-
-    def _cannot_be_english(self, heard: Sequence[str]) -> bool:
-        if any(not is_english(word) and word.isalpha() for word in heard):
+        """Known, English, or a known word behind a prefix: "decannulated", "oligocystic", "ileocolonoscopy"."""
+        if word in self._known or word in _shipped_words() or is_english(word):
             return True
-        return len(heard) > 1 and any(word in self._term_words and len(word) > 3 for word in heard)
+        rests = (word.removeprefix(prefix) for prefix in PREFIXES if word.startswith(prefix))
+        return any(len(rest) >= SHORTEST_STEM - 1 and self._is_word(rest) for rest in rests)
 
 
 def is_english(word: str) -> bool:
@@ -168,6 +185,39 @@ def _written_terms(schema: ProcedureSchema) -> Iterable[str]:
 def _plain(text: str) -> str:
     """Lower case, letters and digits; what joins or ends words becomes a space or nothing."""
     return " ".join(re.sub(r"[^a-z0-9 ]", "", re.sub(r"[-/]", " ", text.casefold())).split())
+
+
+@cache
+def _shipped_words() -> frozenset[str]:
+    """Every word that a shipped procedure expects, whichever is dictated: each is a word of the field."""
+    schemas = SchemaLibrary(SHIPPED_SCHEMA_DIR)
+    said = (phrase for schema in schemas for phrase in (*schema.vocabulary, *_spoken(schema)))
+    return frozenset(word for phrase in said for word in _plain(phrase).split())
+
+
+def _spoken(schema: ProcedureSchema) -> Iterable[str]:
+    """The names of a schema's fields and values, without what is mis-heard for them."""
+    for _, field in schema.targets():
+        yield field.label
+        for value, term in field.values.items():
+            yield from (value.replace("_", " "), *term.spoken)
+
+
+def _may_be_meant(word: str, term: str) -> bool:
+    """Whether a word that no list has may all the same be what was said, and not the term."""
+    return is_opposite(word, term) or _is_another_form(word, term) or _is_another_operation(word, term)
+
+
+def _is_another_operation(word: str, term: str) -> bool:
+    """Whether both are built alike on another stem, or on the same stem otherwise ("ampullectomy", "gastrotomy")."""
+    ending = next((each for each in OPERATIONS if word.endswith(each)), None)
+    other = next((each for each in OPERATIONS if term.endswith(each)), None)
+    if ending is None:
+        return False
+    if other is None:
+        return True
+    stems = fuzz.ratio(word.removesuffix(ending), term.removesuffix(other))
+    return ending != other or stems < STEM_LIKENESS
 
 
 def _is_another_form(word: str, term: str) -> bool:

@@ -16,8 +16,10 @@ LIKENESS = 88
 SHORTEST_REPAIRED = 7
 OPPOSITES = (
     "in", "un", "non", "ir", "im", "hypo", "hyper", "an", "iso", "endo", "intra", "extra", "retro", "antero", "post",
-    "pre",
+    "pre", "a", "de", "dis", "supra", "infra", "sub", "para", "peri", "trans", "micro", "macro", "multi",
 )  # fmt: skip
+#: Endings of one stem that are different operations: never one for the other.
+OPERATIONS = ("otomy", "ostomy", "ectomy", "oscopy", "plasty")
 
 
 class Repairs:
@@ -85,7 +87,10 @@ def _known_words(phrases: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...
 
 
 def is_opposite(word: str, term: str) -> bool:
-    """Whether a prefix that turns the meaning round ("in", "hypo") tells the word from the term."""
+    """Whether a prefix that turns the meaning round ("in", "hypo") or another operation tells them apart."""
+    ends = [next((ending for ending in OPERATIONS if each.endswith(ending)), None) for each in (word, term)]
+    if None not in ends and ends[0] != ends[1]:
+        return True
     for prefix in OPPOSITES:
         if word.startswith(prefix) != term.startswith(prefix):
             longer, shorter = (word, term) if word.startswith(prefix) else (term, word)

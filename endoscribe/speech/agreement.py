@@ -110,7 +110,7 @@ class OpenWords:
             if step.tag == "equal":
                 merged += [_Guess(word, guess.votes + 1) for guess, word in zip(old, new, strict=True)]
             elif self._keeps(old, new):
-                merged += old
+                merged += [_Guess(guess.word, 1) for guess in old]
             else:
                 merged += [_Guess(word, 1) for word in new]
         return merged

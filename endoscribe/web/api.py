@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import gradio as gr
 from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
 from gradio.events import api
+from gradio.utils import get_upload_folder
 from pydantic import BaseModel, ConfigDict, Field
 
 from endoscribe import __version__
@@ -235,7 +236,9 @@ def add_named_steps(services: Services) -> None:
         Returns:
             fields, tables, checks that fired, gaps that a complete report would fill, and computed values.
         """
-        made: dict[str, Any] = await _named(lambda: steps.read(Transcript(text[:MOST_TEXT_CHARS]), procedure))
+        if len(text) > MOST_TEXT_CHARS:
+            raise gr.Error(f"A text may have {MOST_TEXT_CHARS} characters.", print_exception=False)
+        made: dict[str, Any] = await _named(lambda: steps.read(Transcript(text), procedure))
         return made
 
     async def process(audio: gr.FileData, procedure: str = "col") -> dict[str, Any]:
@@ -256,8 +259,14 @@ def add_named_steps(services: Services) -> None:
 
 
 def _path(audio: Any) -> Path:
-    """Where Gradio has put an upload."""
-    return Path(audio["path"] if isinstance(audio, dict) else audio.path)
+    """Where Gradio has put an upload; raises gr.Error for a path of anything else on this machine.
+
+    Gradio itself looks only at what calls itself an upload, so a caller could name any file.
+    """
+    path = Path(str(audio["path"] if isinstance(audio, dict) else audio.path)).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()):
+        raise gr.Error("Send the recording itself: this is not a file that was uploaded here.", print_exception=False)
+    return path
 
 
 async def _named(work: Any) -> Any:

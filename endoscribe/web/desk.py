@@ -1,6 +1,5 @@
 """The desk at which reports are reviewed: one change at a time, each on the state that its author saw."""
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -35,11 +34,11 @@ class ChangedMeanwhileError(ReviewError):
 
 
 class Desk:
-    """Reads, changes and keeps the reviews of sessions; one lock, because each change is short."""
+    """Reads, changes and keeps the reviews of sessions, under the sessions' lock, because each change is short."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._lock = threading.Lock()
+        self._lock = services.sessions.lock
 
     def review(self, session_id: str) -> Review:
         """Raises StorageError when there is no report yet."""

@@ -54,8 +54,13 @@ def report(
     if transcript is None:
         raise StorageError("This session has no transcript yet.")
     made = services.report(transcript, schema, on_claims)
-    desk.receive(session_id, Reading(made.record, made.second))
-    services.sessions.set_procedure(session_id, procedure)
-    services.sessions.save_record(session_id, made.record)
-    services.sessions.set_state(session_id, "done")
+    sessions = services.sessions
+    with sessions.lock:
+        now = sessions.transcript(session_id)
+        if now is None or now.text != transcript.text:  # its places would point into another text
+            raise StorageError("The text of this dictation changed while it was read; press Submit again.")
+        desk.receive(session_id, Reading(made.record, made.second))
+        sessions.set_procedure(session_id, procedure)
+        sessions.save_record(session_id, made.record)
+        sessions.set_state(session_id, "done")
     return made
