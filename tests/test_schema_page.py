@@ -47,6 +47,7 @@ def test_a_new_file_is_in_the_list_after_a_reload_and_a_broken_one_is_told_with_
         file.write_text(STARTER, encoding="utf-8")
         visitor.page.reload()
         expect(visitor.start).to_be_enabled(timeout=30_000)
+        visitor.until(lambda: "Laryngoscopy" in choices(visitor))  # the list is read anew after the page is there
         offered = choices(visitor, "Laryngoscopy")
         assert offered == ["Colonoscopy", "EUS", "ERCP", "EGD", "Laryngoscopy"]
         visitor.page.set_input_files("#upload input[type=file]", SAMPLES / "egd-reflux.flac")
