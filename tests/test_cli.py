@@ -1,6 +1,8 @@
 """The command line as a person or a script meets it."""
 
 import json
+import subprocess
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,13 @@ def test_bad_input_is_one_sentence_and_exit_code_1(
     assert printed.err.startswith("endoscribe: ")
     assert sentence in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    command = f"{sys.executable} -m endoscribe schemas show col --json | head -c 10"
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=SAMPLE.parents[2], check=True)
+    assert len(ended.stdout) == 10
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["transcribe"], ["stream", "a.wav", "--speed", "-1"], ["extract", "a.txt"]])

@@ -114,6 +114,8 @@ def test_findings_are_not_taken_for_identifiers() -> None:
         ("referred from an outside hospital", "referred from an outside hospital"),
         ("the scope was advanced to 120 cm in 12 minutes", "the scope was advanced to 120 cm in 12 minutes"),
         ("Boston three three three total nine", "Boston three three three total nine"),
+        ("patient jane roe is a 65 year old woman", "patient [NAME 1] is a 65 year old woman"),
+        ("this is jane roe a 65 year old", "this is [NAME 1] a 65 year old"),
         ("DOB 1/2/1960, today is 3 May 2025", "DOB [BIRTH DATE 1], today is 3 May 2025"),
     ],
 )

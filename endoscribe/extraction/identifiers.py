@@ -195,14 +195,15 @@ def _restored(claim: Claim, masked: Masked) -> Claim:
 # -- where identifiers are said ---------------------------------------------------------------------------------------
 
 
+#: What may follow a name in the sentence that introduces somebody: "patient jane roe is a 65 year old".
+_AFTER_A_NAME = frozenset({"is", "was", "a", "an"})
+
+
 def _identifiers(text: str) -> Iterator[Span]:
     for pattern in (_TITLE, _NAME_SAID):
         for match in pattern.finditer(text):
             yield from _name_from(text, match.end())
-    for pattern in _INTRODUCED:
-        for match in pattern.finditer(text):
-            names = _name_from(text, match.start("person"), match.end("person"))
-            yield from (span for span in names if span[1] == match.end("person"))  # "stent placement on" is no name
+    yield from _introduced(text)
     for match in _NUMBER_SAID.finditer(text):
         yield _trimmed(text, match.start("id"), match.end("id"), "NUMBER")
     for match in _BIRTH_SAID.finditer(text):
@@ -212,6 +213,14 @@ def _identifiers(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
             yield _trimmed(text, match.start(), match.end(), "NUMBER")
     yield from _places(text)
+
+
+def _introduced(text: str) -> Iterator[Span]:
+    for match in (match for pattern in _INTRODUCED for match in pattern.finditer(text)):
+        for span in _name_from(text, match.start("person"), match.end("person")):
+            rest = text[span[1] : match.end("person")].casefold().split()
+            if all(word in _AFTER_A_NAME for word in rest):  # "stent placement on" is no name
+                yield span
 
 
 def _capitalised_names(text: str, terms: frozenset[str]) -> Iterator[Span]:
