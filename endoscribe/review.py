@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from pydantic_core import to_json
+
 from endoscribe.errors import ReviewError
 from endoscribe.extraction import grounding
 from endoscribe.extraction.claims import Value
@@ -87,7 +89,7 @@ class Review:
     @property
     def revision(self) -> str:
         """Differs between any two states that somebody may look at; an edit names the one that it was made on."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        return hashlib.sha256(to_json(self)).hexdigest()[:16]
 
     def version(self, number: int) -> Version:
         """Raises ReviewError for a number that there is not."""

@@ -229,3 +229,14 @@ def test_another_transcript_takes_the_places_away_and_nothing_else() -> None:
     assert (cell.value, cell.evidence) == (12, None)
     assert review.latest.signature
     assert digest(review.latest.signature.record) == review.latest.signature.sha256
+
+
+def test_the_revision_outlives_storage_and_tells_every_two_states_apart() -> None:
+    stored: TypeAdapter[Review] = TypeAdapter(Review)
+    first = opened()
+    edited = steps(first, ("set", "bbps_total", None, 7))
+    otherwise = steps(first, ("set", "bbps_total", None, 6))
+    states = (first, edited, otherwise, receive(edited, Reading(read())))
+    assert len({state.revision for state in states}) == len(states)
+    for state in states:
+        assert stored.validate_json(stored.dump_json(state)).revision == state.revision
