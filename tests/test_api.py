@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import gradio as gr
 import pytest
@@ -82,6 +84,29 @@ def test_a_step_for_programs_opens_nothing_but_uploads(tmp_path: Path) -> None:
     for given in ({"path": str(secret)}, {"path": "/etc/hostname"}, {"path": "../secret.wav"}):
         with pytest.raises(gr.Error, match="not a file that was uploaded"):
             api._path(given)
+
+
+def test_a_path_that_calls_itself_an_upload_is_not_believed(url: str) -> None:
+    def answer(path: str, body: dict[str, object]) -> Any:
+        asked = Request(f"{url}/gradio_api/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urlopen(asked) as answered:
+            return json.load(answered)
+
+    def events(path: str) -> str:
+        with urlopen(f"{url}/gradio_api/{path}", timeout=30) as answered:
+            return str(answered.read().decode())
+
+    claimed = {"path": str(SAMPLE), "meta": {"_type": "gradio.FileData"}}
+    event = answer("call/transcribe", {"data": [claimed, "col"]})["event_id"]
+    assert "event: error" in events(f"call/transcribe/{event}")
+    with urlopen(f"{url}/config") as answered:
+        config = json.load(answered)
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    inputs = {each["id"]: [names.get(part) for part in each["inputs"]] for each in config["dependencies"]}
+    (study,) = (each for each, parts in inputs.items() if parts[:1] == ["research-files"])
+    answer("queue/join", {"data": [[claimed], None, "col"], "fn_index": study, "session_hash": "stranger"})
+    assert '"success":false' in events("queue/data?session_hash=stranger")
+    assert SAMPLE.exists()
 
 
 def test_openapi_describes_the_steps_and_nothing_of_the_page(server: Server) -> None:

@@ -35,9 +35,10 @@ log = logging.getLogger(__name__)
 def create_app(services: Services, on_start: Callable[[], None] = lambda: None) -> FastAPI:
     """Everything that is served; `on_start` is called when the server is about to answer."""
     app = create_api(services, on_start)
+    page = build_page(services, app.state.desk)
     gr.mount_gradio_app(
         app,
-        build_page(services, app.state.desk),
+        page,
         "/",
         ssr_mode=False,
         footer_links=[],
@@ -47,6 +48,7 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
         show_error=False,
         mcp_server=services.settings.mcp,
     )
+    page.has_launched = True  # only then Gradio refuses a caller's path to a file that was not uploaded
     return app
 
 
