@@ -1,5 +1,6 @@
 """What a reader of a transcript says it heard, before anybody has verified it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -85,3 +86,25 @@ def read_with(
     if isinstance(extractor, BilledExtractor):
         return extractor.read(transcript, schema, on_claims)
     return Answer(extractor.extract(transcript, schema, on_claims))
+
+
+class WrappingExtractor(ABC):
+    """An extractor that does something to the transcript or the answer of another one, in `read`."""
+
+    def __init__(self, inner: Extractor) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    def probe(self) -> str | None:
+        return self._inner.probe()
+
+    def extract(
+        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
+    ) -> tuple[Claim, ...]:
+        return self.read(transcript, schema, on_claims).claims
+
+    @abstractmethod
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer: ...

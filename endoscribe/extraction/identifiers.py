@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from endoscribe.extraction.claims import Answer, Claim, Extractor, OnClaims, read_with
+from endoscribe.extraction.claims import Answer, Claim, OnClaims, WrappingExtractor, read_with
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
 
@@ -150,23 +150,8 @@ def mask(text: str, terms: frozenset[str] = frozenset()) -> Masked:
     return Masked(masked + text[position:], {placeholder: words for words, placeholder in placeholders.items()})
 
 
-class MaskingExtractor:
+class MaskingExtractor(WrappingExtractor):
     """An `Extractor` that lets another one see the transcript only without its identifiers."""
-
-    def __init__(self, inner: Extractor) -> None:
-        self._inner = inner
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    def probe(self) -> str | None:
-        return self._inner.probe()
-
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
-        return self.read(transcript, schema, on_claims).claims
 
     def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         """What the other one reads, with the identifiers put back into quotes and values."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from endoscribe.extraction.claims import Answer, Claim, Extractor, OnClaims, Value, read_with
+from endoscribe.extraction.claims import Answer, Claim, OnClaims, Value, WrappingExtractor, read_with
 from endoscribe.extraction.grounding import examine
 from endoscribe.extraction.usage import Bill, Usage
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
@@ -67,23 +67,8 @@ def _word_starts(transcript: Transcript) -> list[tuple[float, int]]:
     return starts
 
 
-class PartwiseExtractor:
+class PartwiseExtractor(WrappingExtractor):
     """An `Extractor` that gives long dictations to another one in parts."""
-
-    def __init__(self, inner: Extractor) -> None:
-        self._inner = inner
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    def probe(self) -> str | None:
-        return self._inner.probe()
-
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
-        return self.read(transcript, schema, on_claims).claims
 
     def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         """All parts read at the same time, each within the reader's own deadline; one that fails fails the whole."""
