@@ -7,6 +7,7 @@ import pytest
 
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
+from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
@@ -94,3 +95,11 @@ def test_what_does_not_follow_is_unsupported(target: str, value: str, quote: str
 )
 def test_what_follows_is_ok(target: str, value: str, quote: str) -> None:
     assert status(target, value, quote, 0 if "." in target else None) == "ok"
+
+
+@pytest.mark.parametrize("said", ["The biliary structure is normal.", "The hilar structure is normal."])
+def test_an_english_word_is_not_read_as_the_finding_that_sounds_like_it(said: str) -> None:
+    ercp = SchemaLibrary(SHIPPED_SCHEMA_DIR).get("ercp")
+    transcript = Transcript(f"This is an ERCP. {said}")
+    claims = OfflineExtractor().extract(transcript, ercp)
+    assert not [claim for claim in claims if "stricture" in claim.target]
