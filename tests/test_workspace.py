@@ -1,6 +1,7 @@
 """The clinician's workspace in a real Chromium: hear, correct, sign and take away; bring work back; many at once."""
 
 import json
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -120,6 +121,26 @@ def test_a_report_is_signed_and_taken_away_and_goes_on_as_a_new_version(reviewer
     reviewer.sees("#review .comparison", "BBPS total")
 
 
+def test_on_a_phone_the_card_leaves_its_cell_in_sight_and_can_be_closed(browser: Browser, app: App) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        visitor = Visitor(context.new_page(), app)
+        page = visitor.page
+        visitor.click("#example button >> nth=0")
+        visitor.sees("#status", "Draft report ready")
+        size = page.locator(cell(page, "polyps.size_mm", "0"))
+        size.evaluate("(cell) => cell.scrollIntoView({ block: 'end', behavior: 'instant' })")
+        size.locator("button").first.focus()
+        page.keyboard.press("Enter")
+        visitor.sees("#evidence", "Hear again")
+        bottom = "(part) => part.getBoundingClientRect().bottom"
+        top = "(part) => part.getBoundingClientRect().top"
+        visitor.until(lambda: size.evaluate(bottom) <= page.locator("#listening").evaluate(top))
+        page.locator("#evidence [data-card-do=close]").click()
+        expect(page.locator("#evidence .card")).to_have_count(0)
+        expect(size).not_to_have_attribute("data-chosen", "")
+        expect(size.locator("button").first).to_be_focused()
+
+
 def test_reading_anew_asks_before_it_takes_the_place_of_edits(reviewer: Visitor) -> None:
     page = reviewer.page
     page.locator(cell(page, "bbps_right") + " button").first.dblclick()
@@ -214,3 +235,31 @@ def test_many_dictations_become_one_table(visitor: Visitor, tmp_path: Path) -> N
     with page.expect_download() as download:
         page.locator("#research-results a[download='research.csv']").click()
     assert Path(download.value.path()).read_text().count(",cecum,") == 2
+
+
+def test_a_folder_is_read_and_a_long_run_is_cancelled_with_what_was_done(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.page
+    folder = tmp_path / "dictations"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Colonoscopy. The cecum was reached.")
+    (folder / "empty.txt").write_text(" ")
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(4000):
+            archive.writestr(f"week/{number}.txt", "Colonoscopy. The cecum was reached.")
+    visitor.click("#research button")
+    page.locator("#research-folder input[type=file]").set_input_files(folder)
+    expect(page.locator("#research-folder")).to_contain_text("empty", timeout=10_000)
+    visitor.click("#research-run")
+    visitor.sees("#research-results", "2 dictations, 1 could not be read.")
+    expect(page.locator("#research-cancel")).to_be_disabled()
+    page.locator("#research-files input[type=file]").set_input_files(tmp_path / "many.zip")
+    expect(page.locator("#research-files")).to_contain_text("many", timeout=10_000)
+    visitor.click("#research-run")
+    expect(page.locator("#research-results progress:not([value='0'])")).to_be_visible(timeout=60_000)
+    visitor.click("#research-cancel")
+    visitor.sees("#research-results", "of 4000 dictations done; the others were not read.", timeout_s=60)
+    with page.expect_download() as download:
+        page.locator("#research-results a[download='research.csv']").click()
+    done = int(page.locator("#research-results p[role=status]").inner_text().split()[1])
+    assert Path(download.value.path()).read_text().count(",cecum,") == done
+    assert 0 < done < 4000

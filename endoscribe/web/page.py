@@ -112,7 +112,7 @@ class Page:
             self.folder = gr.File(label="A folder", file_count="directory", elem_id="research-folder", height=110)
         with gr.Row():
             self.run_study = gr.Button("Run them as the chosen procedure", elem_id="research-run")
-            self.stop_study = gr.Button("Cancel", elem_id="research-cancel")
+            self.stop_study = gr.Button("Cancel", elem_id="research-cancel", interactive=False)
         self.study = gr.HTML("", apply_default_css=False, js_on_load=None, elem_id="research-results")
 
     def _choices(self) -> list[tuple[str, str]]:
@@ -147,9 +147,9 @@ class Page:
         self.example.chosen(self._chose_sample, None, **quiet)
         self.cancel.click(self._cancelled, None, cancels=working, **quiet)
         blocks.unload(self._closed_page)
-        alone: dict[str, Any] = {**quiet, "outputs": [self.study, self.files, self.folder]}
-        study = self.run_study.click(self._studied, [self.files, self.folder, self.procedure], **alone)
-        self.stop_study.click(self._left_study, None, cancels=[study], **alone)
+        alone: dict[str, Any] = {**quiet, "outputs": [self.study, self.files, self.folder, self.stop_study]}
+        self.run_study.click(self._studied, [self.files, self.folder, self.procedure], **alone)
+        self.stop_study.click(self._left_study, None, **{**quiet, "outputs": None})
         self.upload.upload(None, None, self.upload, js="() => null", api_visibility="private")
 
     def _show(self, screen: Screen) -> list[Any]:
@@ -196,14 +196,17 @@ class Page:
         return self._show(Screen(procedure=event.procedure))
 
     async def _studied(
-        self, files: list[str] | None, folder: list[str] | None, procedure: str
+        self, files: list[str] | None, folder: list[str] | None, procedure: str, request: gr.Request
     ) -> AsyncIterator[list[Any]]:
         """The files are taken away from their components at once: they are removed when they are done."""
-        async for html in self._research.run([*(files or []), *(folder or [])], procedure):
-            yield [html, None, None]
+        paths, html = [*(files or []), *(folder or [])], ""
+        async with aclosing(self._research.run(request.session_hash, paths, procedure)) as seen:
+            async for html in seen:
+                yield [html, None, None, gr.update(interactive=True)]
+        yield [html, None, None, gr.update(interactive=False)]
 
-    async def _left_study(self) -> list[Any]:
-        return ['<p role="status">Cancelled. Nothing was kept.</p>', None, None]
+    async def _left_study(self, request: gr.Request) -> None:
+        self._research.cancel(request.session_hash)
 
     async def _cancelled(self, request: gr.Request) -> list[Any]:
         self._turns.begin(request.session_hash)

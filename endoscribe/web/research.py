@@ -1,13 +1,15 @@
 """The research view: many dictations at once on the page, with progress, cancel, one table and how complete they are.
 
-Nothing is stored: the table goes to the browser inside the page, and the uploads are removed.
+Nothing is stored: the table goes to the browser inside the page, and the uploads are removed. What is cancelled gives
+the table of what was done until then.
 """
 
 import asyncio
 import base64
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,12 +41,20 @@ class Study:
 
 
 class Research:
+    """The runs of all pages; a page is told by Gradio's session hash and has one at a time."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._studies: dict[str | None, Study] = {}
 
-    async def run(self, paths: Iterable[str], procedure: str) -> AsyncIterator[str]:
-        """The view while the dictations are worked on, then with its table; stops after one when it is left."""
-        study = Study()
+    def cancel(self, page: str | None) -> None:
+        """Let the page's run end with what is done; without one nothing happens."""
+        if study := self._studies.get(page):
+            study.cancelled.set()
+
+    async def run(self, page: str | None, paths: Iterable[str], procedure: str) -> AsyncGenerator[str, None]:
+        """The view while the dictations are worked on, then with its table; ends early when cancelled or left."""
+        study = self._studies[page] = Study()
         files = [Path(path) for path in paths]
         work = asyncio.create_task(asyncio.to_thread(self._work, study, files, procedure))
         try:
@@ -52,28 +62,31 @@ class Research:
                 yield progress_html(study)
                 await asyncio.wait({work}, timeout=POLL_S)
             await work
-            yield await asyncio.to_thread(result_html, study.outcomes, self._services.schemas.get(procedure))
+            yield await asyncio.to_thread(result_html, study, self._services.schemas.get(procedure))
         except EndoscribeError as error:
             yield f'<p class="error">! {escape(str(error))}</p>'
         finally:
             study.cancelled.set()
+            if self._studies.get(page) is study:
+                del self._studies[page]
 
     def _work(self, study: Study, files: Sequence[Path], procedure: str) -> None:
-        schema = self._services.schemas.get(procedure)
         try:
+            schema = self._services.schemas.get(procedure)
             with dictations(files) as found:
                 study.total = len(found)
-                for outcome in process(found, schema, self._hear, self._read):
-                    study.outcomes.append(outcome)
+                for outcome in process(found, schema, partial(self._hear, study), self._read):
+                    if outcome.record or not study.cancelled.is_set():  # else it was broken off, and has not failed
+                        study.outcomes.append(outcome)
                     if study.cancelled.is_set():
                         break
         finally:
             for path in files:
                 path.unlink(missing_ok=True)
 
-    def _hear(self, path: Path, schema: ProcedureSchema) -> Transcript:
+    def _hear(self, study: Study, path: Path, schema: ProcedureSchema) -> Transcript:
         samples = load_audio(path, self._services.settings.max_audio_minutes)
-        return self._services.scheduler.transcribe(samples, schema)
+        return self._services.scheduler.transcribe(samples, schema, cancelled=study.cancelled)
 
     def _read(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
         return self._services.report(transcript, schema).record
@@ -82,25 +95,38 @@ class Research:
 def progress_html(study: Study) -> str:
     done, total = len(study.outcomes), study.total
     value = f'value="{done}" max="{total}"' if total else ""
+    stopping = " Stopping with what is done." if study.cancelled.is_set() else ""
     return (
-        f'<p role="status">{done} of {total or "…"} done</p><progress {value} aria-label="Dictations done"></progress>'
+        f'<p role="status">{done} of {total or "…"} done.{stopping}</p>'
+        f'<progress {value} aria-label="Dictations done"></progress>'
     )
 
 
-def result_html(outcomes: Sequence[Outcome], schema: ProcedureSchema) -> str:
-    """Downloads, how complete the records are, and the table."""
+def result_html(study: Study, schema: ProcedureSchema) -> str:
+    """What came of it in a sentence; downloads, how complete the records are, and the table."""
+    outcomes = study.outcomes
+    if not outcomes:
+        return '<p role="status">Cancelled before the first dictation was done. Nothing was kept.</p>'
     frame = table(outcomes, schema)
-    failed = sum(outcome.record is None for outcome in outcomes)
-    failures = f", {failed} could not be read" if failed else ""
     csv = _link("research.csv", "text/csv;charset=utf-8", table_csv(frame).encode(), "CSV")
     xlsx = _link("research.xlsx", XLSX, table_xlsx(frame), "Excel")
     bars = "".join(_bar(line) for line in completeness(outcomes, schema) if line.stated or line.level == "M")
     return (
-        f'<p role="status">{len(outcomes)} dictations{failures}. Not reviewed by anybody.</p>'
+        f'<p role="status">{_summary(study)} Not reviewed by anybody.</p>'
         f'<nav class="downloads" aria-label="Take away the table">{csv}{xlsx}</nav>'
         f'<table class="bars"><caption>How many records state each field</caption><tbody>{bars}</tbody></table>'
         f'<div class="es-grid-scroll" tabindex="0" role="region" aria-label="All dictations">{_table(frame)}</div>'
     )
+
+
+def _summary(study: Study) -> str:
+    """How many were read, and that it was cancelled where some are missing."""
+    outcomes = study.outcomes
+    failed = sum(outcome.record is None for outcome in outcomes)
+    failures = f", {failed} could not be read" if failed else ""
+    if len(outcomes) < study.total:
+        return f"Cancelled: {len(outcomes)} of {study.total} dictations done{failures}; the others were not read."
+    return f"{len(outcomes)} dictation{'' if len(outcomes) == 1 else 's'}{failures}."
 
 
 def _link(name: str, media_type: str, content: bytes, label: str) -> str:

@@ -76,7 +76,27 @@ function choose(cell) {
 async function showCard(cell) {
   const { field, row } = cell.dataset;
   const answer = await page.ask(`sessions/${section().dataset.session}/cell?${where(field, row)}`);
-  if (answer?.ok && document.contains(cell)) page.setPanel('evidence', await answer.text());
+  if (!answer?.ok || !document.contains(cell)) return;
+  page.setPanel('evidence', await answer.text());
+  await page.frame();
+  keepInSight(cell);
+}
+
+// On a phone the card lies over the foot of the page. Nothing moves elsewhere: somebody may be about to click.
+function keepInSight(cell) {
+  const listening = document.getElementById('listening');
+  const { top, bottom } = cell.getBoundingClientRect();
+  const isHidden = bottom > listening.getBoundingClientRect().top && top < innerHeight;
+  if (getComputedStyle(listening).position === 'fixed' && isHidden) {
+    cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }
+}
+
+function closeCard(cell) {
+  page.setPanel('evidence', '');
+  cell?.removeAttribute('data-chosen');
+  cell?.querySelector('.es-edit')?.remove();
+  cell?.querySelector('button')?.focus({ preventScroll: true });
 }
 
 export function mountCard(element) {
@@ -84,7 +104,8 @@ export function mountCard(element) {
     const action = target.closest('[data-card-do]')?.dataset.cardDo;
     const card = target.closest('.card');
     const cell = card && findCell(card.dataset.card, card.dataset.cardRow);
-    if (!action || !cell) return;
+    if (action === 'close') closeCard(cell);
+    if (action === 'close' || !action || !cell) return;
     reveal(cell);
     if (action === 'hear') hear(cell.dataset);
     else if (action === 'edit') openEditor(cell);
