@@ -31,8 +31,10 @@ from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import Code, ProcedureSchema
 from endoscribe.review import Signature, digest
+from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Segment, Transcript, Word
 
+COL = load_schema(SHIPPED_SCHEMA_DIR / "col.yaml")
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
 TEXT = (
     "On the 16th of September 2024 Boston was three on the right, three in the transverse and two on the left. "
@@ -469,3 +471,26 @@ def test_the_bundle_holds_hostile_texts_as_text(attack: str) -> None:
     record, schema = hostile(attack)
     value = observation(record, "history", schema)["valueString"]
     assert value.startswith(printable(attack))
+
+
+def test_two_tables_whose_rows_have_one_name_have_buttons_that_differ() -> None:
+    table = render_record(Record("col", COL.version, "offline", {}, {}), COL, editable=True)
+    buttons = re.findall(r'class="es-add-row" data-table="\w+">([^<]+)<', table)
+    assert "Add segment (Segments)" in buttons
+    assert len(set(buttons)) == len(buttons)
+
+
+@pytest.mark.parametrize("columns", [3, 20])
+def test_a_wide_table_lies_on_its_side_in_word(columns: int) -> None:
+    names = list(COL.tables["polyps"].columns)[:columns]
+    row = {name: Cell("x", None, "x", None, "absent", "edited") for name in names}
+    record = Record("col", COL.version, "offline", {}, {"polyps": (row,)})
+    page = docx.Document(BytesIO(note_docx(record, COL))).sections[0]
+    assert page.page_width is not None
+    assert page.page_height is not None
+    assert (page.page_width > page.page_height) is (columns == 20)
+
+
+def test_the_wide_signs_of_a_formula_are_signs() -> None:
+    (line,) = [line for line in lines(*hostile("＝1+1")) if line["value"].endswith("＝1+1")][:1]  # noqa: RUF001
+    assert line["value"].startswith("'")

@@ -1,6 +1,7 @@
 """Reviewing over HTTP: what a click asks for, what a step answers, and what is refused."""
 
 import csv
+import hashlib
 import json
 import re
 import zipfile
@@ -140,6 +141,40 @@ def text_of(form: str, content: bytes) -> str:
     if form == "pdf":
         return " ".join(part.decode("latin-1") for part in re.findall(rb"/(?:Title|Author) \(([^)]*)\)", content))
     return content.decode()
+
+
+def test_the_hash_covers_every_value_that_was_signed(server: Server, session: str) -> None:
+    change(server, session, "edits", kind="set", target="bbps_right", value="3")
+    change(server, session, "edits", kind="not_done", target="asa_class")
+    change(server, session, "edits", kind="set", target="polyps.size_mm", row=0, value="9")
+    change(server, session, "signature", name="Dr. Example")
+    signed = json.loads(file(server, session, "json"))
+    told = signed["signature"]["sha256"]
+    record = {name: part for name, part in signed.items() if name not in ("status", "version", "signature")}
+    assert sha256_of(record) == told
+    for place in (*record["fields"].values(), *record["tables"]["polyps"][0].values()):
+        for name in ("value", "status", "as_dictated"):
+            was, place[name] = place[name], "something else"
+            assert sha256_of(record) != told
+            place[name] = was
+
+
+def sha256_of(record: object) -> str:
+    """As the documentation of the digest says it."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_signer_whose_name_is_markup_is_only_a_name(server: Server, session: str) -> None:
+    name = "<img src=x onerror=alert(1)>[a](javascript:alert(1))=1+1"
+    panels = change(server, session, "signature", name=name).json()["panels"]
+    note = file(server, session, "md").decode()
+    listed = server.client.post("/sessions/list", json={}).text
+    for text in (*panels.values(), note, listed):
+        assert "<img" not in text
+    assert "[a](javascript" not in note
+    for form in TEXTS:
+        assert file(server, session, form)
 
 
 def test_the_workbook_and_the_csv_hold_the_edited_values(server: Server, session: str) -> None:

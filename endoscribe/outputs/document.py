@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 POINTS_PER_CM = 72 / 2.54
 MARGIN = 2 * POINTS_PER_CM
+#: reportlab keeps so much free inside the frame of a page; tables and the line at the top end where the text does.
+FRAME_PADDING = 6
 DRAFT_GREY = 0.88
+#: A page with a wider table lies on its side.
+MOST_UPRIGHT_COLUMNS = 8
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,14 @@ def note_docx(record: Record, schema: ProcedureSchema, signature: Signature | No
     import docx  # slow to import, seldom needed
 
     document = docx.Document()
+    blocks = tuple(_blocks(record, schema, signature))
     standing = printable(standing_line(record, signature))
+    if _is_wide(blocks):
+        _turn(document)
     document.sections[0].header.paragraphs[0].text = standing
     document.add_heading(printable(schema.title), level=0)
     document.add_paragraph(standing).runs[0].bold = True
-    for block in _blocks(record, schema, signature):
+    for block in blocks:
         _write_docx(document, block)
     buffer = BytesIO()
     document.save(buffer)
@@ -79,18 +86,19 @@ def note_pdf(record: Record, schema: ProcedureSchema, signature: Signature | Non
 
     styles = _styles()
     standing = printable(standing_line(record, signature))
-    wide = any(isinstance(block, Table) and len(block.heads) > 8 for block in _blocks(record, schema, signature))
+    blocks = tuple(_blocks(record, schema, signature))
     title = f"{schema.title} report" if signature else f"DRAFT: {schema.title} report"
     author = printable(signature.name) if signature else "EndoScribe"
     buffer = BytesIO()
+    side = MARGIN - FRAME_PADDING
     document = SimpleDocTemplate(
-        buffer, pagesize=landscape(A4) if wide else A4, title=printable(title), author=author,
-        leftMargin=MARGIN, rightMargin=MARGIN, topMargin=MARGIN, bottomMargin=MARGIN, invariant=1,
+        buffer, pagesize=landscape(A4) if _is_wide(blocks) else A4, title=printable(title), author=author,
+        leftMargin=side, rightMargin=side, topMargin=MARGIN, bottomMargin=MARGIN, invariant=1,
     )  # fmt: skip
     story: list[Flowable] = [Paragraph(escape(printable(schema.title)), styles["title"])]
     story.append(Paragraph(f"<b>{escape(standing)}</b>", styles["text"]))
-    for block in _blocks(record, schema, signature):
-        story += _flow(block, styles, document.width)
+    for block in blocks:
+        story += _flow(block, styles, document.width - 2 * FRAME_PADDING)
 
     def decorate(canvas: Any, page: Any) -> None:
         _decorate(canvas, page.pagesize, standing, is_draft=signature is None)
@@ -108,6 +116,10 @@ def _blocks(record: Record, schema: ProcedureSchema, signature: Signature | None
         yield Heading("To review", 1)
         for verdict in record.checks:
             yield Line(None, f"{verdict.severity}: {verdict.message}")
+
+
+def _is_wide(blocks: tuple[Block, ...]) -> bool:
+    return any(isinstance(block, Table) and len(block.heads) > MOST_UPRIGHT_COLUMNS for block in blocks)
 
 
 def _part(part: Part) -> Iterator[Block]:
@@ -133,6 +145,14 @@ def _table(grid: Grid) -> Table:
 
 
 # -- Word ------------------------------------------------------------------------------------------------------------
+
+
+def _turn(document: "Document") -> None:
+    from docx.enum.section import WD_ORIENT
+
+    page = document.sections[0]
+    page.orientation = WD_ORIENT.LANDSCAPE
+    page.page_width, page.page_height = page.page_height, page.page_width
 
 
 def _write_docx(document: "Document", block: Block) -> None:
@@ -173,8 +193,12 @@ def _styles() -> dict[str, Any]:
     pdfmetrics.registerFontFamily("Vera", normal="Vera", bold="Vera-Bold", italic="Vera", boldItalic="Vera-Bold")
     return {
         "title": ParagraphStyle("title", fontName="Vera-Bold", fontSize=18, leading=24, spaceAfter=8),
-        "head1": ParagraphStyle("head1", fontName="Vera-Bold", fontSize=12, leading=16, spaceBefore=10, spaceAfter=3),
-        "head2": ParagraphStyle("head2", fontName="Vera-Bold", fontSize=10, leading=14, spaceBefore=6, spaceAfter=3),
+        "head1": ParagraphStyle(
+            "head1", fontName="Vera-Bold", fontSize=12, leading=16, spaceBefore=10, spaceAfter=3, keepWithNext=1
+        ),
+        "head2": ParagraphStyle(
+            "head2", fontName="Vera-Bold", fontSize=10, leading=14, spaceBefore=6, spaceAfter=3, keepWithNext=1
+        ),
         "text": ParagraphStyle("text", fontName="Vera", fontSize=9.5, leading=13.5),
         "cell": ParagraphStyle("cell", fontName="Vera", fontSize=7.5, leading=9.5),
     }

@@ -135,7 +135,8 @@ def _section(part: Part, record: Record, editable: bool) -> str:
     silent = [line for line in part.lines if not (line.cell or line.is_gap)]
     title = f"es-{escape(record.procedure)}-{escape(part.id)}"
     rows = "".join(_line(line, editable) for line in shown) + "".join(map(_computed, part.computed))
-    grids = "".join(_grid(grid, editable) for grid in part.grids)
+    words = [grid.table.row for grid in part.grids]
+    grids = "".join(_grid(grid, editable, is_alone=words.count(grid.table.row) == 1) for grid in part.grids)
     return (
         f'<section class="es-section" aria-labelledby="{title}">'
         f'<h3 class="es-section-title" id="{title}">{escape(part.label)}</h3>'
@@ -171,8 +172,9 @@ def _computed(computed: Computed) -> str:
     )
 
 
-def _grid(grid: Grid, editable: bool) -> str:
-    adding = _add_row(grid) if editable else ""
+def _grid(grid: Grid, editable: bool, *, is_alone: bool) -> str:
+    """`is_alone`: no other table of the section calls its rows so."""
+    adding = _add_row(grid, is_alone) if editable else ""
     if not grid.rows:
         return adding
     heads = "".join(f'<th scope="col">{escape(column.label)}</th>' for column in grid.columns)
@@ -185,9 +187,10 @@ def _grid(grid: Grid, editable: bool) -> str:
     )
 
 
-def _add_row(grid: Grid) -> str:
+def _add_row(grid: Grid, is_alone: bool) -> str:
     table = escape(grid.table.id)
-    return f'<button type="button" class="es-add-row" data-table="{table}">Add {escape(grid.table.row)}</button>'
+    what = grid.table.row if is_alone else f"{grid.table.row} ({grid.table.label})"
+    return f'<button type="button" class="es-add-row" data-table="{table}">Add {escape(what)}</button>'
 
 
 def _grid_row(grid: Grid, index: int, editable: bool) -> str:

@@ -22,7 +22,7 @@ COLUMNS = (
     "start_s", "end_s", "problem",
 )  # fmt: skip
 #: A spreadsheet takes a text that begins so for a formula.
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  (wide forms count, too)
 
 
 #: What Excel allows in a sheet's name, and how long one may be.
