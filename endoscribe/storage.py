@@ -53,6 +53,8 @@ class Session(BaseModel):
     procedure: str
     created: datetime
     state: State
+    #: Who dictated it and alone may see it; None where nobody has to say who they are.
+    owner: str | None = None
     sample_rate: int
     source: Literal["microphone", "upload"] = "microphone"
     #: Where the speaker paused, in samples.
@@ -86,7 +88,11 @@ class SessionStore:
             results_dir.mkdir(parents=True, exist_ok=True)
 
     def create(
-        self, procedure: str, sample_rate: int, source: Literal["microphone", "upload"] = "microphone"
+        self,
+        procedure: str,
+        sample_rate: int,
+        source: Literal["microphone", "upload"] = "microphone",
+        owner: str | None = None,
     ) -> Session:
         """A new, empty session with an id that cannot be guessed."""
         session = Session(
@@ -94,6 +100,7 @@ class SessionStore:
             procedure=procedure,
             created=datetime.now(UTC),
             state="recording",
+            owner=owner,
             sample_rate=sample_rate,
             source=source,
             complete=source == "upload",
@@ -210,10 +217,14 @@ class SessionStore:
     def review(self, session_id: str) -> Review | None:
         return self._result(session_id, "review.json", _REVIEW.validate_json)
 
-    def search(self, words: str) -> list[Session]:
-        """Sessions in which every word occurs: in the procedure, date, state, signer or transcript; newest first."""
+    def search(self, words: str, owner: str | None = None) -> list[Session]:
+        """An owner's sessions in which every word occurs: in the procedure, date, state, signer or transcript.
+
+        Newest first. Without an owner those of everybody.
+        """
         wanted = words.casefold().split()
-        return [session for session in self.sessions() if not wanted or self._mentions(session, wanted)]
+        theirs = [session for session in self.sessions() if owner is None or session.owner == owner]
+        return [session for session in theirs if not wanted or self._mentions(session, wanted)]
 
     def _mentions(self, session: Session, wanted: list[str]) -> bool:
         transcript = None

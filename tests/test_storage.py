@@ -210,3 +210,10 @@ def test_the_wav_view_is_a_wav_file_at_any_range(store: SessionStore) -> None:
         assert file.readframes(5000) == PCM
     for start, stop in [(0, 10), (40, 50), (43, 44), (44, 45), (100, 3000), (wav.size - 1, wav.size)]:
         assert b"".join(wav.blocks(start, stop, block_bytes=64)) == whole[start:stop]
+
+
+def test_an_owner_finds_their_own_sessions_only(store: SessionStore) -> None:
+    mine, other = store.create("col", 16_000, owner="roe"), store.create("col", 16_000, owner="poe")
+    assert store.get(mine.id).owner == "roe"
+    assert [session.id for session in store.search("", owner="poe")] == [other.id]
+    assert len(store.search("")) == 2
