@@ -41,7 +41,7 @@ class LiveOptions:
     trail_s: float = 0.3  # kept after the last speech of a chunk
     min_window_s: float = 1.0
     max_window_s: float = 18.0  # from here on the quietest moment must do
-    chunk_s: float = 9.0  # windows are gathered until they last so long
+    chunk_s: float = 20.0  # windows are gathered until they last so long: the more context, the fewer errors
     max_chunk_s: float = 28.0  # Whisper hears 30 s
     chunk_gap_s: float = 2.0  # a silence this long ends a chunk
     min_speech_s: float = 0.1  # less is a click or a cough, not a word
