@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 TEXT_SUFFIXES = frozenset({".txt", ".md"})
 AUDIO_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".webm", ".mp4", ".aac", ".wma"})
-#: An archive may unpack to so much, and hold so many dictations; more is a mistake or a bomb.
+#: All archives together may unpack to so much, and hold so many dictations; more is a mistake or a bomb.
 MOST_UNPACKED_BYTES = 4 << 30
 MOST_DICTATIONS = 5000
+#: A dictated text of a whole day is smaller.
+MOST_TEXT_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 20
 
-Transcriber = Callable[[Path, ProcedureSchema], Transcript]
 Reader = Callable[[Transcript, ProcedureSchema], Record]
 
 #: An archive that is damaged, locked or of an unknown method, or a disk without room for it.
@@ -56,8 +57,19 @@ class Dictation:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """A recording's transcript; `damage` tells what of the recording is not there."""
+
+    transcript: Transcript
+    damage: str | None = None
+
+
+Transcriber = Callable[[Path, ProcedureSchema], Heard]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What became of a dictation: a record, or a sentence why there is none."""
+    """What became of a dictation: a record, and a sentence on what it lacks or why there is none."""
 
     name: str
     transcript: Transcript | None = None
@@ -95,8 +107,9 @@ def process(found: Sequence[Dictation], schema: ProcedureSchema, hear: Transcrib
     """Each dictation's outcome, one after another in their order."""
     for dictation in found:
         try:
-            transcript = Transcript(_text(dictation.path)) if dictation.is_text else hear(dictation.path, schema)
-            yield Outcome(dictation.name, transcript, read(transcript, schema))
+            heard = Heard(Transcript(_text(dictation.path))) if dictation.is_text else hear(dictation.path, schema)
+            record = read(heard.transcript, schema)
+            yield Outcome(dictation.name, heard.transcript, record, heard.damage)
         except EndoscribeError as error:
             yield Outcome(dictation.name, problem=str(error))
 
@@ -138,6 +151,7 @@ def table_xlsx(frame: "pd.DataFrame") -> bytes:
 
 
 def _found(paths: Iterable[Path], folder: Path) -> Iterator[Dictation]:
+    room = _Room(MOST_UNPACKED_BYTES)
     for number, path in enumerate(paths):
         if path.is_dir():
             files = sorted(each for each in path.rglob("*") if each.is_file())
@@ -145,9 +159,21 @@ def _found(paths: Iterable[Path], folder: Path) -> Iterator[Dictation]:
         elif not path.exists():
             raise BatchError(f"There is no file or folder {path.name}.")
         elif path.suffix.lower() == ".zip":
-            yield from _unpacked(path, folder / str(number))
+            yield from _unpacked(path, folder / str(number), room)
         elif _is_dictation(path.name):
             yield Dictation(path.name, path)
+
+
+@dataclass
+class _Room:
+    """How much more may be unpacked."""
+
+    left_bytes: int
+
+    def take(self, size: int) -> None:
+        self.left_bytes -= size
+        if self.left_bytes < 0:
+            raise BatchError(f"These archives unpack to more than {MOST_UNPACKED_BYTES >> 30} GB.")
 
 
 def _is_dictation(name: str) -> bool:
@@ -155,31 +181,26 @@ def _is_dictation(name: str) -> bool:
     return path.suffix.lower() in TEXT_SUFFIXES | AUDIO_SUFFIXES and not path.name.startswith((".", "__MACOSX"))
 
 
-def _unpacked(archive: Path, folder: Path) -> Iterator[Dictation]:
+def _unpacked(archive: Path, folder: Path, room: _Room) -> Iterator[Dictation]:
     """The dictations of a ZIP under names of our own; what it calls them never becomes a path."""
     folder.mkdir()
     try:
         with zipfile.ZipFile(archive) as unpacking:
             members = [each for each in unpacking.infolist() if _is_plain_file(each) and _is_dictation(each.filename)]
-            left = MOST_UNPACKED_BYTES
             for number, member in enumerate(members[: MOST_DICTATIONS + 1]):
                 target = folder / f"{number}{PurePosixPath(member.filename).suffix.lower()}"
-                left -= _unpack(unpacking, member, target, left)
+                _unpack(unpacking, member, target, room)
                 yield Dictation(member.filename, target)
     except UNPACKING_FAILS as error:
         raise BatchError(f"{archive.name} cannot be unpacked: it is damaged or locked.") from error
 
 
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, most: int) -> int:
-    """Write one member; returns its size. What the archive says of it is not believed."""
-    size = 0
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, room: _Room) -> None:
+    """Write one member; what the archive says of its size is not believed."""
     with archive.open(member) as source, target.open("xb") as file:
         while block := source.read(BLOCK_BYTES):
-            size += len(block)
-            if size > most:
-                raise BatchError(f"This archive unpacks to more than {MOST_UNPACKED_BYTES >> 30} GB.")
+            room.take(len(block))
             file.write(block)
-    return size
 
 
 def _is_plain_file(member: zipfile.ZipInfo) -> bool:
@@ -189,6 +210,8 @@ def _is_plain_file(member: zipfile.ZipInfo) -> bool:
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > MOST_TEXT_BYTES:
+            raise BatchError(f"This text is larger than {MOST_TEXT_BYTES >> 20} MB; it cannot be one dictation.")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BatchError("This file cannot be read as UTF-8 text.") from error

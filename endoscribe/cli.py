@@ -216,14 +216,15 @@ def run_batch(options: argparse.Namespace, settings: Settings) -> None:
     if not options.json:
         for line in completeness(outcomes, schema):
             print(f"{line.level} {line.label:40.40} {line.stated:5}/{line.of}")
-    if all(outcome.problem for outcome in outcomes):
+    if not any(outcome.record for outcome in outcomes):
         raise BatchError("None of the dictations could be read.")
 
 
 @contextmanager
 def _hearing(options: argparse.Namespace, settings: Settings) -> "Iterator[Transcriber]":
     """Transcription for as long as it lasts; the model is loaded at the first recording."""
-    from endoscribe.audio import load_audio
+    from endoscribe.audio import decode_recording
+    from endoscribe.batch import Heard
     from endoscribe.speech.scheduler import Scheduler
 
     with ExitStack() as stack:
@@ -234,7 +235,11 @@ def _hearing(options: argparse.Namespace, settings: Settings) -> "Iterator[Trans
             stack.callback(made.close)
             return made
 
-        yield lambda path, schema: scheduler().transcribe(load_audio(path, settings.max_audio_minutes), schema)
+        def hear(path: Path, schema: "ProcedureSchema") -> Heard:
+            recording = decode_recording(path, settings.max_audio_minutes)
+            return Heard(scheduler().transcribe(recording.samples, schema), recording.damage)
+
+        yield hear
 
 
 def _write_table(path: Path, frame: "pd.DataFrame") -> None:

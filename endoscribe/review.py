@@ -140,6 +140,8 @@ def take_waiting(review: Review, *, keep_edits: bool) -> Review:
     if review.waiting is None:
         raise ReviewError("There is no new reading to decide on.")
     latest, reading = review.latest, review.waiting
+    if keep_edits and reading.record.procedure != latest.reading.record.procedure:
+        raise ReviewError("Your edits belong to another procedure's report; take the new reading without them.")
     edits = latest.edits if keep_edits else ()
     if keep_edits:
         reading = replace(reading, record=_with_edited_tables(reading.record, latest))

@@ -9,7 +9,17 @@ import openpyxl
 import pytest
 
 from endoscribe import batch
-from endoscribe.batch import Dictation, Outcome, completeness, dictations, process, table, table_csv, table_xlsx
+from endoscribe.batch import (
+    Dictation,
+    Heard,
+    Outcome,
+    completeness,
+    dictations,
+    process,
+    table,
+    table_csv,
+    table_xlsx,
+)
 from endoscribe.cli import main
 from endoscribe.errors import AudioError, BatchError
 from endoscribe.extraction.grounding import verify
@@ -21,6 +31,7 @@ from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
 
 COL = SchemaLibrary(SHIPPED_SCHEMA_DIR).get("col")
+CUT_OFF = "The recording is cut off or damaged: 5 of its 9 s are there."
 TEXT = "Colonoscopy. The cecum was reached. There is a 6 millimeter polyp in the sigmoid colon, removed by cold snare."
 
 
@@ -28,10 +39,10 @@ def read(transcript: Transcript, schema: ProcedureSchema) -> Record:
     return verify(OfflineExtractor().extract(transcript, schema), transcript, schema, "offline")
 
 
-def hear(path: Path, schema: ProcedureSchema) -> Transcript:
+def hear(path: Path, schema: ProcedureSchema) -> Heard:
     if path.name.startswith("broken"):
         raise AudioError("This is not a recording that can be read.")
-    return Transcript(TEXT)
+    return Heard(Transcript(TEXT), CUT_OFF if path.name.startswith("cut") else None)
 
 
 def run(*paths: Path) -> list[Outcome]:
@@ -70,8 +81,32 @@ def test_what_cannot_be_taken_is_refused_with_a_sentence(tmp_path: Path, monkeyp
     for name in ("bad.zip", "empty", "none.txt"):
         with pytest.raises(BatchError):
             run(tmp_path / name)
-    with pytest.raises(BatchError, match="unpacks to more"):
+    with pytest.raises(BatchError, match="unpack to more"):
         run(zipped(tmp_path / "large.zip", **{"a.txt": TEXT}))
+
+
+def test_all_archives_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "MOST_UNPACKED_BYTES", 2 * len(TEXT))
+    archives = [zipped(tmp_path / f"{number}.zip", **{"a.txt": TEXT}) for number in range(3)]
+    assert len(run(*archives[:2])) == 2
+    with pytest.raises(BatchError, match="unpack to more"):
+        run(*archives)
+
+
+def test_a_text_too_large_for_a_dictation_is_one_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "MOST_TEXT_BYTES", 2 * len(TEXT))
+    (tmp_path / "long.txt").write_text(TEXT * 3)
+    (tmp_path / "short.txt").write_text(TEXT)
+    long, short = run(tmp_path)
+    assert "cannot be one dictation" in (long.problem or "")
+    assert short.record
+
+
+def test_what_a_cut_off_recording_gave_is_in_the_table_with_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "cut.wav").write_bytes(b"")
+    (outcome,) = run(tmp_path)
+    (row,) = table([outcome], COL).to_dict("records")
+    assert (row["extent_reached"], row["problem"]) == ("cecum", CUT_OFF)
 
 
 def test_no_text_of_the_table_is_a_formula() -> None:

@@ -36,6 +36,7 @@ from endoscribe.review import (
     without_places,
 )
 from endoscribe.transcript import Transcript
+from endoscribe.web.panels import report_panels
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -198,6 +199,15 @@ def test_a_later_reading_overwrites_nothing_without_being_asked() -> None:
     assert shown(take_waiting(review, keep_edits=False)) == later.record
     assert take_waiting(review, keep_edits=False).versions[0] == edited.latest
     assert receive(review, Reading(RECORD)).waiting is None  # the same as what was read before
+
+
+def test_edits_of_one_procedure_are_not_carried_into_another() -> None:
+    other = Reading(replace(RECORD, procedure="other"))
+    review = receive(steps(opened(), ("set", "extent_reached", None, "cecum")), other)
+    with pytest.raises(ReviewError, match="another procedure"):
+        take_waiting(review, keep_edits=True)
+    assert take_waiting(review, keep_edits=False).latest.reading == other
+    assert "keep_edits" not in report_panels(review, "0" * 32, MINI)["review"]
 
 
 def test_the_list_of_doubts_has_invalid_unsupported_and_conflicting_cells() -> None:

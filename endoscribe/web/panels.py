@@ -151,13 +151,13 @@ def _waiting_html(review: Review, schema: ProcedureSchema) -> str:
     if review.waiting is None:
         return ""
     changed = differences(current(review.latest, schema), review.waiting.record)
+    choices = {"leave": "Stay with mine", "keep_edits": "Take it, with my edits"}
+    if review.waiting.record.procedure != review.latest.reading.record.procedure:
+        del choices["keep_edits"]
+    choices["drop_edits"] = "Take it, without my edits"
     buttons = "".join(
         f'<button type="button" data-review="reading" data-choice="{choice}">{label}</button>'
-        for choice, label in (
-            ("leave", "Stay with mine"),
-            ("keep_edits", "Take it, with my edits"),
-            ("drop_edits", "Take it, without my edits"),
-        )
+        for choice, label in choices.items()
     )
     return (
         f'<div class="waiting" role="alert"><p>A new reading of this dictation differs in {len(changed)} cells from '

@@ -14,8 +14,18 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from endoscribe.audio import load_audio
-from endoscribe.batch import Completeness, Outcome, completeness, dictations, process, table, table_csv, table_xlsx
+from endoscribe.audio import decode_recording
+from endoscribe.batch import (
+    Completeness,
+    Heard,
+    Outcome,
+    completeness,
+    dictations,
+    process,
+    table,
+    table_csv,
+    table_xlsx,
+)
 from endoscribe.errors import EndoscribeError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import ProcedureSchema
@@ -84,9 +94,10 @@ class Research:
             for path in files:
                 path.unlink(missing_ok=True)
 
-    def _hear(self, study: Study, path: Path, schema: ProcedureSchema) -> Transcript:
-        samples = load_audio(path, self._services.settings.max_audio_minutes)
-        return self._services.scheduler.transcribe(samples, schema, cancelled=study.cancelled)
+    def _hear(self, study: Study, path: Path, schema: ProcedureSchema) -> Heard:
+        recording = decode_recording(path, self._services.settings.max_audio_minutes)
+        transcript = self._services.scheduler.transcribe(recording.samples, schema, cancelled=study.cancelled)
+        return Heard(transcript, recording.damage)
 
     def _read(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
         return self._services.report(transcript, schema).record
