@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from endoscribe.errors import SettingsError
 
 PREFIX = "ENDOSCRIBE_"
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LOCAL_DATA_DIR = Path("web_app")
 #: Where Fly.io mounts the volume (`fly.toml`).
 PRODUCTION_DATA_DIR = Path("/data")
@@ -32,6 +33,7 @@ class Settings(BaseModel):
     port: int = Field(7860, alias="PORT", ge=1, le=65535)
     fly_app_name: Annotated[str | None, EmptyAsNone] = Field(None, alias="FLY_APP_NAME")
     host: str = Field("127.0.0.1", alias="ENDOSCRIBE_HOST")
+    configured_host_names: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_HOST_NAMES")
     whisper_model: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_WHISPER_MODEL")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="ENDOSCRIBE_DEVICE")
     compute_type: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_COMPUTE_TYPE")
@@ -76,6 +78,17 @@ class Settings(BaseModel):
         if self.configured_data_dir:
             return self.configured_data_dir
         return PRODUCTION_DATA_DIR if self.fly_app_name else LOCAL_DATA_DIR
+
+    @property
+    def host_names(self) -> frozenset[str] | None:
+        """The names under which the page may be asked for; None is any.
+
+        A page that listens on this machine alone answers to this machine's own names, or another site could give
+        itself this address (DNS rebinding) and read along. A demonstration's link has a name that nobody knows before.
+        """
+        if self.configured_host_names:
+            return frozenset(name.strip().casefold() for name in self.configured_host_names.split(","))
+        return None if self.demo or self.host not in LOOPBACK_NAMES else LOOPBACK_NAMES
 
     @property
     def uploads_dir(self) -> Path:

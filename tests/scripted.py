@@ -116,13 +116,17 @@ class ScriptedScheduler:
         self.closed = True
 
 
+#: What the test client calls the server.
+OWN_NAME = {"ENDOSCRIBE_HOST_NAMES": "testserver"}
+
+
 class Server:
     """The real app on a folder, with a scripted engine; `has_page` where a test needs it: it takes a second."""
 
     def __init__(
         self, folder: Path, scheduler: ScriptedScheduler | None = None, *, has_page: bool = False, **settings: str
     ) -> None:
-        environ = {"ENDOSCRIBE_DATA_DIR": str(folder), "ENDOSCRIBE_EXTRACTOR": "offline", **settings}
+        environ = {"ENDOSCRIBE_DATA_DIR": str(folder), "ENDOSCRIBE_EXTRACTOR": "offline", **OWN_NAME, **settings}
         self.services = Services(Settings.from_environment(environ, None))
         self.scheduler = scheduler
         app = asyncio.run(self._build(has_page=has_page))

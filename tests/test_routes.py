@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scripted import SCRIPT, ScriptedScheduler, Server, transcript_of
+from starlette.testclient import WebSocketDenialResponse
 
 from endoscribe.errors import EngineError
 from endoscribe.web.files import byte_range
@@ -201,3 +202,29 @@ def test_a_host_with_a_trick_in_it_does_not_enter_the_policy() -> None:
     policy = security_headers("x; script-src *")["Content-Security-Policy"]
     assert "*" not in policy
     assert "ws://" not in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/sessions/list", "/api/procedures", "/config"])
+@pytest.mark.parametrize("host", ["evil.example", "testserver.evil.example", "testserver@evil.example", "[", ""])
+def test_a_name_that_is_not_ours_is_told_nothing(server: Server, path: str, host: str) -> None:
+    """Whoever gives another site's name this machine's address (DNS rebinding) gets no page and no dictation."""
+    refused = server.client.get(path, headers={"Host": host})
+    assert refused.status_code == 421
+    assert "ENDOSCRIBE_HOST_NAMES" in refused.json()["problem"]
+
+
+@pytest.mark.parametrize("host", ["testserver", "testserver:7860", "TestServer"])
+def test_our_own_name_is_answered_with_any_port(server: Server, host: str) -> None:
+    assert server.client.get("/api/procedures", headers={"Host": host}).status_code == 200
+
+
+def test_a_health_check_may_ask_by_address(server: Server) -> None:
+    assert server.client.get("/health", headers={"Host": "172.17.0.2:7860"}).status_code == 200
+
+
+def test_a_socket_to_another_name_is_refused(server: Server) -> None:
+    with (
+        pytest.raises(WebSocketDenialResponse),
+        server.client.websocket_connect("/ws/microphone", headers={"Host": "evil.example"}),
+    ):
+        pass

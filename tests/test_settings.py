@@ -31,6 +31,20 @@ def test_an_own_data_folder_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({}, {"127.0.0.1", "localhost", "::1"}),
+        ({"ENDOSCRIBE_HOST_NAMES": "Scribe.example.org, localhost"}, {"scribe.example.org", "localhost"}),
+        ({"ENDOSCRIBE_HOST": "0.0.0.0"}, None),
+        ({"ENDOSCRIBE_DEMO": "true"}, None),
+        ({"ENDOSCRIBE_DEMO": "true", "ENDOSCRIBE_HOST_NAMES": "demo.example.org"}, {"demo.example.org"}),
+    ],
+)
+def test_a_page_for_this_machine_answers_to_its_names_only(environ: dict[str, str], names: set[str] | None) -> None:
+    assert read(**environ).host_names == names
+
+
+@pytest.mark.parametrize(
     ("environ", "extractor"),
     [
         ({}, "offline"),

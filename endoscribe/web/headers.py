@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: What a browser calls the page, for the policy on where it may connect to.
 HOST_NAME = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
 OWN_FILES = ("/ui/", "/samples/")
+#: A container's health check asks for these by address, and they tell nothing private.
+FOR_ANY_NAME = ("/health", "/ready")
 
 
 def same_origin(headers: Headers) -> bool:
@@ -19,6 +21,29 @@ def same_origin(headers: Headers) -> bool:
         return True
     hosts = {headers.get("host"), headers.get("x-forwarded-host")}
     return urlsplit(origin).netloc in hosts
+
+
+class OwnName:
+    """Refuses what was sent to another host's name, as a site does that has given itself this machine's address."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str] | None) -> None:
+        """Answer to these names (IPv6 without brackets), or to any."""
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or scope["path"] in FOR_ANY_NAME or self._is_own(scope):
+            await self._app(scope, receive, send)
+            return
+        problem = "This page does not answer to that name; its operator can allow it with ENDOSCRIBE_HOST_NAMES."
+        await JSONResponse({"problem": problem}, 421)(scope, receive, send)
+
+    def _is_own(self, scope: Scope) -> bool:
+        if self._names is None:
+            return True
+        try:
+            return urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname in self._names
+        except ValueError:
+            return False
 
 
 class BodyLimit:

@@ -17,7 +17,7 @@ from endoscribe.services import Services
 from endoscribe.web.api import ABOUT, api_routes
 from endoscribe.web.desk import Desk
 from endoscribe.web.files import file_routes
-from endoscribe.web.headers import BodyLimit, SecurityHeaders
+from endoscribe.web.headers import BodyLimit, OwnName, SecurityHeaders
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Recordings
 from endoscribe.web.review_routes import review_routes
@@ -79,6 +79,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
     app.add_middleware(BodyLimit, prefix="/api/", most_bytes=services.settings.max_upload_mb * 1024 * 1024)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(OwnName, names=services.settings.host_names)
     return app
 
 
