@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic_core import to_json
@@ -44,12 +44,17 @@ class Edit:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who signed when, what exactly was signed, and its `digest`."""
+    """Who signed when, what exactly was signed, and the `signed_digest` of all three."""
 
     name: str
     at: datetime
     sha256: str
     record: Record
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether what is stored is what was signed; the first signatures covered the record alone."""
+        return self.sha256 in (signed_digest(self.record, self.name, self.at), digest(self.record))
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Version:
     edits: tuple[Edit, ...] = ()
     inherited: int = 0
     signature: Signature | None = None
+    #: A signature that does not match what is stored; the version counts as a draft.
+    broken: Signature | None = None
 
     @property
     def can_undo(self) -> bool:
@@ -190,7 +197,21 @@ def sign(review: Review, name: str, at: datetime, schema: ProcedureSchema) -> Re
     if review.waiting:
         raise ReviewError("Decide about the new reading first; then sign.")
     record = current(review.latest, schema)
-    return _with_latest(review, replace(review.latest, signature=Signature(name, at, digest(record), record)))
+    signature = Signature(name, at, signed_digest(record, name, at), record)
+    return _with_latest(review, replace(review.latest, signature=signature, broken=None))
+
+
+def verified(review: Review) -> Review:
+    """The review as it may be shown: a signature that does not match what it is said to have signed is none."""
+    if all(version.signature is None or version.signature.is_intact for version in review.versions):
+        return review
+    return replace(review, versions=tuple(map(_without_broken_signature, review.versions)))
+
+
+def _without_broken_signature(version: Version) -> Version:
+    if version.signature is None or version.signature.is_intact:
+        return version
+    return replace(version, signature=None, broken=version.signature)
 
 
 def current(version: Version, schema: ProcedureSchema) -> Record:
@@ -208,7 +229,16 @@ def current(version: Version, schema: ProcedureSchema) -> Record:
 
 def digest(record: Record) -> str:
     """SHA-256 of the record's JSON with sorted keys, without spaces, as UTF-8."""
-    text = json.dumps(record.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _sha256(record.to_json())
+
+
+def signed_digest(record: Record, name: str, at: datetime) -> str:
+    """The same of `{"at": ..., "name": ..., "record": ...}`: what was signed, by whom, and when (ISO 8601, UTC)."""
+    return _sha256({"record": record.to_json(), "name": name, "at": at.astimezone(UTC).isoformat()})
+
+
+def _sha256(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -31,8 +31,10 @@ from endoscribe.review import (
     original_row,
     receive,
     sign,
+    signed_digest,
     take_waiting,
     undo,
+    verified,
     without_places,
 )
 from endoscribe.transcript import Transcript
@@ -163,8 +165,9 @@ def test_a_signature_holds_who_when_and_the_hash_of_what_was_signed() -> None:
     signature = review.latest.signature
     assert signature
     assert (signature.name, signature.at) == ("Dr. Example", NOW)
-    assert signature.sha256 == digest(shown(review))
-    assert digest(RECORD) != signature.sha256
+    assert signature.sha256 == signed_digest(shown(review), "Dr. Example", NOW)
+    assert signed_digest(RECORD, "Dr. Example", NOW) != signature.sha256
+    assert signature.is_intact
     for name in ("", "  ", "x" * 500):
         with pytest.raises(ReviewError):
             sign(opened(), name, NOW, MINI)
@@ -238,7 +241,15 @@ def test_another_transcript_takes_the_places_away_and_nothing_else() -> None:
     assert cell
     assert (cell.value, cell.evidence) == (12, None)
     assert review.latest.signature
-    assert digest(review.latest.signature.record) == review.latest.signature.sha256
+    assert review.latest.signature.is_intact
+
+
+def test_a_signature_of_the_first_kind_is_still_one() -> None:
+    """It covered the record alone."""
+    review = sign(opened(), "Dr. Example", NOW, MINI)
+    assert review.latest.signature
+    old = replace(review.latest.signature, sha256=digest(RECORD))
+    assert verified(replace(review, versions=(replace(review.latest, signature=old),))).latest.signature == old
 
 
 def test_the_revision_outlives_storage_and_tells_every_two_states_apart() -> None:

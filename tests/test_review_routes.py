@@ -6,6 +6,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 from scripted import ScriptedScheduler, Server, transcript_of
 
 from endoscribe.errors import StorageError
+from endoscribe.extraction.record import Record
 from endoscribe.web.job import report
 
 AUDIO_S = 6
@@ -151,12 +154,36 @@ def test_the_hash_covers_every_value_that_was_signed(server: Server, session: st
     signed = json.loads(file(server, session, "json"))
     told = signed["signature"]["sha256"]
     record = {name: part for name, part in signed.items() if name not in ("status", "version", "signature")}
-    assert sha256_of(record) == told
+    signer = {name: signed["signature"][name] for name in ("name", "at")}
+    assert sha256_of({"record": record, **signer}) == told
     for place in (*record["fields"].values(), *record["tables"]["polyps"][0].values()):
         for name in ("value", "status", "as_dictated"):
             was, place[name] = place[name], "something else"
-            assert sha256_of(record) != told
+            assert sha256_of({"record": record, **signer}) != told
             place[name] = was
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        {"name": "Dr. Another"},
+        {"at": datetime(2026, 1, 2, tzinfo=UTC)},
+        {"record": Record("col", "1", "offline", {}, {})},
+    ],
+)
+def test_a_signed_report_that_was_changed_on_disk_is_a_draft_again(
+    server: Server, session: str, tampering: dict[str, Any]
+) -> None:
+    change(server, session, "signature", name="Dr. Example")
+    review = server.desk.review(session)
+    assert review.latest.signature
+    forged = replace(review.latest, signature=replace(review.latest.signature, **tampering))
+    server.services.sessions.save_review(session, replace(review, versions=(forged,)), 0)
+    panels = server.client.get(f"/sessions/{session}/report").json()["panels"]
+    assert "does not match" in panels["review"]
+    for form in TEXTS:
+        assert "Signed by Dr." not in text_of(form, file(server, session, form))
+    assert json.loads(file(server, session, "json"))["status"] == "draft"
 
 
 def sha256_of(record: object) -> str:

@@ -18,6 +18,7 @@ from endoscribe.review import (
     sign,
     take_waiting,
     undo,
+    verified,
 )
 from endoscribe.services import Services
 
@@ -48,12 +49,15 @@ class Desk:
         return found
 
     def find(self, session_id: str) -> Review | None:
-        """The review, also of a record that was kept before there were reviews; None when there is no report."""
+        """The review, its signatures held against what is stored; None when there is no report.
+
+        A record that was kept before there were reviews gets one.
+        """
         sessions = self._services.sessions
-        found = sessions.review(session_id)
-        if found is None and (record := sessions.record(session_id)):
-            return receive(None, Reading(record))
-        return found
+        if found := sessions.review(session_id):
+            return verified(found)
+        record = sessions.record(session_id)
+        return receive(None, Reading(record)) if record else None
 
     def schema(self, review: Review) -> ProcedureSchema:
         return self._services.schemas.get(review.latest.reading.record.procedure)

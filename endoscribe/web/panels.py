@@ -140,9 +140,18 @@ def _sign_html(latest: Version) -> str:
             '<p class="quiet">An edit now starts the next version; this one stays as it was signed.</p>'
         )
     return (
-        '<form class="sign"><label for="signer">Your name</label>'
+        f'{_broken_html(latest)}<form class="sign"><label for="signer">Your name</label>'
         f'<input id="signer" name="name" autocomplete="name" required maxlength="{LONGEST_NAME}">'
         '<button type="submit">Sign this report</button></form>'
+    )
+
+
+def _broken_html(version: Version) -> str:
+    if version.broken is None:
+        return ""
+    return (
+        f'<p class="waiting" role="alert">! The signature of <strong>{escape(version.broken.name)}</strong> does not '
+        "match what is stored: the report was changed outside of EndoScribe and counts as a draft.</p>"
     )
 
 
@@ -208,6 +217,7 @@ def _versions_html(review: Review, session_id: str) -> str:
 def _version_html(version: Version, session_id: str) -> str:
     signature = version.signature
     standing = f"signed by {signature.name}, {signature.at:%Y-%m-%d %H:%M} UTC" if signature else "draft"
+    standing = "draft, its signature does not match" if version.broken else standing
     link = f"download/{escape(session_id)}/pdf?version={version.number}"
     return f'<li>Version {version.number}: {escape(standing)} <a href="{link}" download>PDF</a></li>'
 
