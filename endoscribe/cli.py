@@ -279,14 +279,16 @@ def run_schemas_check(options: argparse.Namespace, settings: Settings) -> None:
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not options.json:
-        print(f"{len(paths)} files are in order.")
+        print("1 file is in order." if len(paths) == 1 else f"{len(paths)} files are in order.")
 
 
 def run_schemas_new(options: argparse.Namespace, settings: Settings) -> None:
     from endoscribe.procedures.starter import write_starter
 
     path = write_starter(options.id, options.folder or settings.schema_dir or Path())
-    print(f"{path} is ready to be filled in; `schemas check {path}` says whether it is in order.")
+    print(f"{path} is ready to be filled in. `python -m endoscribe schemas check {path}` says whether it is in order.")
+    if options.folder and options.folder != settings.schema_dir:
+        print(f"Set ENDOSCRIBE_SCHEMA_DIR={options.folder} so that EndoScribe offers it.")
 
 
 def run_schemas_format(_options: argparse.Namespace, _settings: Settings) -> None:

@@ -336,6 +336,10 @@ def test_the_workbook_has_a_sheet_a_table() -> None:
     by_field = {row[1]: row for row in book["Report"][2:]}
     assert by_field["Right colon"][2] == 3
     assert len(book["Polyps"]) == 2 + len(RECORD.tables["polyps"])
+    stated = {MINI.tables["polyps"].columns[name].label for row in RECORD.tables["polyps"] for name in row}
+    heads = {str(head) for head in book["Polyps"][1]} - {"#", "Said", "Remarks"}
+    assert {head.split(" (")[0] for head in heads} == stated | {"Segment", "Size"}  # none that is empty and optional
+    assert "NICE" not in stated
     assert sheets(record_xlsx(RECORD, MINI, SIGNATURE))["Report"][0][0] == standing_line(RECORD, SIGNATURE)
 
 

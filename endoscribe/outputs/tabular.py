@@ -1,11 +1,11 @@
 """The record as CSV: one line a cell, also for what was not stated; and as a workbook with a sheet a table."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
-from endoscribe.extraction.record import Cell, Record
+from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.outline import printable, remark, standing_line, target_label, unit_text
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
@@ -53,8 +53,9 @@ def record_xlsx(record: Record, schema: ProcedureSchema, signature: Signature | 
     sheet.title = "Report"
     _fill(sheet, first, FIELD_HEADS, _field_lines(record, schema))
     for name, table in schema.tables.items():
-        if record.tables.get(name):
-            _fill(_sheet(book, table.label), first, _table_heads(table), _table_lines(record, table))
+        if rows := record.tables.get(name):
+            columns = _columns_shown(table, rows)
+            _fill(_sheet(book, table.label), first, _table_heads(columns), _table_lines(rows, columns))
     verdicts = [(v.severity, v.message, ", ".join(_labels(v.fields, schema)), v.source) for v in record.checks]
     _fill(_sheet(book, "Checks"), first, ("Severity", "Message", "Fields", "Source"), verdicts)
     buffer = BytesIO()
@@ -85,19 +86,24 @@ def _field_lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple["Ent
             yield ("", rule.label, value, unit_text(rule.unit), "computed", "", None, None, "")
 
 
-def _table_heads(table: TableSchema) -> tuple[str, ...]:
+def _columns_shown(table: TableSchema, rows: Sequence[Row]) -> tuple[FieldSchema, ...]:
+    """What any row states, and what a complete report would state."""
+    stated = {name for row in rows for name in row}
+    return tuple(column for name, column in table.columns.items() if name in stated or column.level == "M")
+
+
+def _table_heads(columns: Sequence[FieldSchema]) -> tuple[str, ...]:
     """Each column's value with its unit, then the words that each value rests on."""
-    units = [f"{column.label} ({unit})" if (unit := unit_text(column.unit)) else column.label
-             for column in table.columns.values()]  # fmt: skip
+    units = [f"{column.label} ({unit})" if (unit := unit_text(column.unit)) else column.label for column in columns]
     return ("#", *units, "Said", "Remarks")
 
 
-def _table_lines(record: Record, table: TableSchema) -> Iterator[tuple["Entry", ...]]:
-    for number, row in enumerate(record.tables[table.id], start=1):
-        stated = [(column, row[name]) for name, column in table.columns.items() if name in row]
+def _table_lines(rows: Sequence[Row], columns: Sequence[FieldSchema]) -> Iterator[tuple["Entry", ...]]:
+    for number, row in enumerate(rows, start=1):
+        stated = [(column, row[column.id]) for column in columns if column.id in row]
         said = dict.fromkeys(cell.evidence.quote for _, cell in stated if cell.evidence)
         remarks = [f"{column.label}: {remark(cell)}" for column, cell in stated if remark(cell)]
-        values = (_cell_entry(row.get(name), column) for name, column in table.columns.items())
+        values = (_cell_entry(row.get(column.id), column) for column in columns)
         yield (number, *values, " | ".join(said), "; ".join(remarks))
 
 
