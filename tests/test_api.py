@@ -1,5 +1,7 @@
 """The steps for programs: REST, named end points, MCP, and every example of docs/API.md as it stands there."""
 
+import ast
+import asyncio
 import contextlib
 import io
 import json
@@ -11,6 +13,9 @@ from urllib.request import Request, urlopen
 
 import gradio as gr
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import TextContent
 from scripted import SCRIPT, ScriptedScheduler, Server
 from test_browser import running
 
@@ -33,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app as a program of its own, for clients that need a port."""
-    with running(tmp_path_factory.mktemp("data"), ROOT / "tests" / "scripted_app.py") as app:
+    with running(tmp_path_factory.mktemp("data"), ROOT / "tests" / "scripted_app.py", ENDOSCRIBE_MCP="true") as app:
         yield app.url.rstrip("/")
 
 
@@ -120,6 +125,27 @@ def test_the_steps_are_tools_by_setting(server: Server) -> None:
     tools = {tool["name"].split("_")[-1]: tool for tool in server.client.get("/gradio_api/mcp/schema").json()}
     assert tools.keys() == {"procedures", "transcribe", "extract", "process"}
     assert "What was dictated" in tools["extract"]["inputSchema"]["properties"]["text"]["description"]
+
+
+def test_a_language_model_uses_the_tools(url: str) -> None:
+    """As an MCP client does: list, then call."""
+
+    async def use() -> tuple[set[str], dict[str, Any]]:
+        async with (
+            streamable_http_client(f"{url}/gradio_api/mcp/") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            names = {tool.name.split("_")[-1]: tool.name for tool in (await session.list_tools()).tools}
+            answer = await session.call_tool(names["extract"], {"text": SCRIPT, "procedure": "col"})
+            assert not answer.isError
+            (part,) = answer.content
+            assert isinstance(part, TextContent)
+            return set(names), ast.literal_eval(part.text)  # so Gradio writes it
+
+    names, record = asyncio.run(use())
+    assert names == {"procedures", "transcribe", "extract", "process"}
+    assert record["fields"]["bbps_total"]["value"] == 8
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
