@@ -58,7 +58,7 @@ class Services:
         self.settings = settings
         folders = [SHIPPED_SCHEMA_DIR] + ([settings.schema_dir] if settings.schema_dir else [])
         self.schemas = SchemaLibrary(*folders, jurisdiction=settings.jurisdiction, tolerant=True)
-        self.sessions = SessionStore(settings.uploads_dir, settings.results_dir)
+        self.sessions = open_store(settings)
         self._offline = OfflineExtractor()
         self._extractor: Extractor | None = None
         self._scheduler: Scheduler | None = None
@@ -72,6 +72,7 @@ class Services:
         """Stop the engine's thread; speakers that are still open lose nothing, their audio is on disk."""
         if self._scheduler:
             self._scheduler.close()
+        self.sessions.close()
 
     @property
     def health(self) -> Health:
@@ -138,6 +139,12 @@ class Services:
         else:
             log.info("LLM handler initialized successfully")
         self._health = replace(self._health, llm_initialized=problem is None, extractor=extractor.name)
+
+
+def open_store(settings: Settings) -> SessionStore:
+    """Where sessions are kept; raises StorageError when that cannot be used."""
+    database, audio = (url.get_secret_value() if url else None for url in (settings.database_url, settings.audio_url))
+    return SessionStore(settings.uploads_dir, settings.results_dir, database, audio)
 
 
 def build_extractor(settings: Settings) -> Extractor:

@@ -48,6 +48,8 @@ class Settings(BaseModel):
     jurisdiction: Literal["us", "uk", "eu"] = Field("us", alias="ENDOSCRIBE_JURISDICTION")
     schema_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_SCHEMA_DIR")
     configured_data_dir: Annotated[Path | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATA_DIR")
+    database_url: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATABASE_URL")
+    audio_url: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_AUDIO_URL")
     demo: bool = Field(False, alias="ENDOSCRIBE_DEMO")
     mcp: bool = Field(False, alias="ENDOSCRIBE_MCP")
     retention_days: int | None = Field(None, alias="ENDOSCRIBE_RETENTION_DAYS", ge=1)

@@ -1,40 +1,50 @@
-"""Sessions on disk: one folder each for the audio, and one for what was made of it.
+"""Sessions: what is known of them and was made of them in a database, their audio in files.
 
-`uploads/<id>/` holds `audio.pcm` (16-bit little-endian mono samples, as they came) and `meta.json`; `results/<id>/`
-holds `transcript.json`, `record.json` (the last reading) and `review.json` (what a clinician made of it). Audio only
-ever grows, and small files are replaced whole by a rename, so that a crash at any moment leaves the last good state.
-Nothing here knows of microphones, pages or models.
+Every change that depends on what is stored happens inside one transaction that holds the session's row, so that several
+threads, and on Postgres several programs, never undo each other's work. Nothing here knows of pages or models.
 """
 
-import errno
-import os
 import re
 import secrets
 import shutil
-import struct
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from sqlalchemy import Connection, delete, insert, select, update
 
+from endoscribe.audio_store import (
+    BYTES_PER_SAMPLE,
+    WAV_HEADER_BYTES,
+    AudioLog,
+    AudioStore,
+    WavView,
+    decoded,
+    disk_errors,
+)
+from endoscribe.audit import AuditTrail
+from endoscribe.database import Database, documents
+from endoscribe.database import sessions as table
 from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
 from endoscribe.review import Review, without_places
 from endoscribe.transcript import Transcript
 
+__all__ = ["BYTES_PER_SAMPLE", "WAV_HEADER_BYTES", "AudioLog", "Session", "SessionStore", "WavView"]
+
 #: `recording` while frames come in; `interrupted` when they stopped coming without a Stop.
 State = Literal["recording", "stopped", "transcribed", "done", "interrupted"]
+Kind = Literal["transcript", "record", "review"]
+KINDS: tuple[Kind, ...] = ("transcript", "record", "review")
 
-BYTES_PER_SAMPLE = 2
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
-WAV_HEADER_BYTES = 44
 
 T = TypeVar("T")
 
@@ -61,6 +71,8 @@ class Session(BaseModel):
     pauses: tuple[int, ...] = ()
     #: All of the audio is here: uploaded, or ended by a Stop. Others may still get the rest from their browser.
     complete: bool = False
+    #: How many samples lie on shared storage; None while the recording is on this machine.
+    archived_samples: int | None = None
     #: A sentence on what the audio lacks, and one on what the transcript lacks.
     audio_notice: str | None = None
     transcript_notice: str | None = None
@@ -74,18 +86,33 @@ class Session(BaseModel):
         """All that a reader must know of what is missing."""
         return " ".join(each for each in (self.audio_notice, self.transcript_notice) if each) or None
 
+    @property
+    def label(self) -> str:
+        """What a search finds of it besides the words that were spoken."""
+        signed = f"signed {self.signed_by}" if self.signed_by else ""
+        return f"{self.procedure} {self.created:%Y-%m-%d %H:%M} {self.state} {signed}".casefold()
+
 
 class SessionStore:
-    """All sessions of one data folder. Every method raises StorageError for an unknown id or a failing disk."""
+    """All sessions. Every method raises StorageError for an unknown id, a failing disk or database."""
 
-    def __init__(self, uploads_dir: Path, results_dir: Path) -> None:
-        """Make the two folders where they are missing."""
-        self._uploads_dir, self._results_dir = uploads_dir, results_dir
-        #: Held over every change that depends on what is stored; also by others that read, change and save.
-        self.lock = threading.RLock()
-        with _disk_errors():
-            uploads_dir.mkdir(parents=True, exist_ok=True)
-            results_dir.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self, uploads_dir: Path, results_dir: Path, database_url: str | None = None, audio_url: str | None = None
+    ) -> None:
+        """Audio in `uploads_dir`, later at `audio_url`; the rest in an SQLite file in `results_dir`, or elsewhere."""
+        self._results_dir = results_dir
+        self._audio = AudioStore(uploads_dir, audio_url)
+        if database_url is None:
+            with disk_errors():
+                results_dir.mkdir(parents=True, exist_ok=True)
+        self.database = Database(database_url) if database_url else Database.in_folder(results_dir)
+        self.audit = AuditTrail(self.database)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    # -- sessions ----------------------------------------------------------------------------------------------------
 
     def create(
         self,
@@ -105,30 +132,38 @@ class SessionStore:
             source=source,
             complete=source == "upload",
         )
-        with _disk_errors():
-            (self._uploads_dir / session.id).mkdir()
-            _sync_folder(self._uploads_dir)
-        self._write_meta(session)
+        self._audio.create(session.id, session.model_dump_json().encode())
+        with self.database.writing() as connection:
+            connection.execute(insert(table).values(_row(session)))
+            self.audit.note("created", session.id, owner, procedure=procedure, source=source)
         return session
 
     def get(self, session_id: str) -> Session:
-        return _read(self._folder(session_id) / "meta.json", Session.model_validate_json)
+        with self.database.reading() as connection:
+            return _session(connection, session_id)
 
-    def sessions(self) -> list[Session]:
-        """Every readable session, newest first; a folder without a whole `meta.json` never became one."""
-        found = []
-        with _disk_errors():
-            names = [path.name for path in self._uploads_dir.iterdir() if SESSION_ID.fullmatch(path.name)]
-        for name in names:
-            with suppress(StorageError):
-                found.append(self.get(name))
-        return sorted(found, key=lambda session: session.created, reverse=True)
+    def sessions(self, owner: str | None = None) -> list[Session]:
+        """An owner's sessions, newest first; without an owner those of everybody."""
+        return self.search("", owner)
 
-    def recover(self) -> list[Session]:
-        """Mark what was recording when the program ended as interrupted; call once, before anything records."""
-        return [
-            self.set_state(session.id, "interrupted") for session in self.sessions() if session.state == "recording"
-        ]
+    def search(self, words: str, owner: str | None = None) -> list[Session]:
+        """An owner's sessions in which every word occurs: in the procedure, date, state, signer or transcript.
+
+        Newest first. Without an owner those of everybody.
+        """
+        found = select(table).order_by(table.c.created.desc(), table.c.id)
+        if owner is not None:
+            found = found.where(table.c.owner == owner)
+        for word in words.replace("\0", "").casefold().split():
+            found = found.where((table.c.label + table.c.spoken).contains(word, autoescape=True))
+        with self.database.reading() as connection:
+            return [_from_row(row._mapping) for row in connection.execute(found)]  # noqa: SLF001
+
+    @contextmanager
+    def exclusive(self, session_id: str) -> Iterator[Session]:
+        """Nobody else changes this session meanwhile; what is changed in here is kept together or not at all."""
+        with self.database.writing() as connection:
+            yield _session(connection, session_id, for_update=True)
 
     def set_state(self, session_id: str, state: State) -> Session:
         return self._change(session_id, {"state": state})
@@ -144,256 +179,214 @@ class SessionStore:
         return self._change(session_id, {"audio_notice": notice})
 
     def add_pause(self, session_id: str, sample: int) -> Session:
-        with self.lock:
-            return self._change(session_id, {"pauses": (*self.get(session_id).pauses, sample)})
+        with self.exclusive(session_id) as session:
+            return self._change(session_id, {"pauses": (*session.pauses, sample)})
 
-    def discard(self, session_id: str) -> None:
-        """Remove a session with all that belongs to it."""
-        with _disk_errors():
-            shutil.rmtree(self._folder(session_id))
-            shutil.rmtree(self._results_dir / session_id, ignore_errors=True)
+    def discard(self, session_id: str, by: str | None = None) -> None:
+        """Remove a session with all that belongs to it; `by` is who does, its owner unless said otherwise."""
+        with self.exclusive(session_id) as session:
+            self._audio.condemn(session_id)
+            with self.database.writing() as connection:
+                connection.execute(delete(documents).where(documents.c.session_id == session_id))
+                connection.execute(delete(table).where(table.c.id == session_id))
+            self.audit.note("deleted", session_id, by or session.owner)
+        self.database.forget_deleted()
+        self._audio.delete(session_id, archived=session.archived_samples is not None)
 
     def discard_older_than(self, days: int) -> int:
         """Remove what was recorded more than so many days ago; returns how many sessions that were."""
         limit = datetime.now(UTC) - timedelta(days=days)
-        expired = [session for session in self.sessions() if session.created < limit and session.state != "recording"]
-        for session in expired:
-            self.discard(session.id)
-        return len(expired)
+        expired = select(table.c.id).where(table.c.created < limit, table.c.state != "recording")
+        with self.database.reading() as connection:
+            ids = list(connection.scalars(expired))
+        for session_id in ids:
+            self.discard(session_id, by="retention")
+        return len(ids)
 
-    def open_audio(self, session_id: str) -> "AudioLog":
+    def recover(self) -> list[Session]:
+        """Put right what the end of a program has left; call once, before anything records.
+
+        What was recording is interrupted; what was being deleted is gone; a recording without a row in the database (of
+        an older release, or after the database was lost) gets one. Only recordings of this machine are touched.
+        """
+        states = {session.id: session.state for session in self.sessions()}
+        interrupted = []
+        for session_id in filter(SESSION_ID.fullmatch, self._audio.ids()):
+            if self._audio.is_condemned(session_id):
+                self._finish_discard(session_id, known=session_id in states)
+            elif session_id not in states:
+                interrupted += self._adopt(session_id)
+            elif states[session_id] == "recording":
+                interrupted.append(self.set_state(session_id, "interrupted"))
+        return [session for session in interrupted if session.state == "interrupted"]
+
+    def _finish_discard(self, session_id: str, *, known: bool) -> None:
+        if known:
+            self.discard(session_id)
+        else:
+            self._audio.delete(session_id, archived=False)
+
+    def _adopt(self, session_id: str) -> list[Session]:
+        """Take a recording into the database that has only its folder; without a readable `meta.json` it is left."""
+        try:
+            session = Session.model_validate_json(self._audio.meta(session_id) or b"")
+        except ValidationError:
+            return []
+        folder = self._results_dir / session_id
+        found = {kind: path for kind in KINDS if (path := folder / f"{kind}.json").is_file()}
+        state = session.state if found else "stopped" if session.complete else "interrupted"
+        session = session.model_copy(update={"state": state, "archived_samples": None})
+        with self.database.writing() as connection:
+            connection.execute(insert(table).values(_row(session)))
+            for kind, path in found.items():
+                with disk_errors():
+                    _write(connection, session_id, kind, path.read_text("utf-8", "replace"))
+            with suppress(StorageError):
+                _index(connection, session_id, self.transcript(session_id))
+            self.audit.note("restored", session_id, "recovery")
+        with disk_errors(), suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        return [session]
+
+    # -- audio -------------------------------------------------------------------------------------------------------
+
+    def open_audio(self, session_id: str) -> AudioLog:
         """The session's audio, to be appended to; one writer at a time."""
-        return AudioLog(self._folder(session_id) / "audio.pcm")
+        self.get(session_id)
+        return self._audio.open_log(session_id)
 
     def sample_count(self, session_id: str) -> int:
-        return _sample_count(self._folder(session_id) / "audio.pcm")
+        return self._sample_count(self.get(session_id))
 
     def duration_s(self, session_id: str) -> float:
-        return self.sample_count(session_id) / self.get(session_id).sample_rate
+        session = self.get(session_id)
+        return self._sample_count(session) / session.sample_rate
 
     def audio(self, session_id: str) -> NDArray[np.float32]:
         """All stored samples, float32 mono in -1..1, at the session's own `sample_rate`."""
-        path = self._folder(session_id) / "audio.pcm"
-        if not path.exists():
-            return np.zeros(0, np.float32)
-        with _disk_errors():
-            samples = np.fromfile(path, dtype="<i2", count=_sample_count(path))
-        return samples.astype(np.float32) / np.float32(32768)
+        self.get(session_id)
+        return decoded(self._open_samples(session_id))
 
-    def wav(self, session_id: str) -> "WavView":
+    def wav(self, session_id: str) -> WavView:
         """The stored audio as a WAV file that is never written."""
-        return WavView(self._folder(session_id) / "audio.pcm", self.get(session_id).sample_rate)
+        session = self.get(session_id)
+        return WavView(partial(self._open_samples, session_id), self._sample_count(session), session.sample_rate)
+
+    def archive(self) -> int:
+        """Move the recordings that have ended from this machine to shared storage; returns how many those were.
+
+        Raises StorageError when that cannot be reached; what was not moved stays here, and is moved the next time.
+        """
+        if not self._audio.has_archive:
+            return 0
+        ended = select(table.c.id).where(
+            table.c.complete, table.c.state != "recording", table.c.archived_samples.is_(None)
+        )
+        with self.database.reading() as connection:
+            ids = [session_id for session_id in connection.scalars(ended) if self._audio.sample_count(session_id)]
+        for session_id in ids:
+            self._change(session_id, {"archived_samples": self._audio.archive(session_id)})
+            self._audio.drop_local(session_id)
+        return len(ids)
+
+    def _sample_count(self, session: Session) -> int:
+        if session.archived_samples is not None:
+            return session.archived_samples
+        return self._audio.sample_count(session.id)
+
+    def _open_samples(self, session_id: str) -> BinaryIO:
+        """From this machine while they are here, even if they are on their way to shared storage."""
+        if self._audio.sample_count(session_id):
+            return self._audio.open(session_id, archived=False)
+        return self._audio.open(session_id, archived=self.get(session_id).archived_samples is not None)
+
+    # -- what was made of it -----------------------------------------------------------------------------------------
 
     def save_transcript(self, session_id: str, transcript: Transcript, notice: str | None = None) -> None:
         """Keep a transcript; a record of an earlier one goes, because its evidence points into that one's text.
 
         What a clinician has edited or signed stays, without places where the text is another one now.
         """
-        with self.lock:
+        with self.exclusive(session_id) as session, self.database.writing() as connection:
             before, review = self.transcript(session_id), self.review(session_id)
             if review and before and not transcript.text.startswith(before.text):
-                self._write_result(session_id, "review.json", _REVIEW.dump_json(without_places(review)))
-            with _disk_errors():
-                (self._results_dir / session_id / "record.json").unlink(missing_ok=True)
-            self._write_result(session_id, "transcript.json", _TRANSCRIPT.dump_json(transcript))
+                _write(connection, session_id, "review", _json(_REVIEW, without_places(review)))
+            connection.execute(_document(delete(documents), session_id, "record"))
+            _write(connection, session_id, "transcript", _json(_TRANSCRIPT, transcript))
+            _index(connection, session_id, transcript)
             self._change(session_id, {"state": "transcribed", "transcript_notice": notice})
+            self.audit.note("transcribed", session_id, session.owner)
 
     def transcript(self, session_id: str) -> Transcript | None:
-        return self._result(session_id, "transcript.json", _TRANSCRIPT.validate_json)
+        return self._document(session_id, "transcript", _TRANSCRIPT.validate_json)
 
     def save_record(self, session_id: str, record: Record) -> None:
-        self._write_result(session_id, "record.json", _RECORD.dump_json(record))
+        with self.exclusive(session_id) as session, self.database.writing() as connection:
+            _write(connection, session_id, "record", _json(_RECORD, record))
+            self.audit.note("read", session_id, session.owner, procedure=record.procedure, extractor=record.extractor)
 
     def record(self, session_id: str) -> Record | None:
-        return self._result(session_id, "record.json", _RECORD.validate_json)
+        return self._document(session_id, "record", _RECORD.validate_json)
 
     def save_review(self, session_id: str, review: Review, gaps: int) -> None:
         """Keep a review whole; `gaps` is what its latest version lacks, for the list of sessions."""
         signature = review.latest.signature
-        with self.lock:
-            self._write_result(session_id, "review.json", _REVIEW.dump_json(review))
+        with self.exclusive(session_id), self.database.writing() as connection:
+            _write(connection, session_id, "review", _json(_REVIEW, review))
             self._change(session_id, {"gaps": gaps, "signed_by": signature.name if signature else None})
 
     def review(self, session_id: str) -> Review | None:
-        return self._result(session_id, "review.json", _REVIEW.validate_json)
+        return self._document(session_id, "review", _REVIEW.validate_json)
 
-    def search(self, words: str, owner: str | None = None) -> list[Session]:
-        """An owner's sessions in which every word occurs: in the procedure, date, state, signer or transcript.
-
-        Newest first. Without an owner those of everybody.
-        """
-        wanted = words.casefold().split()
-        theirs = [session for session in self.sessions() if owner is None or session.owner == owner]
-        return [session for session in theirs if not wanted or self._mentions(session, wanted)]
-
-    def _mentions(self, session: Session, wanted: list[str]) -> bool:
-        transcript = None
-        with suppress(StorageError):
-            transcript = self.transcript(session.id)
-        signed = f"signed {session.signed_by}" if session.signed_by else ""
-        text = f"{session.procedure} {session.created:%Y-%m-%d %H:%M} {session.state} {signed} "
-        haystack = (text + (transcript.text if transcript else "")).casefold()
-        return all(word in haystack for word in wanted)
-
-    def _folder(self, session_id: str) -> Path:
-        """The session's own folder; an id of any other form than ours never becomes a path."""
-        if not SESSION_ID.fullmatch(session_id) or not (self._uploads_dir / session_id).is_dir():
-            raise UnknownSessionError("There is no such session; it may have been deleted.")
-        return self._uploads_dir / session_id
+    def _document(self, session_id: str, kind: Kind, parse: Callable[[str], T]) -> T | None:
+        with self.database.reading() as connection:
+            _session(connection, session_id)
+            content = connection.execute(_document(select(documents.c.content), session_id, kind)).scalar()
+        try:
+            return None if content is None else parse(content)
+        except ValidationError:
+            # The cause would show the content, which is a patient's.
+            raise StorageError(f"A session's {kind} cannot be read; its audio is untouched.") from None
 
     def _change(self, session_id: str, changes: dict[str, object]) -> Session:
-        with self.lock:
-            session = self.get(session_id).model_copy(update=changes)
-            self._write_meta(session)
+        with self.exclusive(session_id) as before, self.database.writing() as connection:
+            session = before.model_copy(update=changes)
+            connection.execute(update(table).where(table.c.id == session_id).values(_row(session)))
         return session
 
-    def _write_meta(self, session: Session) -> None:
-        _replace(self._folder(session.id) / "meta.json", session.model_dump_json().encode())
 
-    def _write_result(self, session_id: str, name: str, content: bytes) -> None:
-        self._folder(session_id)
-        with _disk_errors():
-            (self._results_dir / session_id).mkdir(exist_ok=True)
-        _replace(self._results_dir / session_id / name, content)
-
-    def _result(self, session_id: str, name: str, parse: Callable[[bytes], T]) -> T | None:
-        self._folder(session_id)
-        path = self._results_dir / session_id / name
-        return _read(path, parse) if path.exists() else None
+def _session(connection: Connection, session_id: str, *, for_update: bool = False) -> Session:
+    """Raises UnknownSessionError, also for what never was an id."""
+    chosen = select(table).where(table.c.id == session_id)
+    row = connection.execute(chosen.with_for_update() if for_update else chosen).first()
+    if row is None:
+        raise UnknownSessionError("There is no such session; it may have been deleted.")
+    return _from_row(row._mapping)  # noqa: SLF001
 
 
-class AudioLog:
-    """Samples appended to a file; `synced` of the `samples` written are certain to survive a crash.
-
-    After a failed write or sync the file is cut back to what is certain, so that the sender can send the rest again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        with _disk_errors():
-            self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            self.synced = self.samples = os.fstat(self._file).st_size // BYTES_PER_SAMPLE
-            self._cut_back()
-            os.fsync(self._file)
-            _sync_folder(path.parent)
-
-    def append(self, pcm: bytes) -> None:
-        """Write whole samples at the end; they are safe only after `sync`."""
-        try:
-            with _disk_errors():
-                offset = self.samples * BYTES_PER_SAMPLE
-                rest = memoryview(pcm)
-                while rest:
-                    written = os.pwrite(self._file, rest, offset)
-                    rest, offset = rest[written:], offset + written
-        except StorageError:
-            self._cut_back()
-            raise
-        self.samples += len(pcm) // BYTES_PER_SAMPLE
-
-    def sync(self) -> int:
-        """Force what is written onto the disk; the number of samples that are now safe."""
-        samples = self.samples
-        if samples > self.synced:
-            try:
-                with _disk_errors():
-                    os.fsync(self._file)
-            except StorageError:
-                self.samples = self.synced
-                self._cut_back()
-                raise
-            self.synced = samples
-        return self.synced
-
-    def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def _cut_back(self) -> None:
-        with suppress(OSError):
-            os.ftruncate(self._file, self.samples * BYTES_PER_SAMPLE)
+def _from_row(row: Mapping[Any, Any]) -> Session:
+    return Session.model_validate({name: row[name] for name in Session.model_fields})
 
 
-class WavView:
-    """A WAV file made of a header and a file of samples, readable at any byte range."""
-
-    def __init__(self, path: Path, sample_rate: int) -> None:
-        self._path = path
-        self._data_bytes = _sample_count(path) * BYTES_PER_SAMPLE
-        self.size = WAV_HEADER_BYTES + self._data_bytes
-        self._header = _wav_header(self._data_bytes, sample_rate)
-
-    def blocks(self, start: int, stop: int, block_bytes: int = 1 << 16) -> Iterator[bytes]:
-        """The bytes [start, stop) in pieces."""
-        if start < WAV_HEADER_BYTES:
-            yield self._header[start:stop]
-        start = max(start, WAV_HEADER_BYTES)
-        if start >= stop:
-            return
-        with _disk_errors(), self._path.open("rb") as file:
-            file.seek(start - WAV_HEADER_BYTES)
-            while start < stop and (block := file.read(min(block_bytes, stop - start))):
-                start += len(block)
-                yield block
+def _row(session: Session) -> dict[str, Any]:
+    return {**session.model_dump(), "label": session.label}
 
 
-def _wav_header(data_bytes: int, sample_rate: int) -> bytes:
-    """The 44 bytes before 16-bit mono PCM: RIFF, `fmt ` of 16 bytes with format 1, `data`."""
-    riff = struct.pack("<4sI4s", b"RIFF", 36 + data_bytes, b"WAVE")
-    fmt = struct.pack(
-        "<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * BYTES_PER_SAMPLE, BYTES_PER_SAMPLE, 16
-    )
-    return riff + fmt + struct.pack("<4sI", b"data", data_bytes)
+def _index(connection: Connection, session_id: str, transcript: Transcript | None) -> None:
+    """Let a search find the spoken words."""
+    spoken = transcript.text.casefold() if transcript else ""
+    connection.execute(update(table).where(table.c.id == session_id).values(spoken=spoken))
 
 
-def _sample_count(path: Path) -> int:
-    with _disk_errors():
-        return path.stat().st_size // BYTES_PER_SAMPLE if path.exists() else 0
+def _write(connection: Connection, session_id: str, kind: str, content: str) -> None:
+    """In place of what there was of this kind."""
+    connection.execute(_document(delete(documents), session_id, kind))
+    connection.execute(insert(documents).values(session_id=session_id, kind=kind, content=content))
 
 
-def _read(path: Path, parse: Callable[[bytes], T]) -> T:
-    try:
-        with _disk_errors():
-            return parse(path.read_bytes())
-    except ValidationError:
-        # The cause would show the file's content, which is a patient's.
-        raise StorageError(f"A session's {path.name} cannot be read; its audio is untouched.") from None
+def _document(statement: Any, session_id: str, kind: str) -> Any:
+    return statement.where(documents.c.session_id == session_id, documents.c.kind == kind)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and certainly."""
-    draft = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    with _disk_errors():
-        try:
-            with draft.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in a folder durable; not every system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _disk_errors() -> Iterator[None]:
-    """Turn what the system says of a disk into a sentence that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError("The disk is full: free some space, then try again.") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError("The data folder cannot be written: check its permissions.") from error
-        raise StorageError(f"The data folder cannot be used ({error.strerror}).") from error
+def _json(adapter: TypeAdapter[Any], value: object) -> str:
+    return adapter.dump_json(value).decode()

@@ -1,6 +1,7 @@
 """What all tests share: no network but the loopback, and the real weights where a test asks for them."""
 
 import ipaddress
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from postgres import new_database, programs, running_postgres
 
 from endoscribe.audio import load_audio
 from endoscribe.settings import Settings
@@ -80,3 +82,20 @@ def base_engine(network_off: None) -> WhisperXEngine:
 def colonoscopy_speech() -> npt.NDArray[np.float32]:
     """The shipped colonoscopy sample, 16 kHz mono."""
     return load_audio(SAMPLES_DIR / "col-two-polyps.flac")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Postgres, where it is installed; `.ci/run` installs it."""
+    if programs() is None:
+        pytest.skip("Postgres is not installed: apt-get install postgresql")
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """None for the SQLite file of a data folder, then an empty Postgres: what is tested with it holds on both."""
+    if request.param == "sqlite":
+        return None
+    return new_database(request.getfixturevalue("postgres_server"), f"test_{secrets.token_hex(6)}")

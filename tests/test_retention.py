@@ -1,10 +1,13 @@
 """What the server deletes by itself."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
+from endoscribe.database import sessions
 from endoscribe.services import Services
 from endoscribe.settings import Settings
 from endoscribe.web.routes import create_api
@@ -14,8 +17,9 @@ def test_what_is_older_than_the_retention_is_deleted_when_the_server_starts(tmp_
     environ = {"ENDOSCRIBE_DATA_DIR": str(tmp_path), "ENDOSCRIBE_RETENTION_DAYS": "30"}
     services = Services(Settings.from_environment(environ, env_file=None))
     old, new = services.sessions.create("col", 16_000), services.sessions.create("col", 16_000)
-    meta = tmp_path / "uploads" / old.id / "meta.json"
-    meta.write_text(meta.read_text().replace(str(old.created.year), str(old.created.year - 1), 1))
+    with services.sessions.database.writing() as connection:
+        long_ago = old.created - timedelta(days=31)
+        connection.execute(update(sessions).where(sessions.c.id == old.id).values(created=long_ago))
     deadline = time.monotonic() + 30
     with TestClient(create_api(services)) as client:
         while len(services.sessions.sessions()) > 1 and time.monotonic() < deadline:

@@ -16,7 +16,9 @@ import numpy as np
 import openpyxl
 import pytest
 from scripted import ScriptedScheduler, Server, transcript_of
+from sqlalchemy import delete
 
+from endoscribe.database import documents
 from endoscribe.errors import StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.web.job import report
@@ -259,7 +261,8 @@ def test_a_demonstration_lists_only_what_this_browser_knows(tmp_path: Path) -> N
 
 
 def test_a_record_from_before_there_were_reviews_opens(server: Server, session: str) -> None:
-    (server.services.settings.results_dir / session / "review.json").unlink()
+    with server.services.sessions.database.writing() as connection:
+        connection.execute(delete(documents).where(documents.c.session_id == session, documents.c.kind == "review"))
     assert server.client.get(f"/sessions/{session}/report").status_code == 200
     assert change(server, session, "edits", kind="set", target="bbps_right", value="3").status_code == 200
     assert json.loads(file(server, session, "json"))["fields"]["bbps_right"]["status"] == "edited"

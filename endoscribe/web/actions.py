@@ -163,6 +163,7 @@ class Actions:
         yield merged(BLANK, _says("Opening the dictation.", busy=True))
         try:
             session = await asyncio.to_thread(sessions.get, session_id)
+            await asyncio.to_thread(self._desk.note, "opened", session_id)
             yield Screen(session=session_id, procedure=session.procedure, can_submit=True, busy=True)
             if await asyncio.to_thread(sessions.transcript, session_id) is None:
                 async for screen in self._transcribed(session_id):

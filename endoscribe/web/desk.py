@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from endoscribe.audit import Action
 from endoscribe.errors import ReviewError, StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import ProcedureSchema
@@ -35,11 +36,11 @@ class ChangedMeanwhileError(ReviewError):
 
 
 class Desk:
-    """Reads, changes and keeps the reviews of sessions, under the sessions' lock, because each change is short."""
+    """Reads, changes and keeps reviews; a change and its note in the audit trail are one transaction."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._lock = services.sessions.lock
+        self._sessions = services.sessions
 
     def review(self, session_id: str) -> Review:
         """Raises StorageError when there is no report yet."""
@@ -59,6 +60,11 @@ class Desk:
         record = sessions.record(session_id)
         return receive(None, Reading(record)) if record else None
 
+    def note(self, action: Action, session_id: str, **detail: str | int | None) -> None:
+        """Write into the audit trail what somebody did with their session without changing it."""
+        session = self._sessions.get(session_id)
+        self._sessions.audit.note(action, session_id, session.owner, **detail)
+
     def schema(self, review: Review) -> ProcedureSchema:
         return self._services.schemas.get(review.latest.reading.record.procedure)
 
@@ -68,29 +74,47 @@ class Desk:
 
     def receive(self, session_id: str, reading: Reading) -> Review:
         """Keep a new reading; it waits where somebody has edited or signed the one before."""
-        with self._lock:
+        with self._sessions.exclusive(session_id):
             review = receive(self.find(session_id), reading)
             self._save(session_id, review)
         return review
 
     def edit(self, session_id: str, revision: str, change: Edit) -> Review:
-        return self._change(session_id, revision, lambda review: edit(review, change, self.schema(review)))
+        with self._sessions.exclusive(session_id) as session:
+            self._sessions.audit.note(
+                "edited", session_id, session.owner, kind=change.kind, target=change.target, row=change.row
+            )
+            return self._change(session_id, revision, lambda review: edit(review, change, self.schema(review)))
 
     def undo(self, session_id: str, revision: str) -> Review:
-        return self._change(session_id, revision, undo)
+        with self._sessions.exclusive(session_id) as session:
+            self._sessions.audit.note("undone", session_id, session.owner)
+            return self._change(session_id, revision, undo)
 
     def sign(self, session_id: str, revision: str, name: str) -> Review:
         now = datetime.now(UTC)
-        return self._change(session_id, revision, lambda review: sign(review, name, now, self.schema(review)))
+        with self._sessions.exclusive(session_id) as session:
+            signed = self._change(session_id, revision, lambda review: sign(review, name, now, self.schema(review)))
+            signature = signed.latest.signature
+            self._sessions.audit.note(
+                "signed",
+                session_id,
+                session.owner,
+                version=signed.latest.number,
+                digest=signature.sha256 if signature else None,
+            )
+        return signed
 
     def decide(self, session_id: str, revision: str, choice: str) -> Review:
         if choice not in CHOICES:
             raise ReviewError("There is no such choice.")
-        return self._change(session_id, revision, CHOICES[choice])
+        with self._sessions.exclusive(session_id) as session:
+            self._sessions.audit.note("decided", session_id, session.owner, choice=choice)
+            return self._change(session_id, revision, CHOICES[choice])
 
     def _change(self, session_id: str, revision: str, change: Callable[[Review], Review]) -> Review:
         """Raises ReviewError for what cannot be, ChangedMeanwhileError when another tab was first."""
-        with self._lock:
+        with self._sessions.exclusive(session_id):
             review = self.review(session_id)
             if review.revision != revision:
                 raise ChangedMeanwhileError("This report was changed in another window; here it is as it is now.")

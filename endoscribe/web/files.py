@@ -18,9 +18,11 @@ def file_routes(services: Services, desk: Desk) -> APIRouter:
     def audio(request: Request, session_id: str) -> Response:
         try:
             wav = services.sessions.wav(session_id)
+            span = byte_range(request.headers.get("range"), wav.size)
+            if span and span[0] == 0:  # later parts belong to the same listening
+                desk.note("played", session_id)
         except StorageError as error:
             return JSONResponse({"problem": str(error)}, 404)
-        span = byte_range(request.headers.get("range"), wav.size)
         if span is None:
             return Response(status_code=416, headers={"Content-Range": f"bytes */{wav.size}"})
         start, stop = span
@@ -36,6 +38,7 @@ def file_routes(services: Services, desk: Desk) -> APIRouter:
             return JSONResponse({"problem": "There is no such download."}, 404)
         try:
             content, name = render_download(services, desk, session_id, form, version)
+            desk.note("exported", session_id, form=form, version=version)
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404)
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

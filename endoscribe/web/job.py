@@ -55,7 +55,7 @@ def report(
         raise StorageError("This session has no transcript yet.")
     made = services.report(transcript, schema, on_claims)
     sessions = services.sessions
-    with sessions.lock:
+    with sessions.exclusive(session_id):
         now = sessions.transcript(session_id)
         if now is None or now.text != transcript.text:  # its places would point into another text
             raise StorageError("The text of this dictation changed while it was read; press Submit again.")

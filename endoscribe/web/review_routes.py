@@ -58,9 +58,11 @@ def _add_views(router: APIRouter, services: Services, desk: Desk) -> None:
     @router.get("/report")
     def report(session_id: str) -> Response:
         try:
-            return _shown(desk, session_id, desk.review(session_id))
+            shown = _shown(desk, session_id, desk.review(session_id))
+            desk.note("opened", session_id)
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404, UNCACHED)
+        return shown
 
     @router.get("/cell")
     def cell(session_id: str, target: str, row: int | None = None) -> Response:

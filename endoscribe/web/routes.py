@@ -28,6 +28,7 @@ from endoscribe.web.uplink import uplink_routes
 ASSETS_DIR = Path(__file__).parent / "assets"
 SWEEP_EVERY_S = 15
 EXPIRE_EVERY_S = 3600
+ARCHIVE_EVERY_S = 60
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(services.sessions.recover)
         recordings = app.state.recordings = Recordings(services)
-        chores = [asyncio.create_task(_sweep(recordings)), asyncio.create_task(_expire(services))]
+        chores = [asyncio.create_task(chore) for chore in (_sweep(recordings), _expire(services), _archive(services))]
         on_start()
         yield
         for chore in chores:
@@ -98,6 +99,17 @@ async def _expire(services: Services) -> None:
         except StorageError as error:
             log.warning("Old sessions could not be deleted: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def _archive(services: Services) -> None:
+    """Move what has ended to shared storage, where there is some."""
+    while services.settings.audio_url:
+        try:
+            if moved := await asyncio.to_thread(services.sessions.archive):
+                log.info("%d recordings were moved to the shared storage.", moved)
+        except StorageError as error:
+            log.warning("Recordings could not be moved to the shared storage: %s", error)
+        await asyncio.sleep(ARCHIVE_EVERY_S)
 
 
 def _health_routes(services: Services) -> APIRouter:

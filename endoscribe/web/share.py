@@ -27,7 +27,8 @@ def demo_settings(settings: Settings) -> Iterator[Settings]:
         models = settings.models_dir.resolve()
         models.mkdir(parents=True, exist_ok=True)
         (Path(folder) / "models").symlink_to(models)
-        yield settings.model_copy(update={"demo": True, "configured_data_dir": Path(folder), "host": "127.0.0.1"})
+        here = {"configured_data_dir": Path(folder), "database_url": None, "audio_url": None}
+        yield settings.model_copy(update={"demo": True, "host": "127.0.0.1", **here})
 
 
 def public_link(port: int) -> str:
