@@ -146,14 +146,14 @@ def browser(playwright: Playwright, dictation: Path) -> Iterator[Browser]:
 class Visitor:
     """A person at the page; what they would see, hear and do, and every address that their browser asked for."""
 
-    def __init__(self, page: Page, app: App) -> None:
+    def __init__(self, page: Page, app: App, url: str | None = None) -> None:
         self.page = page
         self.app = app
         self.asked: set[str] = set()
         self.errors: list[str] = []
         page.on("request", lambda request: self.asked.add(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(app.url)
+        page.goto(url or app.url)
         expect(self.start).to_be_enabled(timeout=30_000)
 
     @property

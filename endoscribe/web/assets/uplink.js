@@ -9,6 +9,7 @@ const HEADER_BYTES = 16;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
 const STALLED_MS = 10000;
+const POST_STALLED_MS = 30000; // a second of 48 kHz sound may need a second of a slow line
 const POST_EVERY_MS = 400;
 const POST_FRAMES_BYTES = 1 << 20;
 const SOCKET_FAILURES_BEFORE_POST = 2;
@@ -40,6 +41,7 @@ export class Uplink {
     this.samples = samples;
     this.saved = samples;
     this.stopAt = null;
+    this.stopSent = false;
     this.isOver = false;
     this.controls = []; // messages besides frames, sent after the frames that came before them
     this.words = 0;
@@ -81,6 +83,7 @@ export class Uplink {
 
   chooseProcedure(procedure) {
     this.procedure = procedure;
+    this.hasChosen = true;
     this.controls.push({ type: 'procedure', procedure });
     this.send();
   }
@@ -93,7 +96,6 @@ export class Uplink {
   stop() {
     if (this.stopAt !== null) return;
     this.stopAt = this.samples;
-    this.stopSent = false;
     this.send();
   }
 
@@ -151,9 +153,10 @@ export class Uplink {
     if (!this.connected && !this.socket && !this.posting) this.connect();
   }
 
-  // A connection may be dead without having been closed; then nothing is acknowledged any more.
+  // A connection may be dead without having been closed; then nothing is acknowledged any more, and no last word comes.
   breakIfStalled() {
-    const waiting = this.pending[0]?.sent || (this.socket && !this.connected);
+    if (this.posted && performance.now() - this.posted.since > POST_STALLED_MS) this.posted.given.abort();
+    const waiting = this.pending[0]?.sent || this.stopSent || (this.socket && !this.connected);
     if (!waiting) this.waitingSince = null;
     else this.waitingSince ??= performance.now();
     if (this.socket && this.waitingSince && performance.now() - this.waitingSince > STALLED_MS) {
@@ -189,6 +192,7 @@ export class Uplink {
   }
 
   receive(message) {
+    if (!this.pending.length) this.waitingSince = null;
     if (message.type === 'welcome') this.welcomed(message);
     else if (message.type === 'ack') this.forget(message.samples);
     else if (message.type === 'live') this.words = message.from_word + message.committed.length;
@@ -212,6 +216,8 @@ export class Uplink {
     this.forget(message.samples);
     for (const frame of this.pending) frame.sent = false;
     this.stopSent = false;
+    // The choice may have been said into a dead connection; to say it twice does no harm.
+    if (this.hasChosen) this.controls.push({ type: 'procedure', procedure: this.procedure });
     this.setConnected(true);
     this.send();
   }
@@ -290,8 +296,14 @@ export class Uplink {
   }
 
   async post(path, body) {
-    const response = await fetch(new URL(path, this.base), { method: 'POST', body });
-    if (response.status === 409) throw new Error('the server asks for another hello');
-    return response.json();
+    const given = new AbortController();
+    this.posted = { given, since: performance.now() };
+    try {
+      const response = await fetch(new URL(path, this.base), { method: 'POST', body, signal: given.signal });
+      if (response.status === 409) throw new Error('the server asks for another hello');
+      return await response.json();
+    } finally {
+      this.posted = null;
+    }
   }
 }
