@@ -18,6 +18,7 @@ from endoscribe.extraction.second_reading import with_hints
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
+from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.storage import SessionStore
 from endoscribe.transcript import Transcript
@@ -69,14 +70,23 @@ class Services:
         threading.Thread(target=self._warm_up, args=(load or load_scheduler,), name="warm-up", daemon=True).start()
 
     def close(self) -> None:
-        """Stop the engine's thread; speakers that are still open lose nothing, their audio is on disk."""
+        """Stop the engine's threads; speakers that are still open lose nothing, their audio is on disk."""
         if self._scheduler:
+            if isinstance(self._scheduler.engine, GuardedEngine):
+                self._scheduler.engine.close()
             self._scheduler.close()
         self.sessions.close()
 
     @property
     def health(self) -> Health:
-        return replace(self._health, supported_procedures=tuple(schema.id for schema in self.schemas))
+        health = replace(self._health, supported_procedures=tuple(schema.id for schema in self.schemas))
+        return replace(health, status="unhealthy", problem=problem) if (problem := self.speech_problem) else health
+
+    @property
+    def speech_problem(self) -> str | None:
+        """Why there is no text at present although the model is loaded, as a sentence."""
+        engine = self._scheduler.engine if self._scheduler else None
+        return engine.problem if isinstance(engine, GuardedEngine) else None
 
     @property
     def scheduler(self) -> Scheduler:
@@ -170,7 +180,7 @@ def _language_model(settings: Settings) -> LanguageModel:
 
 
 def load_scheduler(settings: Settings) -> Scheduler:
-    """Find the weights, load WhisperX and start the thread that owns it; raises WeightsError or EngineError."""
+    """Find the weights, load WhisperX and start the threads that own it; raises WeightsError or EngineError."""
     from endoscribe.speech.engine import load_engine
 
-    return Scheduler(load_engine(settings))
+    return Scheduler(GuardedEngine(load_engine(settings), settings.hung_after_s))

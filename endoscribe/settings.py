@@ -39,6 +39,7 @@ class Settings(BaseModel):
     compute_type: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_COMPUTE_TYPE")
     language: str = Field("en", alias="ENDOSCRIBE_LANGUAGE")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, alias="ENDOSCRIBE_THREADS", ge=1)
+    hung_after_s: float = Field(120, alias="ENDOSCRIBE_HUNG_AFTER_S", gt=0)
     extractor: Literal["auto", "claude", "openai", "offline"] = Field("auto", alias="ENDOSCRIBE_EXTRACTOR")
     claude_platform: Literal["api", "bedrock", "vertex"] = Field("api", alias="ENDOSCRIBE_CLAUDE_PLATFORM")
     openai_base_url: Annotated[str | None, EmptyAsNone] = Field(None, alias="OPENAI_BASE_URL")

@@ -53,6 +53,7 @@ class ScriptedSpeaker:
         self.live = LiveTranscript()
         self.closed = False
         self.problem: str | None = None
+        self.finished = threading.Event()
         self._on_live = on_live
 
     @property

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ Samples = npt.NDArray[np.float32]
 #: About 110 of the 224 tokens that Whisper has for a prompt; each one costs time at every decode.
 PROMPT_CHARS = 400
 
+R = TypeVar("R")
 OnLive = Callable[[LiveTranscript], None]
 OnProgress = Callable[[float], None]
 
@@ -139,6 +141,9 @@ class _Upload:
             self._step(engine)
         except EngineError as error:
             self.error = error
+        except Exception as error:  # noqa: BLE001  (whatever it was, the thread must go on for everybody else)
+            log.error("A recording could not be transcribed: %s", type(error).__name__)
+            self.error = EngineError("Something went wrong while the recording was transcribed; it is kept.")
         if self.error or not self._parts:
             self.done.set()
 
@@ -265,12 +270,13 @@ class Scheduler:
     def _work_on_live_text(self) -> bool:
         """Decode what is most urgent for those who speak; False when there is nothing."""
         speakers = self._present()
-        tasks = [(speaker, task) for speaker in speakers if (task := _look_at(speaker))]
+        tasks = [(speaker, task) for speaker in speakers if (task := self._or_drop(speaker, _look_at, speaker))]
         if any(speaker.transcriber.next_chunk() or speaker.transcriber.is_finished for speaker in speakers):
             self._final_news.set()
         if not tasks:
             return False
-        self._serve(*min(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn)))
+        speaker, task = min(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
+        self._or_drop(speaker, self._serve, speaker, task)
         return True
 
     def _work_on_final_text(self) -> bool:
@@ -281,9 +287,19 @@ class Scheduler:
                 self.remove(speaker)
         chunks = [(speaker, chunk) for speaker in speakers if (chunk := speaker.transcriber.next_chunk())]
         if chunks:
-            self._finalise(*min(chunks, key=lambda each: each[0].final_turn))
+            speaker, chunk = min(chunks, key=lambda each: each[0].final_turn)
+            self._or_drop(speaker, self._finalise, speaker, chunk)
             return True
         return self._work_on_upload()
+
+    def _or_drop(self, speaker: Speaker, work: Callable[..., R], *arguments: object) -> R | None:
+        """What nobody foresaw costs one speaker the text, not everybody."""
+        try:
+            return work(*arguments)
+        except Exception as error:  # noqa: BLE001
+            log.error("A speaker was given up: %s", type(error).__name__)
+            self.remove(speaker)
+            return None
 
     def _present(self) -> list[Speaker]:
         with self._lock:

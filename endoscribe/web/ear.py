@@ -1,5 +1,6 @@
 """The speech engine's side of a recording: a speaker as soon as one is to be had, fed each sample once."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -11,8 +12,11 @@ from endoscribe.speech.scheduler import Speaker
 from endoscribe.storage import BYTES_PER_SAMPLE, Session
 from endoscribe.transcript import LiveTranscript, Transcript
 
+log = logging.getLogger(__name__)
+
 #: How often a recording without live text asks whether the engine can hear it now.
 ASK_EVERY_S = 2.0
+SAVED = "Your dictation is being saved; its text comes later."
 
 
 class Ear:
@@ -27,20 +31,37 @@ class Ear:
         self._resampler = Resampler(session.sample_rate)
         self._heard = 0
         self._asked_s = float("-inf")
+        self._has_given_up = False
         #: Why there is no live text, as a sentence.
         self.excuse: str | None = None
         #: What the final text lacks, as a sentence.
         self.problem: str | None = None
 
     def hear(self, pcm: bytes, end_sample: int) -> None:
-        """Pass on the samples up to `end_sample`, of which `pcm` holds the last; they are stored already."""
+        """Pass on the samples up to `end_sample`, of which `pcm` holds the last; they are stored already.
+
+        Raises nothing: what goes wrong here must not keep the next samples from the disk.
+        """
+        try:
+            self._hear(pcm, end_sample)
+        except Exception as error:  # noqa: BLE001
+            log.error("A speaker is not heard any more: %s", type(error).__name__)
+            self.close()
+            self._has_given_up = True
+            self.excuse = f"{SAVED} Press Stop to get it when you are done."
+
+    def _hear(self, pcm: bytes, end_sample: int) -> None:
         if self._speaker:
+            if self._speaker.finished.is_set():
+                raise EngineError("The engine has given up on this speaker.")
             new = min(end_sample - self._heard, len(pcm) // BYTES_PER_SAMPLE)
             if new > 0:
                 samples = pcm16_to_float(pcm[len(pcm) - new * BYTES_PER_SAMPLE :])
                 self._speaker.insert(self._resampler.insert(samples))
                 self._heard = end_sample
-        elif time.monotonic() - self._asked_s >= ASK_EVERY_S:
+            problem = self._services.speech_problem
+            self.excuse = f"{SAVED} {problem}" if problem else None
+        elif not self._has_given_up and time.monotonic() - self._asked_s >= ASK_EVERY_S:
             self._asked_s = time.monotonic()
             self._ask_for_speaker(end_sample)
 
@@ -68,8 +89,9 @@ class Ear:
         try:
             speaker = self._services.scheduler.open_speaker(self._schema, self._on_live)
         except EngineError as error:
-            self.excuse = f"Your dictation is being saved; its text comes later. {error}"
+            self.excuse = f"{SAVED} {error}"
             return
+        self._speaker = speaker
         stored = self._services.sessions.audio(self._session.id)[:end_sample]
         speaker.insert(self._resampler.insert(stored))
-        self._speaker, self._heard, self.excuse = speaker, end_sample, None
+        self._heard, self.excuse = end_sample, None
