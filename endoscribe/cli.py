@@ -16,6 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from endoscribe.entry.commands import add_user_commands
 from endoscribe.errors import EndoscribeError
 from endoscribe.logs import configure_logging
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page with each mistake in its transcript")
     _extractor_option(evaluate)
 
+    add_user_commands(commands)
     models = commands.add_parser("models", help="model weights").add_subparsers(required=True, metavar="COMMAND")
     fetch = models.add_parser("fetch", help="fetch and verify weights")
     fetch.add_argument("name", help="a Whisper model, or alignment-en")

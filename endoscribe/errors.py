@@ -55,3 +55,7 @@ class BatchError(EndoscribeError):
 
 class ShareError(EndoscribeError):
     """There is no public link."""
+
+
+class EntryError(EndoscribeError):
+    """Somebody may not come in, or the file of those who may cannot be used."""
