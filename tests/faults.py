@@ -112,10 +112,13 @@ class Browser:
         self.session: str | None = None
         self.acknowledged = 0
         self.is_final = False
+        #: Why the server ended the last connection.
+        self.problem = ""
 
     @contextmanager
     def connected(self, victim: Victim) -> Iterator[ClientConnection]:
         with connect(f"ws://127.0.0.1:{victim.port}/ws/microphone") as connection:
+            self.problem = ""
             hello = {"type": "hello", "protocol": 1, "session": self.session, "procedure": "col", "sample_rate": RATE}
             connection.send(json.dumps(hello))
             self.hear(connection, PATIENCE_S)
@@ -141,7 +144,7 @@ class Browser:
     def hear(self, connection: ClientConnection, wait_s: float) -> None:
         """Everything that the server says until it is silent for so long."""
         with suppress(TimeoutError):
-            while not self.is_final:
+            while not self.is_final and not self.problem:
                 self._take(json.loads(connection.recv(wait_s)))
                 wait_s = 0.001
 
@@ -151,6 +154,9 @@ class Browser:
         if message["type"] in ("welcome", "ack", "stopped"):
             self.acknowledged = max(self.acknowledged, message["samples"])
         self.is_final |= message["type"] == "final"
+        if message["type"] == "problem":
+            assert message["again"]
+            self.problem = message["text"]
 
 
 @dataclass(frozen=True)

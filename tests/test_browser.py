@@ -77,6 +77,10 @@ class App:
             assert time.monotonic() < deadline, "the app is not ready"
             time.sleep(0.1)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()

@@ -10,11 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from endoscribe.errors import EndoscribeError, StorageError
+from endoscribe.errors import EndoscribeError, StorageError, UnknownSessionError
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
@@ -180,8 +180,13 @@ class Recording:
                 finally:
                     self._audio.close()
                     self._audio = None
-        if not self._stopped:
-            await _on_disk(self._sessions.set_state, self.session.id, "interrupted")
+        with suppress(UnknownSessionError):
+            await _on_disk(self._leave_interrupted)
+
+    def _leave_interrupted(self) -> None:
+        """A recording without a Stop, or whose Stop could not be written down."""
+        if self._sessions.get(self.session.id).state == "recording":
+            self._sessions.set_state(self.session.id, "interrupted")
 
     def _news_of_text(self, mirror: Mirror) -> Iterator[Live]:
         words = self._live.committed
