@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from threading import Timer
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
@@ -104,6 +104,13 @@ class Victim:
             assert answer.status == 200
 
 
+class HasPort(Protocol):
+    """Any server on this machine."""
+
+    @property
+    def port(self) -> int: ...
+
+
 class Browser:
     """The page's side of a dictation; it remembers what it was promised."""
 
@@ -116,7 +123,7 @@ class Browser:
         self.problem = ""
 
     @contextmanager
-    def connected(self, victim: Victim) -> Iterator[ClientConnection]:
+    def connected(self, victim: HasPort) -> Iterator[ClientConnection]:
         with connect(f"ws://127.0.0.1:{victim.port}/ws/microphone") as connection:
             self.problem = ""
             hello = {"type": "hello", "protocol": 1, "session": self.session, "procedure": "col", "sample_rate": RATE}
@@ -124,8 +131,8 @@ class Browser:
             self.hear(connection, PATIENCE_S)
             yield connection
 
-    def speak(self, connection: ClientConnection, random: Random | None = None) -> None:
-        """Send what is not safe, and then Stop; with `random` at an uneven pace and in uneven frames."""
+    def speak(self, connection: ClientConnection, random: Random | None = None, *, stop: bool = True) -> None:
+        """Send what is not safe, and perhaps Stop; with `random` at an uneven pace and in uneven frames."""
         start = self.acknowledged
         while start < SAMPLES:
             length = random.randint(1, 2 * FRAME) if random else FRAME
@@ -133,7 +140,8 @@ class Browser:
             connection.send(Frame(start // FRAME, start, samples).encode())
             start += len(samples) // 2
             self.hear(connection, random.uniform(0, 0.03) if random else 0)
-        connection.send(json.dumps({"type": "stop", "samples": SAMPLES}))
+        if stop:
+            connection.send(json.dumps({"type": "stop", "samples": SAMPLES}))
 
     def wait_until_final(self, connection: ClientConnection) -> None:
         deadline = time.monotonic() + PATIENCE_S

@@ -86,8 +86,12 @@ class App:
         self._process.wait()
 
     def stop(self) -> None:
+        self.end(30)
+
+    def end(self, timeout_s: float) -> int:
+        """Ask it to end, and wait so long for it; how it ended."""
         self._process.terminate()
-        self._process.wait(30)
+        return self._process.wait(timeout_s)
 
     def _is_ready(self) -> bool:
         try:
