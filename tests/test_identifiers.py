@@ -12,6 +12,7 @@ from endoscribe.extraction.identifiers import MaskingExtractor, mask
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
+from endoscribe.web.api import MOST_TEXT_CHARS
 
 CORPUS = Path(__file__).parent / "data" / "dictations"
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
@@ -121,6 +122,43 @@ def test_findings_are_not_taken_for_identifiers() -> None:
 )
 def test_masking(text: str, hidden: str) -> None:
     assert mask(text).text == hidden
+
+
+TERMS = frozenset({"polyp", "cecum", "screening", "sigmoid", "endoscopic", "ampullectomy", "hill"})
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        # sizes one after another
+        ("polyps of two three four five six seven eight millimetres", None),
+        ("polyps of two, three, four, five, six, seven, eight and nine mm", None),
+        ("There is 1 1 1 1 1 1 7 7 7 millimeter polyp", None),
+        ("withdrawal in one two three four five six seven minutes", None),
+        ("MRN 4 4 1 7 0 9 3 5 mm polyp", "MRN [NUMBER 1] 5 mm polyp"),
+        ("mrn two three four five millimetres", "mrn [NUMBER 1] five millimetres"),
+        ("five five five zero one four seven two two six minutes", "[NUMBER 1] six minutes"),
+        ("five five five zero one four seven", "[NUMBER 1]"),
+        # words of the field after a name, and where no name is
+        ("doctor quillmore polyp in the sigmoid", "doctor [NAME 1] polyp in the sigmoid"),
+        ("mister smith cecum reached", "mister [NAME 1] cecum reached"),
+        ("here for endoscopic ampullectomy, a 65 year old", None),
+        ("Mrs. Jane Hill has a polyp", "Mrs. [NAME 1] has a polyp"),
+        ("doctor hill has found a polyp", "doctor [NAME 1] has found a polyp"),
+        # the surname first
+        ("Name: ROE, JANE. Screening colonoscopy.", "Name: [NAME 1]. Screening colonoscopy."),
+        ("patient's name: Roe, Jane, MRN 5550123", "patient's name: [NAME 1], MRN [NUMBER 1]"),
+        ("Name is Roe, Screening colonoscopy.", "Name is [NAME 1], Screening colonoscopy."),
+    ],
+)
+def test_masking_among_words_of_the_field(text: str, hidden: str | None) -> None:
+    assert mask(text, TERMS).text == (hidden or text)
+
+
+@pytest.mark.parametrize("piece", ["a-", "Dr. ", "1", "x y z w hospital ", "one ", "born january ", "Jane Roe "])
+def test_no_text_makes_masking_slow(piece: str) -> None:
+    """As much as is taken at once; a search that starts anew at each letter would outlast the test's limit."""
+    assert mask(piece * (MOST_TEXT_CHARS // len(piece)), TERMS)
 
 
 class Overhearing:

@@ -6,6 +6,7 @@ is no promise that nothing slips through, and its measured recall stands in docs
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,8 @@ from endoscribe.transcript import Transcript
 
 Span = tuple[int, int, str]  # start, end, kind
 
-_WORD = r"[A-Za-z][A-Za-z'\u2019\-]*"
+#: No name is longer, and a search must not run through a whole text for each of its letters.
+_WORD = r"[A-Za-z][A-Za-z'\u2019\-]{0,40}"
 _DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d)"
 _MONTH = (
     r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
@@ -84,7 +86,14 @@ _BIRTH_SAID = re.compile(
 #: A long run of digits is no measurement.
 _LONG_NUMBER = re.compile(r"(?<![\d.])\d(?:[\s\-]?\d){6,}(?![\d.])")
 _SPELLED_NUMBER = re.compile(rf"\b{_DIGIT_WORD}(?:[\s\-,]+{_DIGIT_WORD}){{6,}}\b", re.IGNORECASE)
-_EMAIL = re.compile(r"\b[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+\b")
+#: "two three four five six seven eight millimetres": sizes one after another, and no number of anybody.
+_UNIT = (
+    r"(?:mm|cm|ml|cc|mg|mcg|kg|min|sec|percent|per cent|milli(?:meter|metre|liter|litre|gram)s?|centi(?:meter|metre)s?"
+    r"|minutes?|seconds?|hours?|days?|weeks?|months?|years?|french|gauge|joules?|degrees?|o'?clock)"
+)
+_BEFORE_UNIT = re.compile(rf"(?:[\s,\-]*(?:and|or|to|by|x)\s+{_DIGIT_WORD})*[\s,\-]*(?:{_UNIT}\b|%)", re.IGNORECASE)
+_LAST_DIGIT = re.compile(rf"[\s\-,]*{_DIGIT_WORD}[\s\-,]*$", re.IGNORECASE)
+_EMAIL = re.compile(r"\b[\w.+\-]{1,64}@[\w\-]+(?:\.[\w\-]+)+\b")
 _SOCIAL = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
 _PLACE = re.compile(rf"\b(?P<name>(?:{_WORD}\s+){{1,4}})(?P<kind>{_PLACES})\b", re.IGNORECASE)
 #: "St. Elsewhere's" and "Saint Luke's" are places wherever they stand.
@@ -102,6 +111,7 @@ _INTRODUCED = (
 )
 #: Before a place's name that recognition has written small.
 _AT_PLACE = re.compile(r"\b(?:at|from|in|of|to)\s+(?:the\s+)?$", re.IGNORECASE)
+AT_PLACE_CHARS = 30
 #: Two words with capitals; a comma between them where the surname stands first.
 _FULL_NAME = re.compile(r"\b[A-Z][a-z'\u2019\-]{2,}(?:,? [A-Z][a-z'\u2019\-]{2,}){1,2}\b")
 _CALENDAR = frozenset({
@@ -112,6 +122,9 @@ _CALENDAR = frozenset({
 #: Who it is about is said at the beginning.
 INTRODUCTION_CHARS = 400
 MOST_NAME_WORDS = 3
+MOST_NAME_CHARS = 200
+#: So many sizes are said one after another, but not more.
+MOST_SIZES = 8
 #: A name of so many letters is hidden wherever else it is said.
 SHORTEST_REPEATED = 4
 
@@ -135,7 +148,7 @@ def mask(text: str, terms: frozenset[str] = frozenset()) -> Masked:
 
     `terms` are words of the field, small, that no name has: "boston", "paris".
     """
-    spans = _without_overlaps([*_identifiers(text), *_capitalised_names(text, terms)])
+    spans = _without_overlaps([*_identifiers(text, terms), *_capitalised_names(text, terms)])
     spans = _without_overlaps([*spans, *_repeated_names(text, spans)])
     placeholders: dict[str, str] = {}
     counts: dict[str, int] = {}
@@ -184,26 +197,45 @@ def _restored(claim: Claim, masked: Masked) -> Claim:
 _AFTER_A_NAME = frozenset({"is", "was", "a", "an"})
 
 
-def _identifiers(text: str) -> Iterator[Span]:
-    for pattern in (_TITLE, _NAME_SAID):
-        for match in pattern.finditer(text):
-            yield from _name_from(text, match.end())
-    yield from _introduced(text)
-    for match in _NUMBER_SAID.finditer(text):
-        yield _trimmed(text, match.start("id"), match.end("id"), "NUMBER")
+def _identifiers(text: str, terms: frozenset[str]) -> Iterator[Span]:
+    for match in _TITLE.finditer(text):
+        yield from _name_from(text, match.end(), terms)
+    for match in _NAME_SAID.finditer(text):
+        yield from _name_from(text, match.end(), terms, may_be_listed=True)
+    yield from _introduced(text, terms)
+    yield from _numbers(text)
     for match in _BIRTH_SAID.finditer(text):
         if re.search(rf"\d|{_MONTH}", match["date"], re.IGNORECASE):
             yield _trimmed(text, match.start("date"), match.end("date"), "BIRTH DATE")
-    for pattern in (_LONG_NUMBER, _SPELLED_NUMBER, _SOCIAL, _EMAIL):
-        for match in pattern.finditer(text):
-            yield _trimmed(text, match.start(), match.end(), "NUMBER")
     yield from _places(text)
 
 
-def _introduced(text: str) -> Iterator[Span]:
+def _numbers(text: str) -> Iterator[Span]:
+    for match in _NUMBER_SAID.finditer(text):
+        yield _trimmed(text, match.start("id"), _end_before_size(text, match.start("id"), match.end("id")), "NUMBER")
+    for match in (match for pattern in (_LONG_NUMBER, _SPELLED_NUMBER) for match in pattern.finditer(text)):
+        end = _end_before_size(text, match.start(), match.end())
+        digits = re.findall(r"\d|[a-z]+", text[match.start() : end], re.IGNORECASE)
+        if end == match.end() or len(digits) > MOST_SIZES:
+            yield _trimmed(text, match.start(), end, "NUMBER")
+    for match in (match for pattern in (_SOCIAL, _EMAIL) for match in pattern.finditer(text)):
+        yield _trimmed(text, match.start(), match.end(), "NUMBER")
+
+
+def _end_before_size(text: str, start: int, end: int) -> int:
+    """Where a run of digits ends that stands before a unit: its last one is the size of something."""
+    if not _BEFORE_UNIT.match(text, end) or not (last := _LAST_DIGIT.search(text, start, end)):
+        return end
+    return last.start()
+
+
+def _introduced(text: str, terms: frozenset[str]) -> Iterator[Span]:
     for match in (match for pattern in _INTRODUCED for match in pattern.finditer(text)):
-        for span in _name_from(text, match.start("person"), match.end("person")):
-            rest = text[span[1] : match.end("person")].casefold().split()
+        start, end = match.span("person")
+        if set(re.findall(r"\b[a-z]+\b", text[start:end])) & terms:
+            continue  # "for endoscopic ampullectomy, a 65 year old"
+        for span in _name_from(text, start, terms, end):
+            rest = text[span[1] : end].casefold().split()
             if all(word in _AFTER_A_NAME for word in rest):  # "stent placement on" is no name
                 yield span
 
@@ -217,14 +249,24 @@ def _capitalised_names(text: str, terms: frozenset[str]) -> Iterator[Span]:
             yield match.start(), match.end(), "NAME"
 
 
-def _name_from(text: str, start: int, end: int | None = None) -> Iterator[Span]:
-    """Up to three words from a place on that can be a name; capitals, where the text has any, must go on."""
+def _name_from(
+    text: str, start: int, terms: frozenset[str], end: int | None = None, *, may_be_listed: bool = False
+) -> Iterator[Span]:
+    """Up to three words from a place on that can be a name; capitals, where the text has any, must go on.
+
+    A word of the field ends a name, unless its capital tells that it belongs to it: "Mrs. Jane Hill". With
+    `may_be_listed` the surname may stand first, before a comma: "ROE, JANE".
+    """
     last, words, capitals = start, 0, False
-    for match in re.finditer(_WORD, text[start:end]):
-        gap = text[last : start + match.start()]
+    for match in re.finditer(_WORD, text[start : end or start + MOST_NAME_CHARS]):
+        gap = text[last : start + match.start()].strip(" ")
         word = match.group()
-        stops = words == MOST_NAME_WORDS or gap.strip(" .") or (words and "." in gap and len(word) > 1)
-        if stops or word.casefold().removesuffix("'s") in _NO_NAMES or (capitals and not word[0].isupper()):
+        if may_be_listed and gap == "," and words == 1 and capitals and _is_forename(word, terms):
+            gap = ""
+        stops = words == MOST_NAME_WORDS or gap.strip(".") or (words and "." in gap and len(word) > 1)
+        is_term = words and not word[0].isupper() and word in terms
+        ends = word.casefold().removesuffix("'s") in _NO_NAMES or (capitals and not word[0].isupper())
+        if stops or is_term or ends:
             break
         capitals = word[0].isupper()
         last, words = start + match.end(), words + 1
@@ -234,6 +276,10 @@ def _name_from(text: str, start: int, end: int | None = None) -> Iterator[Span]:
         yield start, last, "NAME"
 
 
+def _is_forename(word: str, terms: frozenset[str]) -> bool:
+    return word[0].isupper() and word.casefold() not in _NO_NAMES | _NO_PLACES | _CALENDAR | terms
+
+
 def _places(text: str) -> Iterator[Span]:
     for match in _PLACE.finditer(text):
         words = [(match.start("name") + word.start(), word.group()) for word in re.finditer(_WORD, match["name"])]
@@ -241,7 +287,9 @@ def _places(text: str) -> Iterator[Span]:
         named = words[stops[-1] + 1 if stops else 0 :]
         while named and named[0][1].casefold() in _NO_PLACES:
             named = named[1:]
-        if named and (named[0][1][0].isupper() or _AT_PLACE.search(text, 0, named[0][0])):
+        if named and (
+            named[0][1][0].isupper() or _AT_PLACE.search(text, max(0, named[0][0] - AT_PLACE_CHARS), named[0][0])
+        ):
             yield named[0][0], match.end(), "PLACE"
     for match in _SAINT.finditer(text):
         yield match.start(), match.end(), "PLACE"
@@ -271,6 +319,8 @@ def _without_overlaps(spans: Sequence[Span]) -> list[Span]:
     """Spans in order; of two that meet the longer one."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
-        if span[0] < span[1] and all(span[1] <= other[0] or span[0] >= other[1] for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        place = bisect(kept, span)
+        is_free = all(span[1] <= other[0] or span[0] >= other[1] for other in kept[max(0, place - 1) : place + 1])
+        if span[0] < span[1] and is_free:
+            kept.insert(place, span)
+    return kept

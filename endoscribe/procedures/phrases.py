@@ -23,10 +23,11 @@ SKIPPED = "a|an|the|this|that|these|those|our|,"
 JOINT = rf" (?:(?:{SKIPPED}) )*"
 #: What `...` passes over: no end of a clause, and no word that turns the meaning round.
 GAP = r" (?:(?!(?:not|no|never|without|unable|failed|unsuccessful|neither) )[^ .|]+ ){0,8}?"
+#: Never begun within a number: a search that tried each of its digits would take for ever on a long one.
 NUMBERS = {
-    "<number>": r"(@[a-z]+\d+|\d+(?:\.\d+)?)",
+    "<number>": r"(@[a-z]+\d+|(?<!\d)\d+(?:\.\d+)?)",
     "<measure>": r"(@[a-z]+\d+)",
-    "<other>": r"(?:@[a-z]+\d+|\d+(?:\.\d+)?)",
+    "<other>": r"(?:@[a-z]+\d+|(?<!\d)\d+(?:\.\d+)?)",
 }
 
 
