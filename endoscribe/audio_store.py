@@ -82,6 +82,14 @@ class AudioStore:
             (self._folder / session_id).mkdir(mode=0o700, exist_ok=True)
         return AudioLog(self._folder / session_id / "audio.pcm")
 
+    def fill(self, session_id: str, blocks: Iterator[bytes]) -> None:
+        """Write all samples of a recording that has none yet."""
+        with disk_errors(), (self._folder / session_id / "audio.pcm").open("xb") as file:
+            for block in blocks:
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+
     def sample_count(self, session_id: str) -> int:
         """What is on this machine."""
         return _sample_count(self._folder / session_id / "audio.pcm")

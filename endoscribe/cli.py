@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from endoscribe.entry.commands import add_user_commands
 from endoscribe.errors import EndoscribeError
 from endoscribe.logs import configure_logging
+from endoscribe.operations import add_operations
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     _extractor_option(evaluate)
 
     add_user_commands(commands)
+    add_operations(commands)
+
     models = commands.add_parser("models", help="model weights").add_subparsers(required=True, metavar="COMMAND")
     fetch = models.add_parser("fetch", help="fetch and verify weights")
     fetch.add_argument("name", help="a Whisper model, or alignment-en")

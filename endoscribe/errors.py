@@ -45,6 +45,14 @@ class UnknownSessionError(StorageError):
     """There is no session of this id; it may have been deleted."""
 
 
+class BackupError(EndoscribeError):
+    """A backup cannot be written, or is not whole."""
+
+
+class AuditError(EndoscribeError):
+    """The audit trail is not what was written."""
+
+
 class ReviewError(EndoscribeError):
     """A report cannot be edited or signed in this way."""
 

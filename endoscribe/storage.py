@@ -29,7 +29,7 @@ from endoscribe.audio_store import (
     disk_errors,
 )
 from endoscribe.audit import AuditTrail
-from endoscribe.database import Database, documents
+from endoscribe.database import Database, audit, documents
 from endoscribe.database import sessions as table
 from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
@@ -265,12 +265,32 @@ class SessionStore:
     def audio(self, session_id: str) -> NDArray[np.float32]:
         """All stored samples, float32 mono in -1..1, at the session's own `sample_rate`."""
         self.get(session_id)
-        return decoded(self._open_samples(session_id))
+        return decoded(self.open_samples(session_id))
 
     def wav(self, session_id: str) -> WavView:
         """The stored audio as a WAV file that is never written."""
         session = self.get(session_id)
-        return WavView(partial(self._open_samples, session_id), self._sample_count(session), session.sample_rate)
+        return WavView(partial(self.open_samples, session_id), self._sample_count(session), session.sample_rate)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was ever kept here."""
+        with self.database.reading() as connection:
+            rows = [connection.execute(select(kept).limit(1)).first() for kept in (table, audit)]
+        return not any(rows) and not any(map(SESSION_ID.fullmatch, self._audio.ids()))
+
+    def put_recording(self, session: Session, blocks: Iterator[bytes]) -> None:
+        """The audio of a session that comes back from a backup; its row comes afterwards."""
+        self._audio.create(session.id, session.model_dump_json().encode())
+        try:
+            self._audio.fill(session.id, blocks)
+        except BaseException:
+            self.drop_recording(session.id)
+            raise
+
+    def drop_recording(self, session_id: str) -> None:
+        """Undo `put_recording`."""
+        self._audio.delete(session_id, archived=False)
 
     def archive(self) -> int:
         """Move the recordings that have ended from this machine to shared storage; returns how many those were.
@@ -294,8 +314,8 @@ class SessionStore:
             return session.archived_samples
         return self._audio.sample_count(session.id)
 
-    def _open_samples(self, session_id: str) -> BinaryIO:
-        """From this machine while they are here, even if they are on their way to shared storage."""
+    def open_samples(self, session_id: str) -> BinaryIO:
+        """The stored samples as bytes: from this machine while they are here, even on their way elsewhere."""
         if self._audio.sample_count(session_id):
             return self._audio.open(session_id, archived=False)
         return self._audio.open(session_id, archived=self.get(session_id).archived_samples is not None)
