@@ -85,11 +85,11 @@ def colonoscopy_speech() -> npt.NDArray[np.float32]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """A real Postgres, where it is installed; `.ci/run` installs it."""
     if programs() is None:
         pytest.skip("Postgres is not installed: apt-get install postgresql")
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+    with running_postgres() as server:
         yield server
 
 

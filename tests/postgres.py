@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,17 +22,24 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """The address of a server with its data in `folder`; as Postgres refuses to run as root, root borrows its user."""
+def running_postgres() -> Iterator[str]:
+    """The address of a server that is gone afterwards; as Postgres refuses to run as root, root borrows its user.
+
+    Its folder is not pytest's, which another run may close to that user at any time.
+    """
+    with tempfile.TemporaryDirectory(prefix="endoscribe-postgres-") as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        with _served(Path(folder)) as address:
+            yield address
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    data = folder / "data"
     binaries = programs()
     assert binaries
-    data = folder / "data"
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent.name.startswith("pytest-"):
-                parent.chmod(0o755)
-        shutil.chown(folder, "postgres")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
