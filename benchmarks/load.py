@@ -275,7 +275,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> dict[str, object
     }  # fmt: skip
 
 
-def _memory(server: Server, minutes: float) -> dict[str, float]:
+def _memory(server: Server, minutes: float) -> dict[str, object]:
     """While everybody speaks; what the final texts need afterwards is told apart."""
     warm_s = min(WARM_S, minutes * 30)
     spoken = [(at_s, rss) for at_s, rss in server.rss_mb if warm_s <= at_s <= minutes * 60]
@@ -284,6 +284,7 @@ def _memory(server: Server, minutes: float) -> dict[str, float]:
     first, last = rss[0], rss[-1]
     return {
         "rss_mb_after_a_minute": round(first), "rss_mb_at_stop": round(last), "growth_mb_a_minute": round(slope, 2),
+        "rss_mb_each_minute": [round(mb) for _, mb in server.rss_mb[:: int(60 / METER_EVERY_S)]],
         "rss_mb_most": round(max(rss for _, rss in server.rss_mb)), "rss_mb_in_the_end": round(server.rss_mb[-1][1]),
     }  # fmt: skip
 

@@ -57,13 +57,13 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text of any origin; Postgres has no place for the character NUL."""
+    """Text of any origin; Postgres has no place for the character NUL, and no encoding for half a character."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return value.replace("\0", "") if value is not None else None
+        return value.replace("\0", "").encode("utf-8", "replace").decode() if value is not None else None
 
 
 TABLES = MetaData()

@@ -4,6 +4,7 @@ Every change that depends on what is stored happens inside one transaction that 
 threads, and on Postgres several programs, never undo each other's work. Nothing here knows of pages or models.
 """
 
+import json
 import re
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 from sqlalchemy import Connection, delete, insert, select, update
 
 from endoscribe.audio_store import (
@@ -409,4 +411,8 @@ def _document(statement: Any, session_id: str, kind: str) -> Any:
 
 
 def _json(adapter: TypeAdapter[Any], value: object) -> str:
-    return adapter.dump_json(value).decode()
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError:  # half of a character that takes two; a browser may send it
+        text = json.dumps(adapter.dump_python(value, mode="json"), ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()

@@ -55,9 +55,14 @@ class YamlSource:
             raise SchemaError(f"{path.name}, line {line}: this is not valid YAML ({error.problem}).") from error
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SchemaError(f"{path.name} cannot be read as UTF-8 text.") from error
+        except RecursionError:
+            raise SchemaError(f"{path.name} is nested too deeply.") from None
         if not isinstance(self._root, yaml.MappingNode):
             raise SchemaError(f"{path.name}, line 1: a schema file is a mapping of keys to values.")
-        self.data: dict[str, Any] = _Construction(path.name).value_of(self._root)
+        try:
+            self.data: dict[str, Any] = _Construction(path.name).value_of(self._root)
+        except RecursionError:
+            raise SchemaError(f"{path.name} is nested too deeply.") from None
 
     def line(self, location: Location) -> int:
         """The 1-based line of the deepest part of `location` that the file holds."""

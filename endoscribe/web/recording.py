@@ -32,6 +32,8 @@ SYNC_AFTER_S = 0.3
 PREVIEW_EVERY_S = 1.5
 #: How far ahead of a gap frames are kept, in samples' worth of seconds; what lies beyond is sent again anyway.
 REORDER_S = 30
+#: So many frames wait for a missing one; of the browser's 200 ms frames 150 fill that time.
+MOST_WAITING = 1500
 #: A recording that nobody is connected to stays open so long, then it is kept as interrupted.
 ABANDONED_AFTER_S = 120.0
 
@@ -138,7 +140,7 @@ class Recording:
             return
         async with self._lock:
             for frame in frames:
-                if self._samples < frame.end_sample <= self._samples + REORDER_S * self.session.sample_rate:
+                if self._is_wanted(frame):
                     self._waiting[frame.first_sample] = frame
             await _on_disk(self._store_waiting)
         self._run("sync", self._sync_soon())
@@ -212,6 +214,19 @@ class Recording:
             if self._samples >= most:
                 self._stop_at = self._samples
                 self._notice = "The longest dictation that is accepted was reached; it is saved."
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is kept in memory because something before it is missing."""
+        return sum(len(frame.pcm) for frame in self._waiting.values())
+
+    def _is_wanted(self, frame: Frame) -> bool:
+        """Whether it joins what is stored, or there is room for it until it does; what is refused is sent again."""
+        ahead = REORDER_S * self.session.sample_rate
+        if frame.end_sample <= self._samples or frame.end_sample > self._samples + ahead:
+            return False
+        has_room = len(self._waiting) < MOST_WAITING and self.waiting_bytes <= ahead * BYTES_PER_SAMPLE
+        return frame.first_sample <= self._samples or has_room
 
     def _next_frame(self) -> Frame | None:
         for first, frame in list(self._waiting.items()):

@@ -4,11 +4,11 @@ The page asks these routes itself, past Gradio's queue, so that a click is answe
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from endoscribe.errors import EndoscribeError
 from endoscribe.review import Kind, Review, current, differences
@@ -19,6 +19,10 @@ from endoscribe.web.headers import same_origin
 from endoscribe.web.panels import differences_html, report_panels
 
 UNCACHED = {"Cache-Control": "no-store"}
+
+
+#: Half of a character that takes two, which a browser may send, has no place in any file.
+Typed = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "replace").decode())]
 
 
 class _Body(BaseModel):
@@ -35,11 +39,11 @@ class EditBody(_Body):
     kind: Kind
     target: str
     row: int | None = None
-    value: str | bool | list[str] | None = None
+    value: Typed | bool | list[Typed] | None = None
 
 
 class SignBody(_Body):
-    name: str
+    name: Typed
 
 
 class ReadingBody(_Body):

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import gradio as gr
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -70,6 +72,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **ABOUT)
     desk = app.state.desk = Desk(services)
+    app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.include_router(_health_routes(services))
     app.include_router(uplink_routes(), include_in_schema=False)
     app.include_router(api_routes(services))
@@ -82,6 +85,13 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.add_middleware(SecurityHeaders)
     app.add_middleware(OwnName, names=services.settings.host_names)
     return app
+
+
+async def _say_what_is_wrong(_request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's own answer would give back what was sent, which may be a dictation."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (the only one that it is registered for)
+    told = [{key: each[key] for key in ("loc", "msg", "type")} for each in error.errors()]
+    return JSONResponse({"detail": jsonable_encoder(told)}, 422)
 
 
 async def _sweep(recordings: Recordings) -> None:
