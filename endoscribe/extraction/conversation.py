@@ -306,7 +306,11 @@ def _system(schema: ProcedureSchema) -> str:
 
 
 def _dictation(text: str) -> str:
-    return f"<dictation>\n{text}\n</dictation>"
+    """Between marks that the text itself cannot close."""
+    mark = "dictation"
+    while f"/{mark}" in text.casefold().replace(" ", ""):
+        mark += "_"
+    return f"<{mark}>\n{text}\n</{mark}>"
 
 
 def _user(content: str) -> Message:
