@@ -1,11 +1,29 @@
-# EndoScribe for a CPU or, with the host's NVIDIA driver and `--gpus all`, for a GPU. PyTorch's wheels bring CUDA's
-# libraries, so a slim base is enough; LD_LIBRARY_PATH stays unset, because torch finds them by itself.
+# EndoScribe for a GPU (TORCH=cuda, with the host's NVIDIA driver and `--gpus all`; runs on a CPU too) or, much smaller,
+# for a CPU only (TORCH=cpu). PyTorch's wheels bring CUDA's libraries, so a slim base is enough; LD_LIBRARY_PATH stays
+# unset, because torch finds them by itself. What changes most comes last.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages
-RUN python -m pip install --no-cache-dir uv==0.13.9 && python -m venv /opt/venv
-COPY requirements.txt /tmp/requirements.txt
-RUN VIRTUAL_ENV=/opt/venv uv pip install --no-cache --require-hashes -r /tmp/requirements.txt
+RUN python -m pip install --no-cache-dir uv==0.13.9 && python -m venv --without-pip /opt/venv
+ENV VIRTUAL_ENV=/opt/venv UV_NO_CACHE=1
+COPY requirements.txt deploy/select_requirements.py /tmp/
+# cuda, cpu, or none: pages and reports without speech, for checking the image itself.
+ARG TORCH=cuda
+RUN python /tmp/select_requirements.py "$TORCH" /tmp/requirements.txt > /tmp/selected.txt \
+    && uv pip install --no-deps --require-hashes -r /tmp/selected.txt
+# PyTorch publishes its CPU wheels on an index of its own: these are pinned by version, all others by hash.
+ARG CPU_INDEX=https://download.pytorch.org/whl/cpu
+RUN python /tmp/select_requirements.py --unhashed "$TORCH" /tmp/requirements.txt > /tmp/unhashed.txt \
+    && if [ -s /tmp/unhashed.txt ]; then uv pip install --no-deps --index-url "$CPU_INDEX" -r /tmp/unhashed.txt; fi
+
+FROM packages AS weights
+# Weights to bake in (base, large-v3, ...); without a name they are fetched to the volume at the first start.
+ARG MODEL=
+WORKDIR /opt/weights
+COPY endoscribe/__init__.py endoscribe/errors.py endoscribe/
+COPY endoscribe/speech/__init__.py endoscribe/speech/weights.py endoscribe/speech/
+RUN mkdir /opt/models && if [ -n "$MODEL" ]; then /opt/venv/bin/python -c "import sys, pathlib; \
+from endoscribe.speech.weights import obtain_weights; obtain_weights(sys.argv[1], pathlib.Path('/opt/models'))" "$MODEL"; fi
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="EndoScribe" \
@@ -13,6 +31,8 @@ LABEL org.opencontainers.image.title="EndoScribe" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --uid 1000 --create-home endoscribe && install -d -o 1000 -g 1000 /data
 COPY --from=packages /opt/venv /opt/venv
+COPY --from=weights /opt/models /opt/models
+ARG MODEL=
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/home/endoscribe \
     PYTHONUNBUFFERED=1 \
@@ -20,9 +40,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     ENDOSCRIBE_HOST=0.0.0.0 \
     ENDOSCRIBE_DATA_DIR=/data \
+    ENDOSCRIBE_WHISPER_MODEL=${MODEL:+/opt/models/$MODEL} \
     PORT=7860
 WORKDIR /app
-# What changes most comes last.
 COPY LICENSE deploy/entrypoint.sh ./
 COPY procedure_schemas procedure_schemas
 COPY endoscribe endoscribe

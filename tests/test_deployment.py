@@ -1,12 +1,16 @@
 """The files that put EndoScribe on another machine agree with its code."""
 
+import json
+import py_compile
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dotenv import dotenv_values
 
 from endoscribe.settings import Settings
@@ -93,11 +97,12 @@ def test_what_the_image_copies_is_not_ignored() -> None:
         for source in line.split()[:-1]
     }
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert copied == let_in
+    assert let_in <= copied
+    assert all(any(f"{source}/".startswith(f"{each}/") for each in let_in) for source in copied)
     assert all((ROOT / source).exists() for source in copied)
 
 
-@pytest.mark.parametrize("script", ["deploy/entrypoint.sh", ".ci/run"])
+@pytest.mark.parametrize("script", ["deploy/entrypoint.sh", "deploy/check_image.sh", ".ci/run"])
 def test_scripts_are_executable_and_parse(script: str) -> None:
     path = ROOT / script
     assert path.stat().st_mode & 0o111
@@ -120,3 +125,97 @@ def test_the_test_lock_holds_the_same_versions() -> None:
         return set(re.findall(r"(?m)^[A-Za-z0-9._-]+==[^ ;\\]+", (ROOT / lock).read_text()))
 
     assert pins("requirements.txt") < pins("requirements-test.txt")
+
+
+def select(variant: str, *flags: str) -> str:
+    script, lock = ROOT / "deploy" / "select_requirements.py", ROOT / "requirements.txt"
+    command = [sys.executable, str(script), *flags, variant, str(lock)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def names(requirements: str) -> set[str]:
+    return set(re.findall(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", requirements))
+
+
+def test_each_image_gets_its_part_of_the_lock() -> None:
+    lock = names((ROOT / "requirements.txt").read_text())
+    assert lock - names(select("cuda")) == {"triton", "torchcodec"}
+    assert {name for name in names(select("cpu")) if name.startswith(("nvidia-", "torch==", "triton"))} == set()
+    assert not {"torch", "whisperx", "ctranslate2"} & names(select("none"))
+    assert {"gradio", "fastapi", "pydantic", "sqlalchemy"} <= names(select("none"))
+    assert all("--hash=sha256:" in block for block in re.split(r"(?m)^(?=\w)", select("cpu"))[1:])
+
+
+def test_only_the_cpu_builds_of_torch_come_without_a_hash() -> None:
+    assert names(select("cpu", "--unhashed")) == {"torch", "torchaudio", "torchvision"}
+    assert names(select("cpu", "--unhashed")) | names(select("cpu")) | {"triton", "torchcodec"} >= {
+        name for name in names((ROOT / "requirements.txt").read_text()) if not name.startswith("nvidia-")
+    }
+    assert select("cuda", "--unhashed") == select("none", "--unhashed") == ""
+
+
+def test_the_readme_makes_the_repository_a_space() -> None:
+    _, front, body = (ROOT / "README.md").read_text().split("---\n", 2)
+    card = yaml.safe_load(front)
+    environment = dict(re.findall(r"(\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+    assert card["sdk"] == "docker"
+    assert card["app_port"] == int(environment["PORT"])
+    assert card["suggested_hardware"] in {"cpu-basic", "cpu-upgrade", "t4-small", "l4x1", "a10g-small", "l40sx1"}
+    assert re.fullmatch(r"\d+[mh]", card["startup_duration_timeout"])
+    assert len(card["short_description"]) <= 60
+    assert {card["colorFrom"], card["colorTo"]} <= {
+        "red",
+        "yellow",
+        "green",
+        "blue",
+        "indigo",
+        "purple",
+        "pink",
+        "gray",
+    }
+    assert body.lstrip().startswith("# EndoScribe")
+
+
+def test_a_space_is_a_demonstration_until_it_knows_its_users(tmp_path: Path) -> None:
+    def demo(**environ: str) -> str | None:
+        script = str(ROOT / "deploy" / "entrypoint.sh")
+        show = [sys.executable, "-c", "import json, os; print(json.dumps(os.environ.get('ENDOSCRIBE_DEMO')))"]
+        # `id` that names nobody: the script must not hand folders of this machine over.
+        (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+        (tmp_path / "id").chmod(0o755)
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin", **environ}
+        answer = subprocess.run(["sh", script, *show], env=env, check=True, capture_output=True, text=True).stdout
+        value: str | None = json.loads(answer)
+        return value
+
+    assert demo() is None
+    assert demo(SPACE_ID="a/b") == "true"
+    assert demo(SPACE_ID="a/b", ENDOSCRIBE_AUTH="users:/data/users") is None
+    assert demo(SPACE_ID="a/b", ENDOSCRIBE_DEMO="false") == "false"
+
+
+def test_compose_puts_tls_before_a_gpu_container() -> None:
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+    scribe, caddy = services["endoscribe"], services["caddy"]
+    assert "data:/data" in scribe["volumes"]
+    assert "ports" not in scribe  # only the proxy is reached from outside
+    assert scribe["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert set(scribe["environment"]) <= NAMES
+    assert "443:443" in caddy["ports"]
+    assert "reverse_proxy endoscribe:7860" in (ROOT / "deploy" / "Caddyfile").read_text()
+
+
+def test_cloud_run_gets_one_instance_with_a_gpu() -> None:
+    service = yaml.safe_load((ROOT / "deploy" / "cloudrun.yaml").read_text())
+    template = service["spec"]["template"]
+    container = template["spec"]["containers"][0]
+    assert (service["apiVersion"], service["kind"]) == ("serving.knative.dev/v1", "Service")
+    assert template["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"] == "1"
+    assert template["spec"]["nodeSelector"] == {"run.googleapis.com/accelerator": "nvidia-l4"}
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert container["ports"] == [{"containerPort": 7860}]
+    assert {each["name"] for each in container["env"]} <= NAMES
+
+
+def test_the_modal_app_compiles(tmp_path: Path) -> None:
+    py_compile.compile(str(ROOT / "deploy" / "modal_app.py"), cfile=str(tmp_path / "modal_app.pyc"), doraise=True)

@@ -1,0 +1,25 @@
+"""EndoScribe on Modal, on an L4 that stops when nobody is connected: `modal deploy deploy/modal_app.py`."""
+
+import subprocess
+
+import modal
+
+app = modal.App("endoscribe")
+image = modal.Image.from_dockerfile("Dockerfile").entrypoint([])
+data = modal.Volume.from_name("endoscribe-data", create_if_missing=True)
+
+
+# One container: a page's queue and a speaker's live text live in one process.
+@app.function(
+    image=image,
+    gpu="L4",
+    volumes={"/data": data},
+    secrets=[modal.Secret.from_name("endoscribe")],
+    max_containers=1,
+    scaledown_window=300,
+    timeout=3600,
+)
+@modal.concurrent(max_inputs=80)
+@modal.web_server(7860, startup_timeout=600)
+def serve() -> None:
+    subprocess.Popen(["python", "/app/app.py"], cwd="/app")  # noqa: S607  (the image's own Python)
