@@ -8,8 +8,9 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 #: Libraries that narrate their own work, some with transcript text; only their warnings are of use.
 CHATTY_LIBRARIES = (
-    "anthropic", "faster_whisper", "httpcore", "httpx", "httpx2", "lightning", "lightning_fabric", "matplotlib",
-    "pyannote", "pytorch_lightning", "speechbrain", "torio", "torch", "transformers", "urllib3", "whisperx",
+    "alembic", "anthropic", "faster_whisper", "httpcore", "httpx", "httpx2", "lightning", "lightning_fabric",
+    "matplotlib", "pyannote", "pytorch_lightning", "speechbrain", "torio", "torch", "transformers", "urllib3",
+    "websockets", "whisperx",
 )  # fmt: skip
 
 
