@@ -26,15 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; 1 with one sentence on stderr when that cannot be."""
     options = _parser().parse_args(arguments)
     os.environ.update(QUIET_LIBRARIES)
+    from endoscribe.entry.ways import way_in
     from endoscribe.errors import EndoscribeError
     from endoscribe.settings import Settings
     from endoscribe.web.share import demo_settings
 
     try:
         settings = Settings.from_environment()
-        if options.share:
-            with demo_settings(settings) as demo:
-                serve(demo, share=True)
+        if not options.share:
+            way_in(settings)  # before anything is made, say that strangers would get in
+        if options.share or settings.demo:
+            with demo_settings(settings, is_shared=options.share) as demo:
+                serve(demo, share=options.share)
         else:
             serve(settings)
     except EndoscribeError as error:
@@ -74,6 +77,7 @@ def serve(settings: "Settings", *, share: bool = False) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        proxy_headers=False,  # the door reads them, from the proxies that are named
         access_log=False,  # its lines would name sessions
         log_level="warning",
         timeout_graceful_shutdown=10,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -34,6 +35,9 @@ class Settings(BaseModel):
     fly_app_name: Annotated[str | None, EmptyAsNone] = Field(None, alias="FLY_APP_NAME")
     host: str = Field("127.0.0.1", alias="ENDOSCRIBE_HOST")
     configured_host_names: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_HOST_NAMES")
+    auth: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_AUTH")
+    signed_in_hours: int = Field(12, alias="ENDOSCRIBE_SIGNED_IN_HOURS", ge=1, le=24 * 30)
+    proxies: str = Field("127.0.0.1,::1", alias="ENDOSCRIBE_PROXIES")
     whisper_model: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_WHISPER_MODEL")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="ENDOSCRIBE_DEVICE")
     compute_type: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_COMPUTE_TYPE")
@@ -52,6 +56,7 @@ class Settings(BaseModel):
     database_url: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_DATABASE_URL")
     audio_url: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_AUDIO_URL")
     demo: bool = Field(False, alias="ENDOSCRIBE_DEMO")
+    demo_minutes: int = Field(30, alias="ENDOSCRIBE_DEMO_MINUTES", ge=1)
     mcp: bool = Field(False, alias="ENDOSCRIBE_MCP")
     retention_days: int | None = Field(None, alias="ENDOSCRIBE_RETENTION_DAYS", ge=1)
     max_audio_minutes: float = Field(120, alias="ENDOSCRIBE_MAX_AUDIO_MINUTES", gt=0)
@@ -83,6 +88,14 @@ class Settings(BaseModel):
         return PRODUCTION_DATA_DIR if self.fly_app_name else LOCAL_DATA_DIR
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the page."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
     def host_names(self) -> frozenset[str] | None:
         """The names under which the page may be asked for; None is any.
 
@@ -91,7 +104,7 @@ class Settings(BaseModel):
         """
         if self.configured_host_names:
             return frozenset(name.strip().casefold() for name in self.configured_host_names.split(","))
-        return None if self.demo or self.host not in LOOPBACK_NAMES else LOOPBACK_NAMES
+        return None if self.demo or not self.is_loopback else LOOPBACK_NAMES
 
     @property
     def uploads_dir(self) -> Path:
@@ -100,6 +113,11 @@ class Settings(BaseModel):
     @property
     def results_dir(self) -> Path:
         return self.data_dir / "results"
+
+    @property
+    def entry_dir(self) -> Path:
+        """What signing in needs: the key of cookies."""
+        return self.data_dir / "entry"
 
     @property
     def models_dir(self) -> Path:

@@ -30,7 +30,7 @@ def serve(services: Services, folder: Path, port: int) -> None:
 
 
 def add_submit(app: FastAPI, services: Services) -> None:
-    actions = Actions(services, app.state.desk)
+    actions = Actions(services, app.state.desk, app.state.access)
 
     @app.post("/submit/{session_id}")
     async def submit(session_id: str) -> None:

@@ -17,6 +17,7 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.settings import Settings
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
+from endoscribe.web.access import Access
 from endoscribe.web.desk import Desk
 
 Samples = NDArray[np.float32]
@@ -132,6 +133,8 @@ class Server:
         self.scheduler = scheduler
         app = asyncio.run(self._build(has_page=has_page))
         self.desk: Desk = app.state.desk
+        self.access: Access = app.state.access
+        self.app = app
         self.client = TestClient(app, "http://testserver")
 
     async def _build(self, *, has_page: bool) -> FastAPI:

@@ -47,13 +47,13 @@ PATIENT = ("session", "record", "checklist", "checks", "transcript", "player", "
 
 
 def test_opening_another_session_first_takes_everything_of_the_last_one_away(server: Server) -> None:
-    first = screens(Actions(server.services, server.desk).reopen(stored(server)))[0]
+    first = screens(Actions(server.services, server.desk, server.access).reopen(stored(server)))[0]
     assert {name: getattr(first, name) for name in PATIENT} == dict.fromkeys(PATIENT, "")
     assert first.can_submit is False
 
 
 def test_a_session_that_cannot_be_opened_leaves_nothing_to_submit(server: Server) -> None:
-    shown = screens(Actions(server.services, server.desk).reopen("0" * 32))
+    shown = screens(Actions(server.services, server.desk, server.access).reopen("0" * 32))
     assert "no such session" in str(after(shown, "status"))
     assert after(shown, "session") == ""
     assert after(shown, "can_submit") is False
@@ -62,14 +62,15 @@ def test_a_session_that_cannot_be_opened_leaves_nothing_to_submit(server: Server
 def test_a_session_without_a_transcript_can_be_submitted_after_a_failure(tmp_path: Path) -> None:
     with Server(tmp_path, ScriptedScheduler(failure="The engine broke.")) as server:
         session = stored(server)
-        shown = screens(Actions(server.services, server.desk).reopen(session))
+        shown = screens(Actions(server.services, server.desk, server.access).reopen(session))
     assert after(shown, "session") == session
     assert after(shown, "can_submit") is True
 
 
 def test_a_new_recording_blanks_every_panel_of_the_last_one(server: Server) -> None:
-    began = asyncio.run(Actions(server.services, server.desk).began("a" * 32))
-    assert began.session == "a" * 32
+    session = stored(server)
+    began = asyncio.run(Actions(server.services, server.desk, server.access).began(session))
+    assert began.session == session
     assert {getattr(began, name) for name in PATIENT[1:]} == {""}
     assert set(PATIENT) == {name for name, value in vars(BLANK).items() if value == ""}
 
@@ -78,7 +79,7 @@ def test_an_upload_that_cannot_be_transcribed_yet_is_kept_for_submit(tmp_path: P
     upload = tmp_path / "upload.flac"
     shutil.copy(SAMPLES / "col-two-polyps.flac", upload)
     with Server(tmp_path, ScriptedScheduler(failure="The engine broke.")) as server:
-        shown = screens(Actions(server.services, server.desk).upload(upload, "col"))
+        shown = screens(Actions(server.services, server.desk, server.access).upload(upload, "col"))
         (session,) = server.services.sessions.sessions()
         assert after(shown, "session") == session.id
         assert "is kept; press Submit" in str(after(shown, "status"))
@@ -89,7 +90,7 @@ def test_an_upload_that_cannot_be_transcribed_yet_is_kept_for_submit(tmp_path: P
 def test_an_upload_that_is_cut_off_says_so_as_long_as_it_is_looked_at(server: Server, tmp_path: Path) -> None:
     content = (SAMPLES / "col-two-polyps.flac").read_bytes()
     (tmp_path / "upload.flac").write_bytes(content[: len(content) // 3])
-    actions = Actions(server.services, server.desk)
+    actions = Actions(server.services, server.desk, server.access)
     shown = screens(actions.upload(tmp_path / "upload.flac", "col"))
     assert "is cut off" in str(after(shown, "status"))
     session = str(after(shown, "session"))
@@ -98,14 +99,16 @@ def test_an_upload_that_is_cut_off_says_so_as_long_as_it_is_looked_at(server: Se
 
 
 def test_a_recording_without_a_sample_offers_nothing_to_submit(server: Server) -> None:
-    screen = asyncio.run(Actions(server.services, server.desk).recorded(stored(server, 0), "Nothing was recorded."))
+    screen = asyncio.run(
+        Actions(server.services, server.desk, server.access).recorded(stored(server, 0), "Nothing was recorded.")
+    )
     assert "Submit" not in str(screen.status)
     assert screen.session == ""
     assert screen.can_submit is False
 
 
 def test_lost_seconds_are_told_although_there_is_a_text(server: Server) -> None:
-    actions, session = Actions(server.services, server.desk), stored(server)
+    actions, session = Actions(server.services, server.desk, server.access), stored(server)
     screens(actions.reopen(session))
     screen = asyncio.run(actions.recorded(session, None, "The last 3 s could not be saved."))
     assert "The last 3 s could not be saved." in str(screen.status)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -250,14 +249,6 @@ def test_sessions_are_listed_searched_and_really_deleted(server: Server, session
         assert server.client.get(path).status_code == 404
     with pytest.raises(StorageError):
         server.services.sessions.transcript(session)
-
-
-def test_a_demonstration_lists_only_what_this_browser_knows(tmp_path: Path) -> None:
-    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="true") as server:
-        mine, theirs = finished(server), finished(server)
-        found = server.client.post("/sessions/list", json={"known": [mine]}).text
-        assert mine in found
-        assert theirs not in found
 
 
 def test_a_record_from_before_there_were_reviews_opens(server: Server, session: str) -> None:

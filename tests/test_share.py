@@ -23,8 +23,9 @@ def test_a_demonstration_has_a_folder_of_its_own_that_goes(tmp_path: Path) -> No
 
 
 def test_the_page_says_what_a_demonstration_means() -> None:
-    assert "Do not dictate about real patients" in masthead_html(is_demo=True)
-    assert "demonstration" not in masthead_html(is_demo=False)
+    assert "Do not dictate about real patients" in masthead_html(30)
+    assert "deleted 30 minutes after you left" in masthead_html(30)
+    assert "demonstration" not in masthead_html()
 
 
 def test_without_a_tunnel_there_is_one_sentence(

@@ -24,6 +24,7 @@ from endoscribe.services import Report, Services
 from endoscribe.storage import Session
 from endoscribe.transcript import Transcript
 from endoscribe.web import job
+from endoscribe.web.access import Access
 from endoscribe.web.desk import Desk
 from endoscribe.web.panels import Kind, report_panels, status_html, transcript_html
 from endoscribe.web.player import player_html
@@ -87,17 +88,19 @@ class Latest(Generic[P]):
 class Actions:
     """The page's actions on the services; one object serves every visitor."""
 
-    def __init__(self, services: Services, desk: Desk) -> None:
+    def __init__(self, services: Services, desk: Desk, access: Access) -> None:
         self._services = services
         self._desk = desk
+        self._access = access
 
     def closed(self) -> Screen:
         """The dictation was put away."""
         return merged(BLANK, _says(WELCOME))
 
-    async def edited(self, session_id: str) -> Screen:
+    async def edited(self, session_id: str, owner: str | None = None) -> Screen:
         """The report was changed beside Gradio; the note follows."""
         try:
+            await asyncio.to_thread(self._access.session, owner, session_id)
             return Screen(note=await asyncio.to_thread(self._note, session_id))
         except EndoscribeError as error:
             return _says(str(error), "error")
@@ -112,12 +115,22 @@ class Actions:
         problems = self._services.schemas.problems
         return " ".join([*problems, "Where there was one, the last good version stays in use."]) if problems else None
 
-    async def began(self, session_id: str) -> Screen:
+    async def began(self, session_id: str, owner: str | None = None) -> Screen:
         """The microphone has a session now."""
+        try:
+            await asyncio.to_thread(self._access.session, owner, session_id)
+        except EndoscribeError as error:
+            return merged(BLANK, _says(str(error), "error"))
         return merged(BLANK, Screen(session=session_id, can_submit=True))
 
-    async def recorded(self, session_id: str, problem: str | None, notice: str | None = None) -> Screen:
+    async def recorded(
+        self, session_id: str, problem: str | None, notice: str | None = None, owner: str | None = None
+    ) -> Screen:
         """The microphone has stopped; its transcript is stored unless there was a problem; a notice tells of loss."""
+        try:
+            await asyncio.to_thread(self._access.session, owner, session_id)
+        except EndoscribeError as error:
+            return merged(BLANK, _says(str(error), "error"))
         if not await asyncio.to_thread(self._services.sessions.sample_count, session_id):
             shown = merged(BLANK, _says("Nothing was recorded. Press Start Recording and speak.", "error"))
         elif problem:
@@ -129,11 +142,11 @@ class Actions:
                 shown = merged(shown, _says(f"{notice} {NEXT_IS_SUBMIT}", "error"))
         return shown
 
-    async def upload(self, path: Path, procedure: str) -> AsyncGenerator[Screen, None]:
+    async def upload(self, path: Path, procedure: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
         """Store and transcribe an uploaded recording, then remove the upload."""
         yield merged(BLANK, _says("Reading the recording.", busy=True))
         try:
-            session = await asyncio.to_thread(self._store_upload, path, procedure)
+            session = await asyncio.to_thread(self._store_upload, owner, path, procedure)
         except EndoscribeError as error:
             yield _says(str(error), "error")
         else:
@@ -142,12 +155,13 @@ class Actions:
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def submit(self, session_id: str, procedure: str) -> AsyncGenerator[Screen, None]:
+    async def submit(self, session_id: str, procedure: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
         """Make the report of a session, transcribing it first if that is still to be done."""
         if not session_id:
             yield _says("There is nothing to report on yet: record, upload or choose a sample first.", "error")
             return
         try:
+            await asyncio.to_thread(self._access.session, owner, session_id)
             if await asyncio.to_thread(self._services.sessions.transcript, session_id) is None:
                 async for screen in self._transcribed(session_id):
                     yield screen
@@ -157,12 +171,12 @@ class Actions:
         except EndoscribeError as error:
             yield _says(f"{error} Your text is kept; press Submit to try again.", "error")
 
-    async def reopen(self, session_id: str) -> AsyncGenerator[Screen, None]:
+    async def reopen(self, session_id: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
         """Show a session of the history; one without a transcript is transcribed first."""
         sessions = self._services.sessions
         yield merged(BLANK, _says("Opening the dictation.", busy=True))
         try:
-            session = await asyncio.to_thread(sessions.get, session_id)
+            session = await asyncio.to_thread(self._access.session, owner, session_id)
             await asyncio.to_thread(self._desk.note, "opened", session_id)
             yield Screen(session=session_id, procedure=session.procedure, can_submit=True, busy=True)
             if await asyncio.to_thread(sessions.transcript, session_id) is None:
@@ -188,10 +202,11 @@ class Actions:
             text = f"{error} Your recording is kept; press Submit to transcribe it and make the report."
             yield _says(text, "error")
 
-    def _store_upload(self, path: Path, procedure: str) -> Session:
+    def _store_upload(self, owner: str | None, path: Path, procedure: str) -> Session:
         recording = decode_recording(path, self._services.settings.max_audio_minutes)
         sessions = self._services.sessions
-        session = sessions.create(self._services.schemas.get(procedure).id, SAMPLE_RATE, "upload")
+        schema = self._services.schemas.get(procedure)
+        session = sessions.create(schema.id, SAMPLE_RATE, "upload", self._access.checked(owner))
         audio = sessions.open_audio(session.id)
         try:
             audio.append(np.round(np.clip(recording.samples, -1, 1) * 32767).astype("<i2").tobytes())
@@ -251,7 +266,8 @@ class Actions:
         )
 
     def _with_report(self, session_id: str, review: Review) -> Screen:
-        panels = report_panels(review, session_id, self._desk.schema(review))
+        signer = self._access.signer(session_id)
+        panels = report_panels(review, session_id, self._desk.schema(review), signer)
         return Screen(note=self._note(session_id), **panels)
 
     def _note(self, session_id: str) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 
 import gradio as gr
 
+from endoscribe.errors import UnknownSessionError
 from endoscribe.samples import shipped_samples
 from endoscribe.services import Services
+from endoscribe.web.access import Access
 from endoscribe.web.actions import WELCOME, Actions, Screen, merged
 from endoscribe.web.api import add_named_steps
 from endoscribe.web.desk import Desk
@@ -55,13 +57,16 @@ def _mounting(module: str, mount: str) -> str:
 class Page:
     """The components by panel, in the order in which actions name them."""
 
-    def __init__(self, services: Services, desk: Desk) -> None:
+    def __init__(self, services: Services, desk: Desk, access: Access) -> None:
         self._services = services
-        self._actions = Actions(services, desk)
+        self._access = access
+        self._actions = Actions(services, desk, access)
         self._research = Research(services)
         self._turns = Turns()
         self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
-        gr.HTML(masthead_html(is_demo=services.settings.demo), apply_default_css=False, js_on_load=None)
+        settings = services.settings
+        head = masthead_html(settings.demo_minutes if settings.demo else None)
+        gr.HTML(head, apply_default_css=False, js_on_load=None)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="speaking"):
                 self._build_speaking()
@@ -159,6 +164,12 @@ class Page:
         submit = gr.skip() if can_submit is None else gr.update(interactive=can_submit)
         return [*values, submit, gr.update(visible=True if screen.busy else "hidden")]
 
+    def _owner(self, request: gr.Request) -> str | None:
+        """Who made an event, as the door has found out."""
+        if request.request is None:
+            raise UnknownSessionError("There is no such session; it may have been deleted.")
+        return self._access.owner(request.request)
+
     @property
     def _nothing(self) -> list[Any]:
         """Values that leave everything as another action has made it."""
@@ -168,8 +179,8 @@ class Page:
         self._turns.begin(request.session_hash)
         return self._show(self._actions.closed())
 
-    async def _edited(self, event: gr.EventData) -> list[Any]:
-        return self._show(await self._actions.edited(event.session))
+    async def _edited(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        return self._show(await self._actions.edited(event.session, self._owner(request)))
 
     async def _opened_page(self, procedure: str) -> list[Any]:
         """The procedures as their files are now, and the history."""
@@ -185,11 +196,12 @@ class Page:
 
     async def _began(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         self._turns.begin(request.session_hash)
-        return self._show(await self._actions.began(event.session))
+        return self._show(await self._actions.began(event.session, self._owner(request)))
 
     async def _recorded(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         turn = self._turns.begin(request.session_hash)
-        screen = await self._actions.recorded(event.session, event.problem, event.notice)
+        owner = self._owner(request)
+        screen = await self._actions.recorded(event.session, event.problem, event.notice, owner)
         return self._nothing if turn.is_over else self._show(screen)
 
     async def _chose_sample(self, event: gr.EventData) -> list[Any]:
@@ -214,15 +226,21 @@ class Page:
         return self._show(Screen(status=status_html(text)))
 
     async def _upload(self, path: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
-        async for values in self._shown(self._actions.upload(Path(path), procedure), request, works_on=True):
+        async for values in self._shown(
+            self._actions.upload(Path(path), procedure, self._owner(request)), request, works_on=True
+        ):
             yield values
 
     async def _submit(self, session: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
-        async for values in self._shown(self._actions.submit(session, procedure), request, works_on=True):
+        async for values in self._shown(
+            self._actions.submit(session, procedure, self._owner(request)), request, works_on=True
+        ):
             yield values
 
     async def _reopen(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[list[Any]]:
-        async for values in self._shown(self._actions.reopen(event.session), request, works_on=False):
+        async for values in self._shown(
+            self._actions.reopen(event.session, self._owner(request)), request, works_on=False
+        ):
             yield values
 
     async def _shown(
@@ -256,11 +274,11 @@ _REVIEW_MOUNT = "mountReview(element, { edited: (data) => trigger('edited', data
 _SAMPLES_MOUNT = "mountSamples(element, { chosen: (data) => trigger('chosen', data) })"
 
 
-def build_page(services: Services, desk: Desk) -> gr.Blocks:
+def build_page(services: Services, desk: Desk, access: Access) -> gr.Blocks:
     """The whole page on these services; nothing is loaded and no model is asked until somebody uses it."""
     blocks = gr.Blocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
     with blocks:
-        Page(services, desk).connect(blocks)
+        Page(services, desk, access).connect(blocks)
         add_named_steps(services)
     blocks.queue(default_concurrency_limit=None, api_open=False)
     return blocks

@@ -29,8 +29,9 @@ HISTORY = (
 )
 DEMO = (
     '<p class="demo" role="note"><strong>Public demonstration.</strong> Anybody with this link can try it; what you '
-    "say is processed and kept on the computer of the person who shared it until they stop sharing. Do not dictate "
-    "about real patients. You see only the dictations of this browser.</p>"
+    "say is processed on the computer of the person who shared it. Nothing is kept beyond your visit: you see only the "
+    "dictations of this browser, and they are deleted {minutes} minutes after you left, or at once when you end the "
+    "visit. Do not dictate about real patients.</p>"
 )
 
 _STATES = {
@@ -42,10 +43,14 @@ _STATES = {
 }
 
 
-def masthead_html(*, is_demo: bool) -> str:
+def masthead_html(demo_minutes: int | None = None) -> str:
+    """The head of the page; in a demonstration it says how long dictations are kept."""
+    demo = DEMO.format(minutes=demo_minutes) if demo_minutes else ""
     return (
         '<header class="masthead"><h1>EndoScribe</h1><p>Dictate an endoscopy, read the report, hear every cell.</p>'
-        '<button type="button" id="new-dictation" hidden>New dictation</button></header>' + (DEMO if is_demo else "")
+        '<button type="button" id="new-dictation" hidden>New dictation</button>'
+        '<form id="leave" method="post" action="logout" hidden><span class="who"></span> <button type="submit">Sign out'
+        f"</button></form></header>{demo}"
     )
 
 
@@ -105,20 +110,23 @@ class ReportPanels(TypedDict):
     exports: str
 
 
-def report_panels(review: Review, session_id: str, schema: ProcedureSchema) -> ReportPanels:
-    """The HTML of every panel that shows the latest version of a report, by the panel's name."""
+def report_panels(review: Review, session_id: str, schema: ProcedureSchema, signer: str | None = None) -> ReportPanels:
+    """The HTML of every panel that shows the latest version of a report, by the panel's name.
+
+    Only `signer` can sign it, where that is somebody.
+    """
     latest = review.latest
     record = fitted(current(latest, schema), schema)
     return {
         "record": render_record(record, schema, latest.signature, editable=True),
         "checks": render_checks(record, schema, latest.reading.second, editable=True),
         "checklist": render_checklist(record, schema),
-        "review": review_html(review, session_id, schema),
+        "review": review_html(review, session_id, schema, signer),
         "exports": downloads_html(session_id, is_signed=latest.signature is not None),
     }
 
 
-def review_html(review: Review, session_id: str, schema: ProcedureSchema) -> str:
+def review_html(review: Review, session_id: str, schema: ProcedureSchema, signer: str | None = None) -> str:
     """Where the report stands: version, undo, sign-off, a reading that waits, and the versions so far."""
     latest = review.latest
     edits = len(latest.edits) - latest.inherited
@@ -128,20 +136,21 @@ def review_html(review: Review, session_id: str, schema: ProcedureSchema) -> str
     return (
         f'<section class="review" data-session="{escape(session_id)}" data-revision="{escape(review.revision)}" '
         f'aria-label="Review and sign-off"><p class="standing"><strong>{standing}</strong>{count} {undo}</p>'
-        f"{_waiting_html(review, schema)}{_sign_html(latest)}{_versions_html(review, session_id)}</section>"
+        f"{_waiting_html(review, schema)}{_sign_html(latest, signer)}{_versions_html(review, session_id)}</section>"
     )
 
 
-def _sign_html(latest: Version) -> str:
+def _sign_html(latest: Version, signer: str | None) -> str:
     if signature := latest.signature:
         return (
             f'<p class="signed">✓ Signed by <strong>{escape(signature.name)}</strong>, {signature.at:%Y-%m-%d %H:%M} '
             f'UTC. <span class="hash" title="SHA-256 of what was signed">SHA-256 {signature.sha256}</span></p>'
             '<p class="quiet">An edit now starts the next version; this one stays as it was signed.</p>'
         )
+    value = f'value="{escape(signer)}" readonly' if signer else 'autocomplete="name" required'
     return (
         f'{_broken_html(latest)}<form class="sign"><label for="signer">Your name</label>'
-        f'<input id="signer" name="name" autocomplete="name" required maxlength="{LONGEST_NAME}">'
+        f'<input id="signer" name="name" {value} maxlength="{LONGEST_NAME}">'
         '<button type="submit">Sign this report</button></form>'
     )
 

@@ -20,6 +20,7 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.storage import BYTES_PER_SAMPLE, AudioLog, Session
 from endoscribe.transcript import LiveTranscript, Segment, Transcript
+from endoscribe.web.access import Access
 from endoscribe.web.ear import Ear
 from endoscribe.web.job import transcribe
 from endoscribe.web.wire import Ack, Final, Frame, Hello, Live, Notice, Preview, ServerMessage, Stopped
@@ -358,21 +359,23 @@ class Recordings:
         self._open: dict[str, Recording] = {}
         self._lock = asyncio.Lock()
 
-    async def open(self, hello: Hello) -> Recording:
-        """A new recording, or the one of the named session; raises StorageError or SchemaError."""
+    async def open(self, hello: Hello, owner: str | None, access: Access) -> Recording:
+        """A new recording, or the owner's of the named session; raises StorageError or SchemaError."""
         async with self._lock:
             if hello.session is None:
-                return await self._create(hello)
+                return await self._create(hello, access.checked(owner))
+            await _on_disk(access.session, owner, hello.session)
             if found := self._open.get(hello.session):
                 return found
             session = await _on_disk(self._resume, hello.session)
             return self._add(session)
 
-    def find(self, session_id: str) -> Recording:
-        """An open recording; raises StorageError."""
-        if session_id not in self._open:
+    def find(self, session_id: str, owner: str | None, access: Access) -> Recording:
+        """An open recording of the owner; raises StorageError."""
+        found = self._open.get(session_id)
+        if found is None or not access.is_own(owner, found.session):
             raise NotOpenError("This recording is not open here; say hello again.")
-        return self._open[session_id]
+        return found
 
     def is_open(self, session_id: str) -> bool:
         return session_id in self._open
@@ -392,9 +395,10 @@ class Recordings:
                 await _close_quietly(recording)
             self._open.clear()
 
-    async def _create(self, hello: Hello) -> Recording:
+    async def _create(self, hello: Hello, owner: str | None) -> Recording:
         schema = self._services.schemas.get(hello.procedure)
-        session = await _on_disk(self._services.sessions.create, schema.id, hello.sample_rate)
+        create = self._services.sessions.create
+        session = await _on_disk(create, schema.id, hello.sample_rate, "microphone", owner)
         return self._add(session)
 
     def _resume(self, session_id: str) -> Session:

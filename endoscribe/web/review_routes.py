@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from endoscribe.errors import EndoscribeError
 from endoscribe.review import Kind, Review, current, differences
 from endoscribe.services import Services
+from endoscribe.web.access import Access
 from endoscribe.web.cell_card import card_html, editor_html
 from endoscribe.web.desk import ChangedMeanwhileError, Desk, step
 from endoscribe.web.headers import same_origin
@@ -50,19 +51,19 @@ class ReadingBody(_Body):
     choice: Literal["keep_edits", "drop_edits", "leave"]
 
 
-def review_routes(services: Services, desk: Desk) -> APIRouter:
+def review_routes(services: Services, desk: Desk, access: Access) -> APIRouter:
     """Everything under `/sessions/{session_id}` that concerns the report."""
     router = APIRouter(prefix="/sessions/{session_id}", include_in_schema=False)
-    _add_views(router, services, desk)
-    _add_changes(router, desk)
+    _add_views(router, services, desk, access)
+    _add_changes(router, desk, access)
     return router
 
 
-def _add_views(router: APIRouter, services: Services, desk: Desk) -> None:
+def _add_views(router: APIRouter, services: Services, desk: Desk, access: Access) -> None:
     @router.get("/report")
     def report(session_id: str) -> Response:
         try:
-            shown = _shown(desk, session_id, desk.review(session_id))
+            shown = _shown(desk, access, session_id, desk.review(session_id))
             desk.note("opened", session_id)
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404, UNCACHED)
@@ -81,39 +82,43 @@ def _add_views(router: APIRouter, services: Services, desk: Desk) -> None:
         return _piece(lambda: _comparison(services, desk.review(session_id), left, right))
 
 
-def _add_changes(router: APIRouter, desk: Desk) -> None:
+def _add_changes(router: APIRouter, desk: Desk, access: Access) -> None:
     @router.post("/edits")
     def edits(request: Request, session_id: str, body: EditBody) -> Response:
         change = step(body.kind, body.target, body.row, body.value)
-        return _changed(request, desk, session_id, lambda: desk.edit(session_id, body.revision, change))
+        return _changed(request, desk, access, session_id, lambda: desk.edit(session_id, body.revision, change))
 
     @router.post("/undo")
     def undo(request: Request, session_id: str, body: UndoBody) -> Response:
-        return _changed(request, desk, session_id, lambda: desk.undo(session_id, body.revision))
+        return _changed(request, desk, access, session_id, lambda: desk.undo(session_id, body.revision))
 
     @router.post("/signature")
     def signature(request: Request, session_id: str, body: SignBody) -> Response:
-        return _changed(request, desk, session_id, lambda: desk.sign(session_id, body.revision, body.name))
+        name = access.signer(session_id) or body.name
+        return _changed(request, desk, access, session_id, lambda: desk.sign(session_id, body.revision, name))
 
     @router.post("/reading")
     def reading(request: Request, session_id: str, body: ReadingBody) -> Response:
-        return _changed(request, desk, session_id, lambda: desk.decide(session_id, body.revision, body.choice))
+        return _changed(request, desk, access, session_id, lambda: desk.decide(session_id, body.revision, body.choice))
 
 
-def _changed(request: Request, desk: Desk, session_id: str, change: Callable[[], Review]) -> Response:
+def _changed(request: Request, desk: Desk, access: Access, session_id: str, change: Callable[[], Review]) -> Response:
     """Make a change and show what it gives; after somebody else's change show that, with a sentence."""
     if not same_origin(request.headers):
         return JSONResponse({"problem": "This page may not change reports here."}, 403)
     try:
-        return _shown(desk, session_id, change())
+        return _shown(desk, access, session_id, change())
     except ChangedMeanwhileError as error:
-        return _shown(desk, session_id, desk.review(session_id), str(error))
+        return _shown(desk, access, session_id, desk.review(session_id), str(error))
     except EndoscribeError as error:
         return JSONResponse({"problem": str(error)}, 422, UNCACHED)
 
 
-def _shown(desk: Desk, session_id: str, review: Review, problem: str | None = None) -> Response:
-    body = {"panels": report_panels(review, session_id, desk.schema(review)), "problem": problem}
+def _shown(desk: Desk, access: Access, session_id: str, review: Review, problem: str | None = None) -> Response:
+    body = {
+        "panels": report_panels(review, session_id, desk.schema(review), access.signer(session_id)),
+        "problem": problem,
+    }
     return JSONResponse(body, 409 if problem else 200, UNCACHED)
 
 

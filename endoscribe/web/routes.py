@@ -2,28 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import gradio as gr
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from endoscribe.errors import StorageError
+from endoscribe.entry.ways import Visitors
+from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.samples import SAMPLES_DIR
 from endoscribe.services import Services
+from endoscribe.web.access import Access
 from endoscribe.web.api import ABOUT, api_routes
 from endoscribe.web.desk import Desk
+from endoscribe.web.door import Door
+from endoscribe.web.entrance import Entrance
 from endoscribe.web.files import file_routes
 from endoscribe.web.headers import BodyLimit, OwnName, SecurityHeaders
+from endoscribe.web.login import end_visit, login_routes
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Recordings
 from endoscribe.web.review_routes import review_routes
-from endoscribe.web.session_routes import session_routes
+from endoscribe.web.session_routes import list_routes, session_routes
 from endoscribe.web.theme import HEAD, theme
 from endoscribe.web.uplink import uplink_routes
 
@@ -31,6 +36,7 @@ ASSETS_DIR = Path(__file__).parent / "assets"
 SWEEP_EVERY_S = 15
 EXPIRE_EVERY_S = 3600
 ARCHIVE_EVERY_S = 60
+LOGIN_BYTES = 8192
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +44,7 @@ log = logging.getLogger(__name__)
 def create_app(services: Services, on_start: Callable[[], None] = lambda: None) -> FastAPI:
     """Everything that is served; `on_start` is called when the server is about to answer."""
     app = create_api(services, on_start)
-    page = build_page(services, app.state.desk)
+    page = build_page(services, app.state.desk, app.state.access)
     gr.mount_gradio_app(
         app,
         page,
@@ -62,7 +68,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(services.sessions.recover)
         recordings = app.state.recordings = Recordings(services)
-        chores = [asyncio.create_task(chore) for chore in (_sweep(recordings), _expire(services), _archive(services))]
+        chores = [asyncio.create_task(chore) for chore in _chores(services, recordings, entrance)]
         on_start()
         yield
         for chore in chores:
@@ -70,18 +76,27 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
         await recordings.close()
         await asyncio.to_thread(services.close)
 
+    entrance = Entrance.of(services.settings)
+    access = Access(services.sessions, entrance.way)
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **ABOUT)
+    app.state.access, app.state.entrance = access, entrance
     desk = app.state.desk = Desk(services)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
+    own = [Depends(access.own_session)]
     app.include_router(_health_routes(services))
-    app.include_router(uplink_routes(), include_in_schema=False)
+    app.include_router(login_routes(services, entrance, access))
+    app.include_router(uplink_routes(access), include_in_schema=False)
     app.include_router(api_routes(services))
-    app.include_router(file_routes(services, desk))
-    app.include_router(review_routes(services, desk))
-    app.include_router(session_routes(services))
+    app.include_router(file_routes(services, desk), dependencies=own)
+    app.include_router(review_routes(services, desk, access), dependencies=own)
+    app.include_router(list_routes(services, access))
+    app.include_router(session_routes(services), dependencies=own)
+    app.add_exception_handler(UnknownSessionError, _not_there)
     app.mount("/ui", StaticFiles(directory=ASSETS_DIR), name="ui")
     app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
     app.add_middleware(BodyLimit, prefix="/api/", most_bytes=services.settings.max_upload_mb * 1024 * 1024)
+    app.add_middleware(BodyLimit, prefix="/login", most_bytes=LOGIN_BYTES)
+    app.add_middleware(Door, entrance=entrance)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(OwnName, names=services.settings.host_names)
     return app
@@ -92,6 +107,26 @@ async def _say_what_is_wrong(_request: Request, error: Exception) -> JSONRespons
     assert isinstance(error, RequestValidationError)  # noqa: S101  (the only one that it is registered for)
     told = [{key: each[key] for key in ("loc", "msg", "type")} for each in error.errors()]
     return JSONResponse({"detail": jsonable_encoder(told)}, 422)
+
+
+def _chores(services: Services, recordings: Recordings, entrance: Entrance) -> list[Coroutine[None, None, None]]:
+    return [_sweep(recordings), _expire(services), _archive(services), _end_visits(services, entrance)]
+
+
+async def _not_there(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"problem": str(error)}, 404, {"Cache-Control": "no-store"})
+
+
+async def _end_visits(services: Services, entrance: Entrance) -> None:
+    """Delete what visitors of a demonstration have dictated, some minutes after they left."""
+    while isinstance(entrance.way, Visitors):
+        await asyncio.sleep(SWEEP_EVERY_S)
+        for visitor in entrance.visits.over(entrance.way.minutes * 60):
+            try:
+                await asyncio.to_thread(end_visit, services, visitor)
+                entrance.visits.forget(visitor)
+            except StorageError as error:
+                log.warning("A visitor's dictations could not be deleted: %s", error)
 
 
 async def _sweep(recordings: Recordings) -> None:

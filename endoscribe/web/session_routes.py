@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from endoscribe.errors import StorageError
 from endoscribe.services import Services
+from endoscribe.web.access import Access
 from endoscribe.web.headers import same_origin
 from endoscribe.web.panels import history_html
 
@@ -14,23 +15,29 @@ MOST_LISTED = 200
 
 
 class ListBody(BaseModel):
-    """What to look for, and the sessions that this browser has made or opened."""
+    """What to look for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search: str = Field("", max_length=200)
-    known: list[str] = Field([], max_length=1000)
 
 
-def session_routes(services: Services) -> APIRouter:
+def list_routes(services: Services, access: Access) -> APIRouter:
     router = APIRouter(prefix="/sessions", include_in_schema=False)
 
     @router.post("/list")
-    def listed(body: ListBody) -> Response:
+    def listed(request: Request, body: ListBody) -> Response:
         try:
-            return HTMLResponse(_list_html(services, body), headers=UNCACHED)
+            return HTMLResponse(_list_html(services, body, access.owner(request)), headers=UNCACHED)
         except StorageError as error:
             return JSONResponse({"problem": str(error)}, 503, UNCACHED)
+
+    return router
+
+
+def session_routes(services: Services) -> APIRouter:
+    """What concerns one session; it is known to be the caller's."""
+    router = APIRouter(prefix="/sessions", include_in_schema=False)
 
     @router.get("/{session_id}")
     def standing(request: Request, session_id: str) -> Response:
@@ -66,13 +73,10 @@ def session_routes(services: Services) -> APIRouter:
     return router
 
 
-def _list_html(services: Services, body: ListBody) -> str:
-    """What is found, as rows; in a demonstration only what this browser knows of."""
+def _list_html(services: Services, body: ListBody, owner: str | None) -> str:
+    """What is found of an owner's, as rows."""
     sessions = services.sessions
-    found = sessions.search(_with_titles(services, body.search))
-    if services.settings.demo:
-        known = set(body.known)
-        found = [session for session in found if session.id in known]
+    found = sessions.search(_with_titles(services, body.search), owner)
     with_audio = [(session, sessions.duration_s(session.id)) for session in found[:MOST_LISTED]]
     return history_html([pair for pair in with_audio if pair[1]], services.schemas)
 

@@ -21,14 +21,18 @@ NO_TUNNEL = (
 
 
 @contextmanager
-def demo_settings(settings: Settings) -> Iterator[Settings]:
-    """These settings for a demonstration: what is dictated meanwhile is gone afterwards, the models stay."""
+def demo_settings(settings: Settings, *, is_shared: bool = True) -> Iterator[Settings]:
+    """These settings for a demonstration: what is dictated meanwhile is gone afterwards, the models stay.
+
+    One that is shared through a tunnel listens on this machine only.
+    """
     with TemporaryDirectory(prefix="endoscribe-demo-") as folder:
         models = settings.models_dir.resolve()
         models.mkdir(parents=True, exist_ok=True)
         (Path(folder) / "models").symlink_to(models)
         here = {"configured_data_dir": Path(folder), "database_url": None, "audio_url": None}
-        yield settings.model_copy(update={"demo": True, "host": "127.0.0.1", **here})
+        host = "127.0.0.1" if is_shared else settings.host
+        yield settings.model_copy(update={"demo": True, "auth": None, "host": host, **here})
 
 
 def public_link(port: int) -> str:

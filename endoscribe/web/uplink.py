@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.types import Message
 
 from endoscribe.errors import EndoscribeError, SchemaError, StorageError, UnknownSessionError
+from endoscribe.web.access import Access
 from endoscribe.web.headers import same_origin
 from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
 from endoscribe.web.wire import (
@@ -31,7 +32,7 @@ POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
 MAX_FRAMES_BYTES = 60 * 48_000 * 2
 
 
-def uplink_routes() -> APIRouter:
+def uplink_routes(access: Access) -> APIRouter:
     router = APIRouter()
 
     @router.websocket("/ws/microphone")
@@ -41,27 +42,27 @@ def uplink_routes() -> APIRouter:
             return
         await socket.accept()
         with suppress(WebSocketDisconnect):
-            await _serve_socket(socket, socket.app.state.recordings)
+            await _serve_socket(socket, access)
 
     @router.post("/microphone/hello")
     async def hello(request: Request) -> Response:
-        return await _answer_post(request, _post_hello)
+        return await _answer_post(request, access, _post_hello)
 
     @router.post("/microphone/{session_id}/frames")
     async def frames(request: Request) -> Response:
-        return await _answer_post(request, _post_frames)
+        return await _answer_post(request, access, _post_frames)
 
     @router.post("/microphone/{session_id}/messages")
     async def messages(request: Request) -> Response:
-        return await _answer_post(request, _post_message)
+        return await _answer_post(request, access, _post_message)
 
     return router
 
 
-async def _serve_socket(socket: WebSocket, recordings: Recordings) -> None:
+async def _serve_socket(socket: WebSocket, access: Access) -> None:
     """One connection from hello to its end; whatever breaks it, the browser comes back with the same frames."""
     try:
-        recording = await _greet(socket, recordings)
+        recording = await _greet(socket, access)
         with recording.connected() as changed:
             sending = asyncio.create_task(_send_news(socket, recording, changed))
             try:
@@ -77,11 +78,12 @@ async def _serve_socket(socket: WebSocket, recordings: Recordings) -> None:
         await _end(socket, Problem(text=_sentence(error), again=False))
 
 
-async def _greet(socket: WebSocket, recordings: Recordings) -> Recording:
+async def _greet(socket: WebSocket, access: Access) -> Recording:
     hello = CLIENT_MESSAGE.validate_json(await socket.receive_text())
     if not isinstance(hello, Hello):
         raise FrameError("the first message of a connection is hello")
-    recording = await recordings.open(hello)
+    recordings: Recordings = socket.app.state.recordings
+    recording = await recordings.open(hello, access.owner(socket), access)
     await socket.send_text(Welcome(session=recording.session.id, samples=recording.samples).model_dump_json())
     return recording
 
@@ -119,12 +121,14 @@ async def _end(socket: WebSocket, problem: Problem) -> None:
         await socket.close(TRY_AGAIN_LATER if problem.again else POLICY_VIOLATION)
 
 
-async def _answer_post(request: Request, answer: Callable[[Request], Awaitable[list[ServerMessage]]]) -> Response:
+async def _answer_post(
+    request: Request, access: Access, answer: Callable[[Request, Access], Awaitable[list[ServerMessage]]]
+) -> Response:
     """Run one step of the fallback; its answer is a list of the same messages as on the socket."""
     if not same_origin(request.headers):
         return _messages([Problem(text="This page may not send audio here.", again=False)], 403)
     try:
-        return _messages(await answer(request))
+        return _messages(await answer(request, access))
     except NotOpenError:
         return _messages([], 409)
     except StorageError as error:
@@ -133,17 +137,17 @@ async def _answer_post(request: Request, answer: Callable[[Request], Awaitable[l
         return _messages([Problem(text=_sentence(error), again=False)], 400)
 
 
-async def _post_hello(request: Request) -> list[ServerMessage]:
+async def _post_hello(request: Request, access: Access) -> list[ServerMessage]:
     hello = CLIENT_MESSAGE.validate_json(await _body(request))
     if not isinstance(hello, Hello):
         raise FrameError("the first message of a connection is hello")
-    recording = await request.app.state.recordings.open(hello)
+    recording = await request.app.state.recordings.open(hello, access.owner(request), access)
     return [Welcome(session=recording.session.id, samples=recording.samples)]
 
 
-async def _post_frames(request: Request) -> list[ServerMessage]:
+async def _post_frames(request: Request, access: Access) -> list[ServerMessage]:
     """Take frames, perhaps none, and tell what the browser does not know; the query says what it does know."""
-    recording: Recording = request.app.state.recordings.find(request.path_params["session_id"])
+    recording = _open_recording(request, access)
     known = request.query_params
     with recording.connected():
         await recording.accept(list(decode_frames(await _body(request))))
@@ -152,10 +156,15 @@ async def _post_frames(request: Request) -> list[ServerMessage]:
         return list(recording.news(mirror))
 
 
-async def _post_message(request: Request) -> list[ServerMessage]:
-    recording: Recording = request.app.state.recordings.find(request.path_params["session_id"])
+async def _post_message(request: Request, access: Access) -> list[ServerMessage]:
+    recording = _open_recording(request, access)
     await _obey(recording, CLIENT_MESSAGE.validate_json(await _body(request)))
     return []
+
+
+def _open_recording(request: Request, access: Access) -> Recording:
+    recordings: Recordings = request.app.state.recordings
+    return recordings.find(request.path_params["session_id"], access.owner(request), access)
 
 
 async def _body(request: Request) -> bytes:

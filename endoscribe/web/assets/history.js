@@ -5,8 +5,6 @@ import { sendWhatWasLeftBehind } from './microphone.js';
 import * as page from './page.js';
 
 const CURRENT = 'endoscribe.session';
-const KNOWN = 'endoscribe.sessions';
-const MOST_KNOWN = 500;
 const ANSWER_MS = 250;
 const SEARCH_AFTER_MS = 200;
 
@@ -17,14 +15,11 @@ const triggers = new Promise((resolve) => {
 });
 const tabs = new BroadcastChannel('endoscribe');
 
-const known = () => JSON.parse(localStorage.getItem(KNOWN) ?? '[]');
-
 // The id of a session is kept, nothing of what was said.
 export function remember(session) {
   if (!session) return;
   sessionStorage.setItem(CURRENT, session);
   localStorage.setItem(CURRENT, session);
-  localStorage.setItem(KNOWN, JSON.stringify([session, ...known().filter((id) => id !== session)].slice(0, MOST_KNOWN)));
   showNewButton(true);
 }
 
@@ -83,7 +78,7 @@ export async function refresh() {
   const list = element?.querySelector('.list');
   if (!list) return;
   const search = element.querySelector('input[type=search]').value;
-  const answer = await page.post('sessions/list', { search, known: known() });
+  const answer = await page.post('sessions/list', { search });
   if (answer?.ok) list.innerHTML = await answer.text();
 }
 

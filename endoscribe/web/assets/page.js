@@ -165,8 +165,19 @@ function aboutModels({ status, whisper_model: whisper, extractor }) {
 
 window.endoscribe = { chooseProcedure, finishForSubmit, isRecording, clear, say };
 
+// Says who is signed in, and lets them leave.
+async function showWho() {
+  const { user, visit } = (await (await ask('who'))?.json()) ?? {};
+  const form = document.querySelector('#leave');
+  if (!form || !(user || visit)) return;
+  form.querySelector('.who').textContent = user ?? '';
+  if (visit) form.querySelector('button').textContent = 'End the visit';
+  form.hidden = false;
+}
+
 export async function start(id) {
   chooseProcedure(id);
+  showWho();
   const input = document.querySelector('#upload input[type=file]');
   if (input) input.accept = 'audio/*,video/webm,video/mp4,.wav,.mp3,.m4a,.flac,.ogg,.webm';
   watchHealth();

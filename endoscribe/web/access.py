@@ -1,0 +1,49 @@
+"""Whose session may be seen: the one place that decides. Somebody else's session is answered as one that never was."""
+
+from fastapi import Request
+from starlette.requests import HTTPConnection
+
+from endoscribe.entry.ways import Nobody, Visitors, Way
+from endoscribe.errors import UnknownSessionError
+from endoscribe.storage import Session, SessionStore
+
+
+class Access:
+    """Holds every session that is asked for against who asks."""
+
+    def __init__(self, sessions: SessionStore, way: Way) -> None:
+        self._sessions = sessions
+        self._way = way
+
+    def owner(self, request: HTTPConnection) -> str | None:
+        """Who asks, as the door has found out; None where nobody has to say, and then nobody's sessions are hidden."""
+        return self.checked(request.scope["state"]["user"])
+
+    def name(self, request: HTTPConnection) -> str | None:
+        """What the caller is called on the page; a visitor has no name."""
+        return None if isinstance(self._way, Visitors) else self.owner(request)
+
+    def checked(self, owner: str | None) -> str | None:
+        """The same owner; nobody at all is refused where people have to say who they are."""
+        if owner is None and not isinstance(self._way, Nobody):
+            raise UnknownSessionError("There is no such session; it may have been deleted.")
+        return owner
+
+    def session(self, owner: str | None, session_id: str) -> Session:
+        """Somebody's session; raises UnknownSessionError for what is not theirs, just as for what is not there."""
+        session = self._sessions.get(session_id)
+        if not self.is_own(owner, session):
+            raise UnknownSessionError("There is no such session; it may have been deleted.")
+        return session
+
+    def is_own(self, owner: str | None, session: Session) -> bool:
+        return self.checked(owner) is None or session.owner == owner
+
+    def signer(self, session_id: str) -> str | None:
+        """Who signs a session's report, where that is known: its owner, who alone can see it."""
+        owner = self._sessions.get(session_id).owner
+        return None if isinstance(self._way, Nobody | Visitors) else owner
+
+    def own_session(self, request: Request) -> None:
+        """As a dependency of routes with a `session_id`: the others never see one that is not the caller's."""
+        self.session(self.owner(request), request.path_params["session_id"])

@@ -1,0 +1,92 @@
+"""The door: nothing but health, signing in and static files is answered before it is known who asks.
+
+Behind it `scope["state"]["user"]` holds the caller's name, for HTTP and WebSockets alike; None only where nobody has to
+say.
+"""
+
+from contextlib import nullcontext
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from endoscribe.entry.ways import Passwords, Visitors
+from endoscribe.errors import EntryError
+from endoscribe.web.entrance import Caller, Entrance, TooOftenError, cookie_header
+from endoscribe.web.headers import same_origin
+
+OPEN_PATHS = frozenset({"/health", "/ready", "/login", "/favicon.ico"})
+OPEN_PREFIXES = ("/ui/", "/assets/", "/static/")
+NOT_SIGNED_IN = "Sign in again: open this page in another tab and do so there. What you have dictated is kept."
+NOT_THIS_WAY = "This page is reached through its proxy only, which says who you are."
+TOO_OFTEN = "Too many tries; wait a little and try again."
+
+
+class Door:
+    """Finds out who asks, and sends strangers to the login page."""
+
+    def __init__(self, app: ASGIApp, entrance: Entrance) -> None:
+        self._app, self._entrance = app, entrance
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if not same_origin(Headers(scope=scope)):
+            await _told(403, "Other sites' pages may not use this.")(scope, receive, send)
+            return
+        if is_open(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        try:
+            caller = await self._entrance.admit(connection)
+        except TooOftenError as error:
+            await _told(429, TOO_OFTEN, {"Retry-After": f"{error.wait_s + 1:.0f}"})(scope, receive, send)
+            return
+        except EntryError as error:
+            await _told(503, str(error))(scope, receive, send)
+            return
+        if caller is None:
+            await self._turned_away(connection)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["user"] = caller.user
+        is_visitor = isinstance(self._entrance.way, Visitors) and caller.user
+        with self._entrance.visits.during(caller.user) if is_visitor and caller.user else nullcontext():
+            await self._app(scope, receive, self._with_cookie(connection, caller, send))
+
+    def _turned_away(self, connection: HTTPConnection) -> Response:
+        if not isinstance(self._entrance.way, Passwords):
+            return _told(403, NOT_THIS_WAY)
+        is_navigation = connection.scope["type"] == "http" and connection.scope["method"] == "GET"
+        if is_navigation and "text/html" in connection.headers.get("accept", ""):
+            up = "../" * (connection.scope["path"].count("/") - 1)
+            return RedirectResponse(f"{up or './'}login", 303, {"Cache-Control": "no-store"})
+        return _told(401, NOT_SIGNED_IN, {"WWW-Authenticate": 'Bearer realm="EndoScribe"'})
+
+    def _with_cookie(self, connection: HTTPConnection, caller: Caller, send: Send) -> Send:
+        tickets = self._entrance.tickets
+        if caller.cookie is None or tickets is None:
+            return send
+        cookie = cookie_header(connection, caller.cookie, tickets.lifetime_s)
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                headers = MutableHeaders(raw=list(message.get("headers", [])))
+                if "set-cookie" not in headers:
+                    headers.append("Set-Cookie", cookie)
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        return send_with_cookie
+
+
+def is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+def _told(status: int, problem: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(
+        {"problem": problem, "detail": problem}, status, {"Cache-Control": "no-store", **(headers or {})}
+    )

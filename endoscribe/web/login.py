@@ -1,0 +1,124 @@
+"""Signing in and out: one small form that needs no JavaScript, and who somebody is for the page's head."""
+
+import secrets
+from asyncio import to_thread
+from html import escape
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from endoscribe.entry.ways import Passwords, Visitors
+from endoscribe.errors import EntryError
+from endoscribe.services import Services
+from endoscribe.web.access import Access
+from endoscribe.web.entrance import Entrance, TooOftenError, cookie_header, is_https
+
+FORM_COOKIE = "endoscribe-form"
+FORM_S = 3600
+UNCACHED = {"Cache-Control": "no-store"}
+
+
+def login_routes(services: Services, entrance: Entrance, access: Access) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/who")
+    async def who(request: Request) -> Response:
+        return JSONResponse({"user": access.name(request), "visit": isinstance(entrance.way, Visitors)}, 200, UNCACHED)
+
+    @router.get("/login")
+    async def login(request: Request) -> Response:
+        return _form(request, entrance) if isinstance(entrance.way, Passwords) else RedirectResponse("./", 303)
+
+    @router.post("/login")
+    async def signed_in(request: Request) -> Response:
+        if not isinstance(entrance.way, Passwords):
+            return RedirectResponse("./", 303)
+        try:
+            return await _sign_in(request, entrance)
+        except TooOftenError as error:
+            wait_s = f"{error.wait_s + 1:.0f}"
+            problem = f"Too many tries. Wait {wait_s} seconds, then try again."
+            return _form(request, entrance, problem, 429, {"Retry-After": wait_s})
+        except EntryError as error:
+            return _form(request, entrance, str(error), 503)
+
+    @router.post("/logout")
+    async def signed_out(request: Request) -> Response:
+        if entrance.tickets and (ticket := entrance.ticket(request)):
+            await to_thread(entrance.tickets.revoke, ticket)
+        if isinstance(entrance.way, Visitors):
+            await run_in_threadpool(end_visit, services, access.owner(request))
+        answer = RedirectResponse("login" if isinstance(entrance.way, Passwords) else "./", 303, UNCACHED)
+        answer.headers.append("Set-Cookie", cookie_header(request, "", 0))
+        answer.headers["Clear-Site-Data"] = '"cache"'
+        return answer
+
+    return router
+
+
+def end_visit(services: Services, visitor: str | None) -> int:
+    """Delete what a visitor has dictated, but for what is just being recorded; returns how much that was."""
+    if visitor is None:
+        return 0
+    ended = [each for each in services.sessions.search("", visitor) if each.state != "recording"]
+    for session in ended:
+        services.sessions.discard(session.id)
+    return len(ended)
+
+
+async def _sign_in(request: Request, entrance: Entrance) -> Response:
+    async with request.form(max_files=0, max_fields=10) as form:
+        name, password, mark = (str(form.get(field, "")) for field in ("name", "password", "form"))
+    if entrance.tickets is None or not _is_own_form(request, entrance, mark):
+        return _form(request, entrance, "This form is too old or not from here. Try again.", 403)
+    if not await entrance.is_right(name.strip(), password, entrance.address(request)):
+        return _form(request, entrance, "This name and password are not known here.", 401)
+    answer = RedirectResponse("./", 303, UNCACHED)
+    cookie = entrance.sign_in(name.strip())
+    answer.headers.append("Set-Cookie", cookie_header(request, cookie, entrance.tickets.lifetime_s))
+    return answer
+
+
+def _is_own_form(request: Request, entrance: Entrance, mark: str) -> bool:
+    """The form carries what its browser got as a cookie, which no other site can read or set."""
+    kept = request.cookies.get(FORM_COOKIE)
+    return bool(kept) and entrance.tickets is not None and entrance.tickets.read_note(mark, FORM_S) == kept
+
+
+def _form(
+    request: Request, entrance: Entrance, problem: str = "", status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    nonce = secrets.token_urlsafe(24)
+    mark = entrance.tickets.note(nonce) if entrance.tickets else ""
+    html = _PAGE.format(problem=f'<p class="error" role="alert">! {escape(problem)}</p>' if problem else "", mark=mark)
+    answer = HTMLResponse(html, status, {**UNCACHED, **(headers or {})})
+    answer.set_cookie(FORM_COOKIE, nonce, FORM_S, path="/", secure=is_https(request), httponly=True, samesite="strict")
+    return answer
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sign in · EndoScribe</title>
+<link rel="stylesheet" href="ui/login.css">
+</head>
+<body>
+<main>
+<h1>EndoScribe</h1>
+{problem}
+<form method="post" action="login">
+<input type="hidden" name="form" value="{mark}">
+<label for="name">Name</label>
+<input id="name" name="name" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit">Sign in</button>
+</form>
+</main>
+</body>
+</html>
+"""
