@@ -219,3 +219,13 @@ def test_cloud_run_gets_one_instance_with_a_gpu() -> None:
 
 def test_the_modal_app_compiles(tmp_path: Path) -> None:
     py_compile.compile(str(ROOT / "deploy" / "modal_app.py"), cfile=str(tmp_path / "modal_app.pyc"), doraise=True)
+
+
+def test_the_guide_names_only_what_exists() -> None:
+    guide = (ROOT / "docs" / "DEPLOYMENT.md").read_text() + (ROOT / "deploy" / "space.md").read_text()
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
+    assert set(re.findall(r"ENDOSCRIBE_[A-Z_]+", guide)) <= NAMES
+    assert set(re.findall(r"`make ([a-z-]+)`", guide)) <= targets
+    paths = re.findall(r"\]\(\.\./([^)#]+)\)", guide) + re.findall(r"\b(deploy/\w+\.\w+)", guide)
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []

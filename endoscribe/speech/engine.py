@@ -7,10 +7,11 @@ module that imports whisperx; torch comes first, so that CTranslate2 finds the c
 
 import logging
 import os
+import threading
 import time
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError, WeightsError
 from endoscribe.logs import quieten_libraries
 from endoscribe.settings import Settings
+from endoscribe.speech.memory import SMALLEST_COMPUTE_TYPE, Attempt, compute_types, first_that_fits
 from endoscribe.speech.weights import obtain_aligner, obtain_weights
 from endoscribe.transcript import Word
 
@@ -141,8 +143,18 @@ class Timing:
 class WhisperXEngine:
     """WhisperX's own pipeline (model, tokenizer, voice detection) with guards against loops and inventions."""
 
-    def __init__(self, pipeline: Any, name: str, device: str, aligner: "Aligner | None") -> None:
+    def __init__(
+        self,
+        pipeline: Any,
+        name: str,
+        device: str,
+        aligner: "Aligner | None",
+        lighter: Callable[[], Any] | None = None,
+    ) -> None:
+        """`lighter` loads the model so that it takes less memory, where that can be."""
         self._pipeline = pipeline
+        self._lighter = lighter
+        self._lighten_lock = threading.Lock()
         self._model = pipeline.model
         self._tokenizer = pipeline.tokenizer
         self._name = name
@@ -160,7 +172,7 @@ class WhisperXEngine:
             raise EngineError(f"A window of {window.duration_s:.0f} s is longer than Whisper's 30 s.")
         began_s = time.perf_counter()
         try:
-            words = self._recognise(window, decoding)
+            words = self._within_memory(window, decoding)
         except (RuntimeError, ValueError) as error:
             raise EngineError("Speech recognition failed on a stretch of audio.") from error
         self.timing.decode_s += (decoded_s := time.perf_counter()) - began_s
@@ -182,6 +194,35 @@ class WhisperXEngine:
             raise EngineError("Voice detection failed on this recording.") from error
         end_s = len(samples) / SAMPLE_RATE
         return [(max(0.0, part["start"]), min(end_s, part["end"], part["start"] + MAX_WINDOW_S)) for part in merged]
+
+    def _within_memory(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        """A window is decoded by itself: its beams are the batch that can be made smaller."""
+        small = replace(decoding, beam_size=1, insist=False)
+        attempts = [
+            Attempt(f"{decoding.beam_size} beams", lambda: self._recognise(window, decoding)),
+            Attempt("one beam", lambda: self._recognise(window, small)),
+        ]
+        if self._lighter:
+            attempts.append(Attempt(f"{SMALLEST_COMPUTE_TYPE} weights", lambda: self._recognise_lighter(window, small)))
+        model = self._model
+        try:
+            return first_that_fits(attempts)
+        except RuntimeError:
+            with self._lighten_lock:
+                if self._model is model:
+                    raise
+        return self._recognise(window, decoding)  # the other thread had taken the model away
+
+    def _recognise_lighter(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        with self._lighten_lock:
+            if lighter := self._lighter:
+                self._model.model.unload_model()  # makes room first: both together fit even less
+                try:
+                    self._model, self._lighter = lighter(), None
+                except RuntimeError:
+                    self._model.model.load_model()
+                    raise
+        return self._recognise(window, decoding)
 
     def _recognise(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         if np.abs(window.samples).max(initial=0.0) < SILENT_PEAK:
@@ -311,9 +352,10 @@ def load_engine(settings: Settings) -> WhisperXEngine:
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     folder = obtain_weights(name, settings.models_dir, token)
     began_s = time.monotonic()
-    pipeline = _load_pipeline(folder, device, settings)
+    wanted = settings.compute_type or DEFAULT_COMPUTE_TYPES[device]
+    pipeline, lighter = _load_what_fits(folder, device, settings, compute_types(wanted, device))
     log.info("WhisperX model loaded successfully! (%s on %s, %.1f s)", folder.name, device, time.monotonic() - began_s)
-    return WhisperXEngine(pipeline, folder.name, device, _load_aligner(settings, device))
+    return WhisperXEngine(pipeline, folder.name, device, _load_aligner(settings, device), lighter)
 
 
 def choose_device(wanted: str, cuda_available: bool) -> str:
@@ -332,34 +374,52 @@ def silence_telemetry() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def _load_pipeline(folder: Path, device: str, settings: Settings) -> Any:
+def _load_what_fits(
+    folder: Path, device: str, settings: Settings, precisions: Sequence[str]
+) -> tuple[Any, Callable[[], Any] | None]:
+    """The pipeline in the first precision that memory suffices for, and how to load its model smaller, if it can be."""
+
+    def attempt(precision: str) -> Attempt[tuple[Any, str]]:
+        return Attempt(precision, lambda: (_load_pipeline(folder, device, settings, precision), precision))
+
+    try:
+        pipeline, loaded = first_that_fits([attempt(precision) for precision in precisions])
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineError(f"WhisperX cannot load the model in {folder.name}: {type(error).__name__}.") from error
+    if loaded == precisions[-1]:
+        return pipeline, None
+    return pipeline, lambda: _load_model(folder, device, settings, precisions[-1])
+
+
+def _load_pipeline(folder: Path, device: str, settings: Settings, compute_type: str) -> Any:
     import torch
     from whisperx import asr
 
     quieten_libraries()
     if device == "cpu":
         torch.set_num_threads(settings.threads)
-    compute_type = settings.compute_type or DEFAULT_COMPUTE_TYPES[device]
+    return asr.load_model(
+        str(folder),
+        device,
+        compute_type=compute_type,
+        language=settings.language,
+        vad_method="pyannote",
+        model=_load_model(folder, device, settings, compute_type),
+    )
+
+
+def _load_model(folder: Path, device: str, settings: Settings, compute_type: str) -> Any:
+    from whisperx import asr
+
     workers = CPU_WORKERS if device == "cpu" else 1
-    try:
-        model = asr.WhisperModel(
-            str(folder),
-            device=device,
-            compute_type=compute_type,
-            cpu_threads=max(1, settings.threads // workers),
-            num_workers=workers,
-            local_files_only=True,
-        )
-        return asr.load_model(
-            str(folder),
-            device,
-            compute_type=compute_type,
-            language=settings.language,
-            vad_method="pyannote",
-            model=model,
-        )
-    except (RuntimeError, ValueError, OSError) as error:
-        raise EngineError(f"WhisperX cannot load the model in {folder.name}: {type(error).__name__}.") from error
+    return asr.WhisperModel(
+        str(folder),
+        device=device,
+        compute_type=compute_type,
+        cpu_threads=max(1, settings.threads // workers),
+        num_workers=workers,
+        local_files_only=True,
+    )
 
 
 def _load_aligner(settings: Settings, device: str) -> Aligner | None:
