@@ -76,6 +76,8 @@ class Version:
     signature: Signature | None = None
     #: A signature that does not match what is stored; the version counts as a draft.
     broken: Signature | None = None
+    #: The new reading as it was read, where the inherited edits were made on an earlier one and are not signed since.
+    reread: Record | None = None
 
     @property
     def can_undo(self) -> bool:
@@ -150,9 +152,10 @@ def take_waiting(review: Review, *, keep_edits: bool) -> Review:
     if keep_edits and reading.record.procedure != latest.reading.record.procedure:
         raise ReviewError("Your edits belong to another procedure's report; take the new reading without them.")
     edits = latest.edits if keep_edits else ()
+    reread = reading.record if edits else None
     if keep_edits:
         reading = replace(reading, record=_with_edited_tables(reading.record, latest))
-    version = Version(latest.number + 1, reading, edits, len(edits))
+    version = Version(latest.number + 1, reading, edits, len(edits), reread=reread)
     return Review((*review.versions, version))
 
 
@@ -163,8 +166,7 @@ def leave_waiting(review: Review) -> Review:
 
 def without_places(review: Review) -> Review:
     """For another transcript: what was read and edited stays, but points nowhere any more. Signatures stay whole."""
-    versions = (replace(v, reading=_reading_without_places(v.reading)) for v in review.versions)
-    return replace(review, versions=tuple(versions), waiting=None)
+    return replace(review, versions=tuple(map(_version_without_places, review.versions)), waiting=None)
 
 
 # -- edits -----------------------------------------------------------------------------------------------------------
@@ -424,6 +426,11 @@ def _with_edited_tables(record: Record, version: Version) -> Record:
 
 def _is_of_table(change: Edit) -> bool:
     return change.kind in ROW_KINDS or "." in change.target
+
+
+def _version_without_places(version: Version) -> Version:
+    reread = version.reread and _record_without_places(version.reread)
+    return replace(version, reading=_reading_without_places(version.reading), reread=reread)
 
 
 def _reading_without_places(reading: Reading) -> Reading:

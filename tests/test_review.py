@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from endoscribe.carried import carried_doubts
 from endoscribe.errors import ReviewError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
@@ -38,6 +39,7 @@ from endoscribe.review import (
     without_places,
 )
 from endoscribe.transcript import Transcript
+from endoscribe.web.cell_card import card_html
 from endoscribe.web.panels import report_panels
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
@@ -202,6 +204,51 @@ def test_a_later_reading_overwrites_nothing_without_being_asked() -> None:
     assert shown(take_waiting(review, keep_edits=False)) == later.record
     assert take_waiting(review, keep_edits=False).versions[0] == edited.latest
     assert receive(review, Reading(RECORD)).waiting is None  # the same as what was read before
+
+
+def reread() -> Review:
+    """Edits that were kept over a new reading, which says something else of every one of them but `bbps_left`."""
+    edited = steps(
+        opened(), ("set", "bbps_right", None, "1"), ("set", "bbps_left", None, "3"),
+        ("not_stated", "extent_reached", None, None), ("set", "polyps.size_mm", 1, "11"),
+    )  # fmt: skip
+    left = replace(RECORD.fields["bbps_left"], value=3)
+    rows = (RECORD.tables["polyps"][0],)
+    record = replace(RECORD, fields={**RECORD.fields, "bbps_left": left}, tables={"polyps": rows})
+    return take_waiting(receive(edited, Reading(record)), keep_edits=True)
+
+
+def test_a_kept_edit_needs_eyes_where_the_new_reading_says_something_else() -> None:
+    review = reread()
+    found = {doubt.target: doubt.message for doubt in carried_doubts(review.latest, MINI)}
+    assert found["bbps_right"] == "This is your value, entered before. The new reading says: 3."
+    assert found["extent_reached"].startswith("You had set this to “not stated”. The new reading says: ")
+    assert found["polyps"].startswith("These rows are yours, from before. The new reading says: ")
+    assert "(2) not stated" in found["polyps"]
+    assert len(found) == 3
+    decided = steps(
+        review, ("confirm", "bbps_right", None, None), ("not_stated", "extent_reached", None, None),
+        ("confirm", "polyps.size_mm", 1, None),
+    )  # fmt: skip
+    assert carried_doubts(decided.latest, MINI) == ()
+    assert carried_doubts(undo(decided).latest, MINI) != ()
+    signed = sign(review, "Dr. Example", NOW, MINI)
+    assert carried_doubts(signed.latest, MINI) == ()
+    assert carried_doubts(steps(signed, ("set", "bbps_left", None, "2")).latest, MINI) == ()
+    stored: TypeAdapter[Review] = TypeAdapter(Review)
+    assert carried_doubts(stored.validate_json(stored.dump_json(review)).latest, MINI)
+
+
+def test_a_kept_edit_is_shown_as_the_persons_beside_the_new_readings_words() -> None:
+    review = reread()
+    panels = report_panels(review, "0" * 32, MINI)
+    assert "The new reading says: 3." in panels["checks"]
+    assert "Entered by hand. Said: three on the right" in panels["record"]
+    card = card_html(review.latest, MINI, "bbps_right", None)
+    assert "by hand on an earlier reading, 2026-01-02 03:04 UTC" in card
+    assert "<dt>Read anew by offline</dt><dd>3</dd>" in card
+    mine = steps(review, ("set", "bbps_right", None, "2"))
+    assert "<dt>Entered</dt><dd>by hand</dd>" in card_html(mine.latest, MINI, "bbps_right", None)
 
 
 def test_edits_of_one_procedure_are_not_carried_into_another() -> None:

@@ -72,10 +72,18 @@ def _foot(record: Record) -> str:
 
 
 def render_checks(
-    record: Record, schema: ProcedureSchema, second: Record | None = None, *, editable: bool = False
+    record: Record,
+    schema: ProcedureSchema,
+    second: Record | None = None,
+    *,
+    carried: tuple[Doubt, ...] = (),
+    editable: bool = False,
 ) -> str:
-    """What needs a person's eyes, the gravest first, and apart from it the verdicts that only inform."""
-    found = doubts(record, schema, second)
+    """What needs a person's eyes, the gravest first, and apart from it the verdicts that only inform.
+
+    `carried` are the doubts about edits that were kept over a new reading.
+    """
+    found = sorted([*carried, *doubts(record, schema, second)], key=lambda doubt: doubt.severity != "error")
     informing = [_verdict(verdict, schema) for verdict in record.checks if verdict.severity == "info"]
     if not found and not informing:
         return '<p class="es-checks es-none">No contradictions found.</p>'
@@ -259,6 +267,7 @@ def _value(cell: Cell, field: FieldSchema, editable: bool) -> str:
         return f'<span class="es-value">{escape(text)}</span>'
     when = f" · {clock(evidence.start_s)}" if evidence and evidence.start_s is not None else ""
     said = f"Said: {evidence.quote}{when}" if evidence else "Not heard in the recording."
+    said = f"Entered by hand. {said}" if cell.status == "edited" else said
     title = f"“{evidence.quote}”{when}" if evidence else ""
     label = f"{field.label}: {text}. {said}"
     return (
@@ -310,6 +319,7 @@ def _doubt(doubt: Doubt, record: Record, schema: ProcedureSchema, editable: bool
     value = value_text(cell, schema.target_index[target]) if cell else ""
     place = f'data-go="{escape(target)}" data-go-row="{"" if row is None else row}"'
     show = f'<button type="button" class="es-show" {place} aria-label="Show {escape(where)}">Show</button>'
+    show = show if target in schema.target_index else ""
     keep = f'<button type="button" class="es-confirm" {place} aria-label="Keep {escape(where)}">Keep</button>'
     return (
         f'<li class="es-check es-doubt es-{doubt.severity}" data-fields="{escape(target)}">'

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
+from endoscribe.carried import carried_edit
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.outputs.outline import clock, remark, target_label, unit_text, value_text
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
@@ -68,6 +69,7 @@ def _facts(version: Version, schema: ProcedureSchema, target: str, row: int | No
     field, record = schema.target_index[target], current(version, schema)
     cell = cell_at(record, target, row)
     yield "Value", escape(value_text(cell, field)) if cell else "not stated"
+    yield from _by_hand(version, target, row, cell)
     if cell:
         if cell.evidence:
             yield from _heard(cell.evidence.quote, schema)
@@ -80,6 +82,14 @@ def _facts(version: Version, schema: ProcedureSchema, target: str, row: int | No
     if checks := [verdict for verdict in record.checks if target in verdict.fields]:
         items = "".join(f"<li>{escape(verdict.severity)}: {escape(verdict.message)}</li>" for verdict in checks)
         yield "Checks", f"<ul>{items}</ul>"
+
+
+def _by_hand(version: Version, target: str, row: int | None, cell: Cell | None) -> Iterator[tuple[str, str]]:
+    """That a value is a person's; the words beside it are what a reading rests on, not they."""
+    if carried := carried_edit(version, target, row):
+        yield "Entered", f"by hand on an earlier reading, {carried.at:%Y-%m-%d %H:%M} UTC"
+    elif cell and cell.status == "edited":
+        yield "Entered", "by hand"
 
 
 def _heard(quote: str, schema: ProcedureSchema) -> Iterator[tuple[str, str]]:
@@ -102,7 +112,11 @@ def _readers(
     reading = version.reading
     read = cell_at(reading.record, target, base)
     if (cell and cell.status == "edited") or read != cell:
-        yield f"Read by {escape(reading.record.extractor)}", escape(value_text(read, field)) if read else "not stated"
+        again = "Read anew" if row is None and carried_edit(version, target, row) else "Read"
+        yield (
+            f"{again} by {escape(reading.record.extractor)}",
+            escape(value_text(read, field)) if read else "not stated",
+        )
     if reading.second:
         other = cell_at(reading.second, target, base)
         yield (

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal, TypedDict
 
+from endoscribe.carried import carried_doubts
 from endoscribe.extraction.record import Cell
 from endoscribe.outputs.outline import fitted, target_label, value_text
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
@@ -119,7 +120,9 @@ def report_panels(review: Review, session_id: str, schema: ProcedureSchema, sign
     record = fitted(current(latest, schema), schema)
     return {
         "record": render_record(record, schema, latest.signature, editable=True),
-        "checks": render_checks(record, schema, latest.reading.second, editable=True),
+        "checks": render_checks(
+            record, schema, latest.reading.second, carried=carried_doubts(latest, schema), editable=True
+        ),
         "checklist": render_checklist(record, schema),
         "review": review_html(review, session_id, schema, signer),
         "exports": downloads_html(session_id, is_signed=latest.signature is not None),
