@@ -26,10 +26,11 @@ from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import neutral, render_note
 from endoscribe.outputs.outline import DRAFT, printable, standing_line
+from endoscribe.outputs.sources import source_text
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
 from endoscribe.procedures.library import load_schema
-from endoscribe.procedures.schema import Code, ProcedureSchema
+from endoscribe.procedures.schema import Code, ProcedureSchema, Reference
 from endoscribe.review import Signature, digest
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Segment, Transcript, Word
@@ -203,6 +204,23 @@ def test_checks_are_listed_by_severity_with_the_doubtful_cells_after_them() -> N
     assert "polyp 2: 12 mm removed with cold forceps." in page.text
     assert "NED (UK)" in page.text
     assert "No contradictions found." in render_checks(replace(RECORD, checks=(), fields={}, tables={}), MINI)
+
+
+def test_a_rules_source_is_named_by_its_title_and_its_tag_is_on_hover() -> None:
+    references = {
+        "V:ONE": Reference(title="First guideline", verified=True),
+        "K:TWO": Reference(title="Second <guideline>", verified=False),
+    }
+    schema = MINI.model_copy(update={"references": references})
+    assert source_text("[V:ONE][K:TWO]", schema) == "First guideline; Second <guideline> (not verified)"
+    assert source_text("pairs of [V:ONE]", schema) == "pairs of; First guideline"
+    assert source_text("V:OTHER", schema) == "V:OTHER"  # nothing is made up
+    assert source_text("ours", schema) == "rule of this schema"
+    checks = tuple(replace(verdict, source="[V:ONE][K:TWO]") for verdict in RECORD.checks)
+    html = render_checks(replace(RECORD, checks=checks), schema)
+    assert "[V:ONE]" not in _Page(html).text
+    assert "First guideline; Second &lt;guideline&gt; (not verified)" in html
+    assert 'title="[V:ONE][K:TWO]"' in html
 
 
 def test_the_checklist_names_what_is_missing_in_words() -> None:

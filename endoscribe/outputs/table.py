@@ -25,7 +25,6 @@ Cells carry data-field (`bbps_right`, `polyps.size_mm`), data-row (0-based, empt
 data-end (characters of the transcript), data-start-s and data-end-s (seconds), data-status; empty where there is none.
 """
 
-import re
 from html import escape
 
 from endoscribe.extraction.record import Cell, Record
@@ -42,6 +41,7 @@ from endoscribe.outputs.outline import (
     target_label,
     value_text,
 )
+from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.checks import Verdict
 from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
 from endoscribe.review import Doubt, Signature, cell_at, doubts
@@ -49,8 +49,6 @@ from endoscribe.review import Doubt, Signature, cell_at, doubts
 MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
 SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}
 NOTHING_SIGN = "\u2013"
-#: Source tags as schemas write them, alone or in brackets.
-SOURCE_TAG = re.compile(r"\[?\b([VK]:[\w-]+)\]?")
 
 
 def render_record(
@@ -298,16 +296,8 @@ def _verdict(verdict: Verdict, schema: ProcedureSchema) -> str:
 
 
 def _source(source: str, schema: ProcedureSchema) -> str:
-    """The tags of a source in full where the schema's references name them, unverified ones marked as such."""
-
-    def title(match: re.Match[str]) -> str:
-        reference = schema.references.get(match.group(1))
-        if reference is None:
-            return match.group()
-        return reference.title if reference.verified else f"{reference.title} (not verified)"
-
-    full = SOURCE_TAG.sub(title, source)
-    return f'<span class="es-source" title="{escape(full)}">{escape(source)}</span>'
+    """What the rule rests on, by title; the schema's own tag is there for who points at it."""
+    return f'<span class="es-source" title="{escape(source)}">{escape(source_text(source, schema))}</span>'
 
 
 def _doubt(doubt: Doubt, record: Record, schema: ProcedureSchema, editable: bool) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.outline import printable, remark, standing_line, target_label, unit_text
+from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.review import NOT_DONE, Signature, is_not_done, label
@@ -56,7 +57,10 @@ def record_xlsx(record: Record, schema: ProcedureSchema, signature: Signature | 
         if rows := record.tables.get(name):
             columns = _columns_shown(table, rows)
             _fill(_sheet(book, table.label), first, _table_heads(columns), _table_lines(rows, columns))
-    verdicts = [(v.severity, v.message, ", ".join(_labels(v.fields, schema)), v.source) for v in record.checks]
+    verdicts = [
+        (v.severity, v.message, ", ".join(_labels(v.fields, schema)), source_text(v.source, schema))
+        for v in record.checks
+    ]
     _fill(_sheet(book, "Checks"), first, ("Severity", "Message", "Fields", "Source"), verdicts)
     buffer = BytesIO()
     book.save(buffer)
