@@ -5,7 +5,8 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages
 RUN python -m pip install --no-cache-dir uv==0.13.9 && python -m venv --without-pip /opt/venv
-ENV VIRTUAL_ENV=/opt/venv UV_NO_CACHE=1
+# User 1000 cannot write there: without bytecode in the image, every start would compile every module again.
+ENV VIRTUAL_ENV=/opt/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 COPY requirements.txt deploy/select_requirements.py /tmp/
 # cuda, cpu, or none: pages and reports without speech, for checking the image itself.
 ARG TORCH=cuda
@@ -47,6 +48,7 @@ COPY LICENSE deploy/entrypoint.sh ./
 COPY procedure_schemas procedure_schemas
 COPY endoscribe endoscribe
 COPY app.py ./
+RUN python -m compileall -q endoscribe
 EXPOSE 7860
 # /health answers 503 after a failed start; the first start fetches the weights.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15m --retries=3 \

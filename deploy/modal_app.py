@@ -1,11 +1,15 @@
-"""EndoScribe on Modal, on an L4 that stops when nobody is connected: `modal deploy deploy/modal_app.py`."""
+"""EndoScribe on Modal, on an L4 that stops when nobody is connected: `modal deploy deploy/modal_app.py`.
+
+Who may come in stands in `users.txt` on the volume: write it with `python -m endoscribe users add users.txt NAME`, then
+`modal volume put endoscribe-data users.txt`.
+"""
 
 import subprocess
 
 import modal
 
 app = modal.App("endoscribe")
-image = modal.Image.from_dockerfile("Dockerfile").entrypoint([])
+image = modal.Image.from_dockerfile("Dockerfile").entrypoint([]).env({"ENDOSCRIBE_AUTH": "users:/data/users.txt"})
 data = modal.Volume.from_name("endoscribe-data", create_if_missing=True)
 
 

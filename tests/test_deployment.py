@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from endoscribe.entry.ways import Passwords, networks, way_in
 from endoscribe.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -215,6 +217,45 @@ def test_cloud_run_gets_one_instance_with_a_gpu() -> None:
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert container["ports"] == [{"containerPort": 7860}]
     assert {each["name"] for each in container["env"]} <= NAMES
+
+
+def cloud_run_environment() -> dict[str, str]:
+    service = yaml.safe_load((ROOT / "deploy" / "cloudrun.yaml").read_text())
+    container = service["spec"]["template"]["spec"]["containers"][0]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def compose_environment() -> dict[str, str]:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    environment: dict[str, str] = compose["services"]["endoscribe"]["environment"]
+    return environment | {"ENDOSCRIBE_HOST_NAMES": "scribe.example.org"}
+
+
+def fly_environment() -> dict[str, str]:
+    environment: dict[str, str] = tomllib.loads((ROOT / "fly.toml").read_text())["env"]
+    return environment
+
+
+def modal_environment() -> dict[str, str]:
+    source = (ROOT / "deploy" / "modal_app.py").read_text()
+    return dict(re.findall(r'"(ENDOSCRIBE_\w+)": "([^"]+)"', source))
+
+
+@pytest.mark.parametrize(
+    "environment", [cloud_run_environment, compose_environment, fly_environment, modal_environment]
+)
+def test_where_strangers_reach_the_page_people_sign_in(environment: Callable[[], dict[str, str]]) -> None:
+    """Without it the container, which listens on all addresses, would not start."""
+    settings = Settings.from_environment({"ENDOSCRIBE_HOST": "0.0.0.0", **environment()}, None)
+    assert isinstance(way_in(settings), Passwords)
+    networks(settings.proxies, "ENDOSCRIBE_PROXIES")
+
+
+def test_modules_are_compiled_when_the_image_is_built() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    packages = dockerfile.index("uv pip install")
+    assert 0 < dockerfile.find("UV_COMPILE_BYTECODE=1") < packages
+    assert dockerfile.index("compileall") > dockerfile.index("COPY endoscribe endoscribe")
 
 
 def test_the_modal_app_compiles(tmp_path: Path) -> None:
