@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from gradio import networking
+from gradio.exceptions import ChecksumMismatchError
+from httpx import ConnectError
 
 import app
 from endoscribe.settings import Settings
@@ -28,14 +30,24 @@ def test_the_page_says_what_a_demonstration_means() -> None:
     assert "demonstration" not in masthead_html()
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        RuntimeError("no server"),
+        OSError("no route to host"),
+        ValueError("no start"),
+        ConnectError(""),
+        ChecksumMismatchError(),
+    ],
+)
 def test_without_a_tunnel_there_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    failure: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     tried: list[tuple[object, ...]] = []
 
     def no_tunnel(*arguments: object) -> str:
         tried.append(arguments)
-        raise OSError("no route to host")
+        raise failure
 
     monkeypatch.setattr(networking, "setup_tunnel", no_tunnel)
     monkeypatch.setenv("ENDOSCRIBE_DATA_DIR", str(tmp_path))

@@ -4,9 +4,10 @@ All of it is stateless: what comes in is worked on, answered and forgotten. docs
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import gradio as gr
 from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
@@ -28,6 +29,8 @@ ABOUT: dict[str, Any] = {
 }
 MOST_TEXT_CHARS = 200_000
 BLOCK_BYTES = 1 << 20
+
+R = TypeVar("R")
 
 
 class WordAnswer(BaseModel):
@@ -173,7 +176,7 @@ def api_routes(services: Services) -> APIRouter:
     return router
 
 
-async def _with_file(file: UploadFile, work: Any) -> Any:
+async def _with_file(file: UploadFile, work: Callable[[Path], R]) -> R:
     """Run a step on the uploaded file, which is removed afterwards."""
     with NamedTemporaryFile(suffix=Path(file.filename or "").suffix[:10]) as kept:
         while block := await file.read(BLOCK_BYTES):
@@ -182,7 +185,7 @@ async def _with_file(file: UploadFile, work: Any) -> Any:
         return await _step(lambda: work(Path(kept.name)))
 
 
-async def _step(work: Any) -> Any:
+async def _step(work: Callable[[], R]) -> R:
     """Run a step on a thread; what was foreseen becomes a status and a sentence."""
     try:
         return await asyncio.to_thread(work)
@@ -223,7 +226,7 @@ def add_named_steps(services: Services) -> None:
         Returns:
             text, duration in seconds, language, and segments with words that have text, start, end and probability.
         """
-        transcript: Transcript = await _named(lambda: steps.hear(_path(audio), procedure))
+        transcript = await _named(lambda: steps.hear(_path(audio), procedure))
         return transcript.to_json()
 
     async def extract(text: str, procedure: str = "col") -> dict[str, Any]:
@@ -238,8 +241,7 @@ def add_named_steps(services: Services) -> None:
         """
         if len(text) > MOST_TEXT_CHARS:
             raise gr.Error(f"A text may have {MOST_TEXT_CHARS} characters.", print_exception=False)
-        made: dict[str, Any] = await _named(lambda: steps.read(Transcript(text), procedure))
-        return made
+        return await _named(lambda: steps.read(Transcript(text), procedure))
 
     async def process(audio: gr.FileData, procedure: str = "col") -> dict[str, Any]:
         """Turn a recorded dictation into text and a structured draft record.
@@ -251,14 +253,13 @@ def add_named_steps(services: Services) -> None:
         Returns:
             transcript as by `transcribe` and record as by `extract`.
         """
-        made: dict[str, Any] = await _named(lambda: steps.process(_path(audio), procedure))
-        return made
+        return await _named(lambda: steps.process(_path(audio), procedure))
 
     for step in (procedures, transcribe, extract, process):
         api(step, api_name=step.__name__, concurrency_limit=None)
 
 
-def _path(audio: Any) -> Path:
+def _path(audio: gr.FileData | dict[str, str]) -> Path:
     """Where Gradio has put an upload; raises gr.Error for a path of anything else on this machine.
 
     Gradio itself looks only at what calls itself an upload, so a caller could name any file.
@@ -269,7 +270,7 @@ def _path(audio: Any) -> Path:
     return path
 
 
-async def _named(work: Any) -> Any:
+async def _named(work: Callable[[], R]) -> R:
     try:
         return await asyncio.to_thread(work)
     except EndoscribeError as error:

@@ -37,9 +37,13 @@ def demo_settings(settings: Settings, *, is_shared: bool = True) -> Iterator[Set
 
 def public_link(port: int) -> str:
     """The address at which this port can now be reached from everywhere; raises ShareError."""
+    from gradio.exceptions import ChecksumMismatchError
     from gradio.networking import setup_tunnel
+    from httpx import HTTPError
 
+    #: No answer of its server, no place for its certificate; no program, or a wrong one; a tunnel that does not start.
+    failures = (RuntimeError, OSError, ValueError, HTTPError, ChecksumMismatchError)
     try:
         return setup_tunnel("127.0.0.1", port, secrets.token_urlsafe(32), None, None)
-    except Exception as error:  # Gradio names no errors for this, and none of them is worth a traceback here
+    except failures as error:
         raise ShareError(NO_TUNNEL) from error
