@@ -1,6 +1,7 @@
 """The file of users: what is written, who is let in, and that nothing of a password shows."""
 
 import io
+import os
 import stat
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_who_was_added_gets_in_with_their_password_only(users: UsersFile, tmp_pa
     assert "password" not in written
     assert stat.S_IMODE((tmp_path / "users.txt").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["users.txt"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_what_root_writes_can_be_read_by_the_folders_owner(users: UsersFile, tmp_path: Path) -> None:
+    os.chown(tmp_path, 1000, 1000)
+    users.add("ada", PASSWORD)
+    written = (tmp_path / "users.txt").stat()
+    assert (written.st_uid, written.st_gid, stat.S_IMODE(written.st_mode)) == (1000, 1000, 0o600)
 
 
 def test_a_change_of_the_file_counts_at_once(users: UsersFile, tmp_path: Path) -> None:

@@ -130,11 +130,14 @@ class UsersFile:
             return dict(self._users)
 
     def _write(self, users: Iterable[User]) -> None:
-        """In one step, readable by nobody else."""
+        """In one step, readable by nobody but the folder's owner: root writes it for user 1000 in a container."""
         text = "".join(f"{line}\n" for user in users for line in user.lines)
         part = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.part")
         try:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                if os.geteuid() == 0:
+                    folder = self._path.parent.stat()
+                    os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
