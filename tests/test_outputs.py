@@ -516,3 +516,29 @@ def test_a_wide_table_lies_on_its_side_in_word(columns: int) -> None:
 def test_the_wide_signs_of_a_formula_are_signs() -> None:
     (line,) = [line for line in lines(*hostile("＝1+1")) if line["value"].endswith("＝1+1")][:1]  # noqa: RUF001
     assert line["value"].startswith("'")
+
+
+#: The elements that are used, as FHIR R4 4.0.1 has them.
+R4 = {
+    "Bundle": {"identifier", "type", "timestamp", "entry"},
+    "Composition": {"status", "type", "subject", "date", "author", "attester", "title", "section"},
+    "DiagnosticReport": {"status", "code", "subject", "effectiveDateTime", "result", "conclusion", "presentedForm"},
+    "Procedure": {"status", "code", "subject", "performedDateTime", "note"},
+    "Observation": {
+        "identifier", "partOf", "status", "code", "subject", "effectiveDateTime", "dataAbsentReason", "note",
+        "component", "valueBoolean", "valueQuantity", "valueCodeableConcept", "valueTime", "valueDateTime",
+        "valueString",
+    },
+}  # fmt: skip
+R4_COMPONENT = {name for name in R4["Observation"] if name.startswith("value")} | {"code", "dataAbsentReason"}
+
+
+@pytest.mark.parametrize("signature", [None, SIGNATURE])
+def test_fhir_uses_only_elements_that_r4_has(signature: Signature | None) -> None:
+    bundle = fhir_bundle(RECORD, MINI, signature, MADE)
+    parts = [bundle, *(entry["resource"] for entry in bundle["entry"])]
+    assert {part["resourceType"] for part in parts} == R4.keys()
+    for part in parts:
+        assert part.keys() - {"resourceType", "id"} <= R4[part["resourceType"]]
+        for component in part.get("component", ()):
+            assert component.keys() <= R4_COMPONENT
