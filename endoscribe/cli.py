@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from endoscribe.entry.commands import add_user_commands
+from endoscribe.entry.serving import add_serve_command
 from endoscribe.errors import EndoscribeError
 from endoscribe.logs import configure_logging
 from endoscribe.operations import add_operations
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--html", type=Path, metavar="FILE", help="write a page with each mistake in its transcript")
     _extractor_option(evaluate)
 
+    add_serve_command(commands)
     add_user_commands(commands)
     add_operations(commands)
 

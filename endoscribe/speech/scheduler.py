@@ -3,7 +3,7 @@
 One thread decodes live text: what was cut at a pause before previews, the speakers in turn. A speaker has at most one
 preview waiting, always of its newest audio, so that a slow machine shows text less often but never falls behind. The
 other thread decodes the final text, closed chunks before uploads: careful decoding takes seconds, and live text must
-not wait for it.
+not wait for it. An engine that works on more at a time has as many threads of each kind.
 """
 
 import itertools
@@ -64,6 +64,8 @@ class Speaker:
         self.due_since_s: float | None = None
         #: Its live text is being decoded or shown; until that is done it is not finished.
         self.is_served = False
+        #: The same for its final text: chunks are decoded one after the other.
+        self.is_finalised = False
         #: When it was served last, as a running number: who has waited longest is next.
         self.live_turn = self.final_turn = 0
         self.finished = threading.Event()
@@ -171,7 +173,9 @@ class Scheduler:
         limits: Limits | None = None,
         options: LiveOptions | None = None,
         new_detector: Callable[[], SpeechDetector] = SileroDetector,
+        parallel: int = 1,
     ) -> None:
+        """`parallel` is how many speakers' live texts, and as many final ones, the engine decodes at a time."""
         self.engine = engine
         self._new_detector = new_detector
         self._limits = limits or Limits()
@@ -179,13 +183,19 @@ class Scheduler:
         self._speakers: deque[Speaker] = deque()
         self._uploads: deque[_Upload] = deque()
         self._lock = threading.Lock()
+        #: Held while a thread chooses whom to serve: nobody is served by two at a time.
+        self._live_choice, self._final_choice = threading.Lock(), threading.Lock()
         self._closing = False
         self._turns = itertools.count(1)
         self._live_news, self._final_news = threading.Event(), threading.Event()
         self._wait_s = 0.0
         self._threads = [
-            threading.Thread(target=self._run, args=(self._work_on_live_text, self._live_news), name="live-text"),
-            threading.Thread(target=self._run, args=(self._work_on_final_text, self._final_news), name="final-text"),
+            threading.Thread(target=self._run, args=(work, news), name=name)
+            for work, news, name in (
+                (self._work_on_live_text, self._live_news, "live-text"),
+                (self._work_on_final_text, self._final_news, "final-text"),
+            )
+            for _ in range(parallel)
         ]
         for thread in self._threads:
             thread.daemon = True
@@ -266,31 +276,46 @@ class Scheduler:
             news.clear()
             while not self._closing and work():
                 pass
+        news.set()  # the others of this kind end as well
 
     def _work_on_live_text(self) -> bool:
         """Decode what is most urgent for those who speak; False when there is nothing."""
-        speakers = self._present()
-        tasks = [(speaker, task) for speaker in speakers if (task := self._or_drop(speaker, _look_at, speaker))]
-        if any(speaker.transcriber.next_chunk() or speaker.transcriber.is_finished for speaker in speakers):
-            self._final_news.set()
-        if not tasks:
-            return False
-        speaker, task = min(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
+        with self._live_choice:
+            speakers = [speaker for speaker in self._present() if not speaker.is_served]
+            tasks = [(speaker, task) for speaker in speakers if (task := self._or_drop(speaker, _look_at, speaker))]
+            if any(speaker.transcriber.next_chunk() or speaker.transcriber.is_finished for speaker in speakers):
+                self._final_news.set()
+            if not tasks:
+                return False
+            speaker, task = min(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
+            speaker.is_served = True
+            if len(tasks) > 1:
+                self._live_news.set()
         self._or_drop(speaker, self._serve, speaker, task)
         return True
 
     def _work_on_final_text(self) -> bool:
         """Decode the next chunk of somebody's final text, else the next window of an upload."""
-        speakers = self._present()
-        for speaker in speakers:
-            if speaker.transcriber.is_finished and not speaker.is_served:
-                self.remove(speaker)
-        chunks = [(speaker, chunk) for speaker in speakers if (chunk := speaker.transcriber.next_chunk())]
-        if chunks:
+        chosen = self._choose_chunk()
+        if not chosen:
+            return self._work_on_upload()
+        self._or_drop(chosen[0], self._finalise, *chosen)
+        return True
+
+    def _choose_chunk(self) -> tuple[Speaker, Task] | None:
+        with self._final_choice:
+            speakers = [speaker for speaker in self._present() if not speaker.is_finalised]
+            for speaker in speakers:
+                if speaker.transcriber.is_finished and not speaker.is_served:
+                    self.remove(speaker)
+            chunks = [(speaker, chunk) for speaker in speakers if (chunk := speaker.transcriber.next_chunk())]
+            if not chunks:
+                return None
             speaker, chunk = min(chunks, key=lambda each: each[0].final_turn)
-            self._or_drop(speaker, self._finalise, speaker, chunk)
-            return True
-        return self._work_on_upload()
+            speaker.is_finalised = True
+            if len(chunks) > 1:
+                self._final_news.set()
+            return speaker, chunk
 
     def _or_drop(self, speaker: Speaker, work: Callable[..., R], *arguments: object) -> R | None:
         """What nobody foresaw costs one speaker the text, not everybody."""
@@ -329,6 +354,7 @@ class Scheduler:
             span = f"{chunk.window.start_s:.0f} to {chunk.end_s:.0f} s"
             speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
         speaker.transcriber.accept(chunk, words or ())
+        speaker.is_finalised = False
 
     def _decode(self, task: Task, lexicon: Lexicon) -> tuple[Word, ...] | None:
         try:
@@ -342,11 +368,13 @@ class Scheduler:
         self._wait_s = (1 - weight) * self._wait_s + weight * wait_s
 
     def _work_on_upload(self) -> bool:
-        if not self._uploads:
-            return False
-        upload = self._uploads[0]
+        with self._final_choice:
+            if not self._uploads:
+                return False
+            upload = self._uploads.popleft()
+            if self._uploads:
+                self._final_news.set()
         upload.step(self.engine)
-        self._uploads.popleft()
         if not upload.done.is_set():
             self._uploads.append(upload)
         return True

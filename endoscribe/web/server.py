@@ -1,0 +1,68 @@
+"""The page's server, in this process until it is told to stop."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from endoscribe.settings import Settings
+    from endoscribe.speech.scheduler import Scheduler
+
+#: Nothing that a library wants to tell its makers leaves this machine; set before they are imported.
+QUIET_LIBRARIES = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "DO_NOT_TRACK": "1",
+}
+
+log = logging.getLogger("endoscribe")
+
+
+def open_page(
+    settings: "Settings", *, share: bool = False, load: "Callable[[Settings], Scheduler] | None" = None
+) -> None:
+    """Serve until told to stop. Raises an EndoscribeError when that cannot be, first of all when strangers could enter.
+
+    `load` is another way to get at the models than loading them here.
+    """
+    from endoscribe.entry.ways import way_in
+    from endoscribe.web.share import demo_settings
+
+    if not share:
+        way_in(settings)  # before anything is made, say that strangers would get in
+    if share or settings.demo:
+        with demo_settings(settings, is_shared=share) as demo:
+            serve(demo, share=share, load=load)
+    else:
+        serve(settings, load=load)
+
+
+def serve(settings: "Settings", *, share: bool = False, load: "Callable[[Settings], Scheduler] | None" = None) -> None:
+    """Build everything and answer; the models warm up once the page is served. `load` is another way to get them."""
+    import uvicorn
+
+    from endoscribe.logs import configure_logging
+    from endoscribe.services import Services
+    from endoscribe.web.share import public_link
+
+    configure_logging()
+    warnings.filterwarnings("ignore", message=".*HTTP_422_UNPROCESSABLE_ENTITY.*")  # Gradio's own, at every click
+    services = Services(settings)
+    from endoscribe.web.routes import create_app
+
+    if share:
+        print(f"Public demo link: {public_link(settings.port)}", flush=True)  # noqa: T201
+    app = create_app(services, on_start=lambda: services.start(load))
+    log.info("EndoScribe answers at http://%s:%d", settings.host, settings.port)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        proxy_headers=False,  # the door reads them, from the proxies that are named
+        access_log=False,  # its lines would name sessions
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+        ws_max_size=1 << 20,
+    )
