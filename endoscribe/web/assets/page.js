@@ -1,6 +1,8 @@
 // What the parts of the page share: panels that Python and the browser both fill, the status line, the live text, and
 // the one microphone. Evidence, review, history and keys have modules of their own.
 
+import { whoIsHere } from './who.js';
+
 const HEALTH_EVERY_MS = 2000;
 const STATUS_ICONS = { error: '! ', info: '' };
 // What belongs to one dictation, and goes from the screen before another one comes.
@@ -167,7 +169,7 @@ window.endoscribe = { chooseProcedure, finishForSubmit, isRecording, clear, say 
 
 // Says who is signed in, and lets them leave.
 async function showWho() {
-  const { user, visit } = (await (await ask('who'))?.json()) ?? {};
+  const { user, visit } = await whoIsHere();
   const form = document.querySelector('#leave');
   if (!form || !(user || visit)) return;
   form.querySelector('.who').textContent = user ?? '';

@@ -2,8 +2,10 @@
 // a network loses nothing: the next visit sends it. Frames leave as soon as the server has them.
 // A browser without such storage (some private windows) keeps frames in memory alone; every call here then does nothing.
 
+import { whoIsHere } from './who.js';
+
 const DATABASE = 'endoscribe';
-const RECORDINGS = 'recordings'; // id -> {id, session, procedure, sampleRate}
+const RECORDINGS = 'recordings'; // id -> {id, session, procedure, sampleRate, user}
 const FRAMES = 'frames'; // [id, end] -> {buffer, end}: one frame and the number of samples up to its end
 
 let database = null;
@@ -42,6 +44,9 @@ async function transaction(mode, work) {
   });
 }
 
+// What one person's tab left behind is not another's to send: it would become theirs.
+const userName = async () => (await whoIsHere()).user ?? null;
+
 const framesOf = (id, end = Infinity) => IDBKeyRange.bound([id, 0], [id, end]);
 
 export class Spool {
@@ -50,8 +55,9 @@ export class Spool {
   }
 
   // Must be called once before any frame, and again when the server has named the session.
-  describe({ session, procedure, sampleRate }) {
-    return transaction('readwrite', (recordings) => recordings.put({ id: this.id, session, procedure, sampleRate }));
+  async describe({ session, procedure, sampleRate }) {
+    const recording = { id: this.id, session, procedure, sampleRate, user: await userName() };
+    return transaction('readwrite', (recordings) => recordings.put(recording));
   }
 
   keep({ buffer, end }) {
@@ -88,10 +94,13 @@ function lock(id, options) {
   });
 }
 
-// Recordings that no open tab works on, each with its frames in order; those without frames are cleared away.
+// The user's recordings that no open tab works on, each with its frames in order; those without frames are cleared away.
+// Somebody else's stay until they sign in here again.
 export async function leftBehind() {
   const found = [];
+  const mine = await userName();
   for (const recording of (await transaction('readonly', (recordings) => recordings.getAll())) ?? []) {
+    if ((recording.user ?? null) !== mine) continue;
     if (!(await lock(recording.id, { ifAvailable: true }))) continue;
     const frames = await transaction('readonly', (_, stored) => stored.getAll(framesOf(recording.id)));
     if (frames?.length) found.push({ ...recording, frames });
