@@ -56,6 +56,7 @@ class HearingEngine:
     gate: threading.Event = field(default_factory=threading.Event)
     started: threading.Event = field(default_factory=threading.Event)
     decoded: list[tuple[Window, Decoding]] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -73,6 +74,10 @@ class HearingEngine:
         return tuple(
             word if word.end_s <= end_s else Word(word.text[:1] + "...", word.start_s, end_s, 0.3) for word in inside
         )
+
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        self.batches.append(len(windows))
+        return [self.decode(window, decoding) for window in windows]
 
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         duration_s = len(samples) / SAMPLE_RATE

@@ -20,6 +20,7 @@ from endoscribe.speech.engine import (
     WhisperXEngine,
     Window,
     choose_device,
+    fit_together,
     load_engine,
 )
 from endoscribe.transcript import Word
@@ -46,6 +47,27 @@ def test_words_are_heard_and_timed_in_the_recording(
     assert [word.start_s for word in words] == sorted(word.start_s for word in words)
     assert all(word.probability is not None and 0 < word.probability <= 1 for word in words)
     assert not any(" " in word.text for word in words)
+
+
+def test_windows_of_several_speakers_are_heard_together(tiny_engine: WhisperXEngine, window: Window) -> None:
+    """Prompts of other lengths or none, silence among them: everybody gets their own words, at their own times."""
+    silence = Window(np.zeros(SAMPLE_RATE, np.float32), 0.0)
+    other = Window(window.samples[: 6 * SAMPLE_RATE], 20.0, "ERCP, common bile duct, sphincterotomy, stone")
+    plain = Window(window.samples, 0.0)
+    heard = tiny_engine.decode_all([window, silence, other, plain], PREVIEW)
+    assert heard[1] == ()
+    for words, each in zip(heard, (window, silence, other, plain), strict=True):
+        assert all(each.start_s <= word.start_s <= word.end_s <= each.start_s + each.duration_s for word in words)
+        assert each is silence or "screening colonoscopy" in text_of(words)
+    assert tiny_engine.decode_all([window, window], PREVIEW)[1] == tiny_engine.decode(window, PREVIEW)
+    assert tiny_engine.decode_all([], PREVIEW) == []
+
+
+def test_windows_go_together_that_are_about_as_long() -> None:
+    four, six, eighteen = (Window(np.zeros(seconds * SAMPLE_RATE, np.float32), 0.0) for seconds in (4, 6, 18))
+    assert fit_together(four, six, PREVIEW)
+    assert not fit_together(four, eighteen, PREVIEW)
+    assert fit_together(four, eighteen, FINAL)
 
 
 def test_a_glossary_helps_with_rare_words(tiny_engine: WhisperXEngine, colonoscopy_speech: Samples) -> None:

@@ -1,5 +1,6 @@
 """A GPU without memory: fewer beams, then int8, and a log line for each step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +35,35 @@ class Gpu:
     def unload_model(self) -> None:
         self.asked.append(("unload", 0))
 
-    def recognise(self, engine: WhisperXEngine, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+    def recognise(
+        self, engine: WhisperXEngine, windows: Sequence[Window], decoding: Decoding
+    ) -> list[tuple[Word, ...]]:
         asked = (engine._model.precision, decoding.beam_size)
         self.asked.append(asked)
-        if asked not in self.fits:
+        if asked not in self.fits or len(windows) > 1:
             raise RuntimeError("CUDA failed with error out of memory")
-        return WORDS
+        return [WORDS]
+
+
+WINDOW = Window(np.ones(SAMPLE_RATE, np.float32), 0.0)
 
 
 def decode(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> tuple[Word, ...]:
-    def recognise(engine: WhisperXEngine, window: Window, decoding: Decoding) -> tuple[Word, ...]:
-        return gpu.recognise(engine, window, decoding)
+    return decode_all(gpu, monkeypatch, 1)[0]
+
+
+def decode_all(gpu: Gpu, monkeypatch: pytest.MonkeyPatch, count: int) -> list[tuple[Word, ...]]:
+    def recognise(engine: WhisperXEngine, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        return gpu.recognise(engine, windows, decoding)
 
     monkeypatch.setattr(WhisperXEngine, "_recognise", recognise)
-    return gpu.engine.decode(Window(np.ones(SAMPLE_RATE, np.float32), 0.0), FINAL)
+    return gpu.engine.decode_all([WINDOW] * count, FINAL)
+
+
+def test_several_windows_are_decoded_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu({("float16", 5)})
+    assert decode_all(gpu, monkeypatch, 2) == [WORDS, WORDS]
+    assert gpu.asked == [("float16", 5)] * 3
 
 
 def test_fewer_beams_are_tried_before_int8(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -76,11 +92,11 @@ def test_a_gpu_that_is_full_for_good_costs_one_stretch(monkeypatch: pytest.Monke
 def test_a_decode_whose_model_another_thread_takes_away_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = Gpu({("int8", 5)})
 
-    def recognise(engine: WhisperXEngine, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+    def recognise(engine: WhisperXEngine, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
         if engine._model.precision == "float16":
             engine._model = gpu.model("int8")
             raise RuntimeError("the model is unloaded")
-        return gpu.recognise(engine, window, decoding)
+        return gpu.recognise(engine, windows, decoding)
 
     monkeypatch.setattr(WhisperXEngine, "_recognise", recognise)
     assert gpu.engine.decode(Window(np.ones(SAMPLE_RATE, np.float32), 0.0), FINAL) == WORDS

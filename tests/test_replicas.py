@@ -89,6 +89,7 @@ def test_the_first_window_wakes_a_replica_and_a_failure_comes_back_as_what_it_is
     with replicas(folder, 1, 0) as engine:
         assert not list(folder.iterdir())
         assert engine.decode(WINDOW, PREVIEW) == WORDS
+        assert engine.decode_all([WINDOW, WINDOW], PREVIEW) == [WORDS, WORDS]
         assert len(engine.split(WINDOW.samples)) > 1
         with pytest.raises(EngineError, match="This window fails"):
             engine.decode(Window(WINDOW.samples, 0.0, "fail"), PREVIEW)

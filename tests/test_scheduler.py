@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from speech_script import HearingEngine, LevelDetector, Samples, audio_of, words_at
 
+from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
-from endoscribe.speech.scheduler import Limits, Scheduler
-from endoscribe.transcript import LiveTranscript
+from endoscribe.speech.engine import Decoding, Window
+from endoscribe.speech.scheduler import Limits, Scheduler, Speaker
+from endoscribe.transcript import LiveTranscript, Word
 
 TEXT = "the cecum was reached today. withdrawal took nine minutes and there were no further findings at all"
 WORDS = words_at(TEXT, pause_after={"today.": 1.2})
@@ -70,6 +72,60 @@ def test_speakers_take_turns(scheduler_of: MakeScheduler) -> None:
         speaker.finish()
     rounds = len(served) // 3
     assert [set(served[3 * turn : 3 * turn + 3]) for turn in range(rounds)] == [set("abc")] * rounds
+
+
+def held_up(scheduler: Scheduler, engine: HearingEngine) -> Speaker:
+    """Somebody whose first preview keeps the engine busy until its gate opens."""
+    engine.gate.clear()
+    first = scheduler.open_speaker(None, ignore)
+    first.insert(audio_of(WORDS)[: 2 * SAMPLE_RATE])
+    assert engine.started.wait(30)
+    return first
+
+
+def test_what_several_have_waiting_is_decoded_together(scheduler_of: MakeScheduler) -> None:
+    engine = HearingEngine(WORDS)
+    scheduler = scheduler_of(engine)
+    held_up(scheduler, engine)
+    speakers = [scheduler.open_speaker(None, ignore) for _ in range(3)]
+    for speaker in speakers:
+        speaker.insert(audio_of(WORDS))
+    engine.gate.set()
+    assert [speaker.finish().text for speaker in speakers] == [TEXT] * 3
+    assert 3 in engine.batches
+
+
+def test_a_lone_speaker_is_decoded_alone(scheduler_of: MakeScheduler) -> None:
+    engine = HearingEngine(WORDS)
+    speaker = scheduler_of(engine).open_speaker(None, ignore)
+    insert_in_pieces(speaker.insert, audio_of(WORDS))
+    assert speaker.finish().text == TEXT
+    assert engine.batches == []
+
+
+class ChokingEngine(HearingEngine):
+    """Chokes on whatever is loud."""
+
+    def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        words = super().decode(window, decoding)
+        if window.samples.max() > 0.8:
+            raise EngineError("Speech recognition failed on a stretch of audio.")
+        return words
+
+
+def test_a_window_that_fails_in_company_harms_nobody_else(scheduler_of: MakeScheduler) -> None:
+    engine = ChokingEngine(WORDS)
+    scheduler = scheduler_of(engine)
+    held_up(scheduler, engine)
+    loud, *others = (scheduler.open_speaker(None, ignore) for _ in range(3))
+    loud.insert(audio_of(WORDS) * 2)
+    for speaker in others:
+        speaker.insert(audio_of(WORDS))
+    engine.gate.set()
+    assert [speaker.finish().text for speaker in others] == [TEXT] * 2
+    assert [speaker.live.committed_text for speaker in others] == [TEXT] * 2
+    assert loud.finish().text == ""
+    assert 3 in engine.batches
 
 
 def test_a_slow_engine_skips_previews_instead_of_falling_behind(scheduler_of: MakeScheduler) -> None:

@@ -48,6 +48,12 @@ FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6)
 #: decoding a token at a time does not gain from a second thread.
 CPU_WORKERS = 2
 
+#: Windows are decoded together when what the encoder sees of the shorter is at least this share of the longer: all are
+#: filled up to the longest, and more silence than this costs what the batch gains.
+LEAST_SHARE = 0.75
+#: Fills prompts up to one length, before their first word; the text stays as good.
+FILLER = " ."
+
 #: -60 dB of full scale: quieter than any room that a microphone hears.
 SILENT_PEAK = 0.001
 
@@ -102,6 +108,10 @@ class Engine(Protocol):
         """The words of a window, timed in seconds of the recording. Raises EngineError."""
         ...
 
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        """The words of several windows at once, each window's in its place. Raises EngineError, then for all."""
+        ...
+
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         """Stretches of speech of at most 30 s, in seconds, of a whole recording. Raises EngineError."""
         ...
@@ -130,6 +140,17 @@ class _Decoded:
     @property
     def is_loop(self) -> bool:
         return not self.is_complete or _compression(self.text) > COMPRESSION_THRESHOLD
+
+
+NOTHING = _Decoded((), "", 0.0, 1.0)
+
+
+def fit_together(one: Window, other: Window, decoding: Decoding) -> bool:
+    """Whether decoding both at once is cheaper than one after the other."""
+    if decoding.tail_s is None:
+        return True
+    shorter_s, longer_s = sorted((one.duration_s + decoding.tail_s, other.duration_s + decoding.tail_s))
+    return shorter_s >= LEAST_SHARE * longer_s
 
 
 @dataclass(slots=True)
@@ -168,17 +189,23 @@ class WhisperXEngine:
 
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         """See `Engine.decode`. Silence gives no words; a loop is decoded again at full length and warmer."""
-        if window.duration_s > MAX_WINDOW_S:
-            raise EngineError(f"A window of {window.duration_s:.0f} s is longer than Whisper's 30 s.")
+        return self.decode_all([window], decoding)[0]
+
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        """See `Engine.decode_all`. Only windows that are about as long gain from it: see `fit_together`."""
+        longest_s = max((window.duration_s for window in windows), default=0.0)
+        if longest_s > MAX_WINDOW_S:
+            raise EngineError(f"A window of {longest_s:.0f} s is longer than Whisper's 30 s.")
         began_s = time.perf_counter()
         try:
-            words = self._within_memory(window, decoding)
+            heard = self._within_memory(windows, decoding)
         except (RuntimeError, ValueError) as error:
             raise EngineError("Speech recognition failed on a stretch of audio.") from error
         self.timing.decode_s += (decoded_s := time.perf_counter()) - began_s
-        if not (words and decoding.refine_times and self._aligner):
-            return words
-        refined = self._aligner.refine(words, window)
+        if not (decoding.refine_times and self._aligner):
+            return heard
+        refine = self._aligner.refine
+        refined = [words and refine(words, window) for words, window in zip(heard, windows, strict=True)]
         self.timing.align_s += time.perf_counter() - decoded_s
         return refined
 
@@ -195,15 +222,21 @@ class WhisperXEngine:
         end_s = len(samples) / SAMPLE_RATE
         return [(max(0.0, part["start"]), min(end_s, part["end"], part["start"] + MAX_WINDOW_S)) for part in merged]
 
-    def _within_memory(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
-        """A window is decoded by itself: its beams are the batch that can be made smaller."""
+    def _within_memory(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        """Where several windows are too much, one after the other; of a window by itself, fewer beams."""
+        if len(windows) > 1:
+            together = Attempt(f"{len(windows)} windows", lambda: self._recognise(windows, decoding))
+            apart = Attempt("one window", lambda: [self._within_memory([each], decoding)[0] for each in windows])
+            return first_that_fits([together, apart])
         small = replace(decoding, beam_size=1, insist=False)
         attempts = [
-            Attempt(f"{decoding.beam_size} beams", lambda: self._recognise(window, decoding)),
-            Attempt("one beam", lambda: self._recognise(window, small)),
+            Attempt(f"{decoding.beam_size} beams", lambda: self._recognise(windows, decoding)),
+            Attempt("one beam", lambda: self._recognise(windows, small)),
         ]
         if self._lighter:
-            attempts.append(Attempt(f"{SMALLEST_COMPUTE_TYPE} weights", lambda: self._recognise_lighter(window, small)))
+            attempts.append(
+                Attempt(f"{SMALLEST_COMPUTE_TYPE} weights", lambda: self._recognise_lighter(windows, small))
+            )
         model = self._model
         try:
             return first_that_fits(attempts)
@@ -211,9 +244,9 @@ class WhisperXEngine:
             with self._lighten_lock:
                 if self._model is model:
                     raise
-        return self._recognise(window, decoding)  # the other thread had taken the model away
+        return self._recognise(windows, decoding)  # the other thread had taken the model away
 
-    def _recognise_lighter(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+    def _recognise_lighter(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
         with self._lighten_lock:
             if lighter := self._lighter:
                 self._model.model.unload_model()  # makes room first: both together fit even less
@@ -222,57 +255,89 @@ class WhisperXEngine:
                 except RuntimeError:
                     self._model.model.load_model()
                     raise
-        return self._recognise(window, decoding)
+        return self._recognise(windows, decoding)
 
-    def _recognise(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
-        if np.abs(window.samples).max(initial=0.0) < SILENT_PEAK:
-            return ()
-        encoded = self._encode(window, decoding.tail_s)
-        decoded = self._generate(encoded, window, decoding.beam_size)
-        if not decoded.is_silence and not decoded.is_sound and decoding.insist:
-            encoded, decoded = self._decode_again(window, decoded)
-        return () if decoded.is_silence or decoded.is_loop else self._time_words(encoded, decoded, window)
+    def _recognise(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        """Silent windows are left out; those without a prompt cannot be decoded with those that have one."""
+        heard: list[tuple[Word, ...]] = [()] * len(windows)
+        loud = [at for at, each in enumerate(windows) if np.abs(each.samples).max(initial=0.0) >= SILENT_PEAK]
+        for has_prompt in (True, False):
+            places = [at for at in loud if bool(windows[at].prompt) == has_prompt]
+            if places:
+                words = self._recognise_together([windows[at] for at in places], decoding)
+                for at, each in zip(places, words, strict=True):
+                    heard[at] = each
+        return heard
 
-    def _encode(self, window: Window, tail_s: float | None) -> Any:
-        seconds = MAX_WINDOW_S if tail_s is None else min(MAX_WINDOW_S, window.duration_s + tail_s)
+    def _recognise_together(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        encoded = self._encode(windows, decoding.tail_s)
+        decoded = self._generate(encoded, windows, decoding.beam_size)
+        unsound = [not each.is_silence and not each.is_sound and decoding.insist for each in decoded]
+        shown = [NOTHING if again else each for each, again in zip(decoded, unsound, strict=True)]
+        heard = self._time_words(encoded, shown, windows)
+        for at, window in enumerate(windows):
+            if unsound[at]:
+                encoded, better = self._decode_again(window, decoded[at])
+                heard[at] = self._time_words(encoded, [better], [window])[0]
+        return heard
+
+    def _encode(self, windows: Sequence[Window], tail_s: float | None) -> Any:
+        longest_s = max(window.duration_s for window in windows)
+        seconds = MAX_WINDOW_S if tail_s is None else min(MAX_WINDOW_S, longest_s + tail_s)
         frames = int(seconds * FRAMES_PER_S)
-        padded = np.zeros(int(seconds * SAMPLE_RATE) + 400, np.float32)
-        padded[: len(window.samples)] = window.samples
-        return self._model.encode(self._model.feature_extractor(padded)[:, :frames])
+        features = []
+        for window in windows:
+            padded = np.zeros(int(seconds * SAMPLE_RATE) + 400, np.float32)
+            padded[: len(window.samples)] = window.samples
+            features.append(self._model.feature_extractor(padded)[:, :frames])
+        return self._model.encode(np.stack(features))
 
-    def _generate(self, encoded: Any, window: Window, beam_size: int, temperature: float = 0.0) -> _Decoded:
-        prompt = self._prompt_tokens(window.prompt)
+    def _generate(
+        self, encoded: Any, windows: Sequence[Window], beam_size: int, temperature: float = 0.0
+    ) -> list[_Decoded]:
+        prompts = self._prompts(windows)
+        rooms = [int(MAX_TOKENS_PER_S * window.duration_s) + 12 for window in windows]
         # CTranslate2 gives the answer the smaller of max_length / 2 and max_length less the prompt.
-        room = int(MAX_TOKENS_PER_S * window.duration_s) + 12
-        result = self._model.model.generate(
+        room = max(rooms)
+        results = self._model.model.generate(
             encoded,
-            [prompt],
+            prompts,
             beam_size=beam_size if temperature == 0 else 1,
             sampling_temperature=temperature,
             sampling_topk=0 if temperature else 1,
-            max_length=min(max(2 * room, len(prompt) + room), self._model.max_length),
+            max_length=min(max(2 * room, len(prompts[0]) + room), self._model.max_length),
             suppress_blank=True,
             suppress_tokens=[-1],
             return_scores=True,
             return_no_speech_prob=True,
-        )[0]
+        )
+        return [self._read(result, room) for result, room in zip(results, rooms, strict=True)]
+
+    def _read(self, result: Any, room: int) -> _Decoded:
         tokens = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)
         text = self._tokenizer.decode(tokens)
         return _Decoded(tokens, text, result.scores[0], result.no_speech_prob, len(tokens) < room)
 
     def _decode_again(self, window: Window, first: _Decoded) -> tuple[Any, _Decoded]:
         """The best of the full-length decode and, while that is unsound, warmer ones; never a loop."""
-        encoded = self._encode(window, None)
-        attempts = [self._generate(encoded, window, FINAL.beam_size)]
+        encoded = self._encode([window], None)
+        attempts = self._generate(encoded, [window], FINAL.beam_size)
         for temperature in FALLBACK_TEMPERATURES:
             if attempts[-1].is_sound or attempts[-1].is_silence:
                 return encoded, attempts[-1]
-            attempts.append(self._generate(encoded, window, 1, temperature))
+            attempts += self._generate(encoded, [window], 1, temperature)
         straight = [each for each in (*attempts, first) if not each.is_loop]
         if not straight:
             log.warning("A stretch of %.1f s was left out: recognition looped on it.", window.duration_s)
-            return encoded, _Decoded((), "", 0.0, 1.0)
+            return encoded, NOTHING
         return encoded, max(straight, key=lambda each: each.log_probability)
+
+    def _prompts(self, windows: Sequence[Window]) -> list[list[int]]:
+        """The prompts of windows that all have one or all have none, filled up to one length."""
+        prompts = [self._prompt_tokens(window.prompt) for window in windows]
+        filler = self._tokenizer.encode(FILLER)[:1]
+        longest = max(map(len, prompts))
+        return [prompt[:1] + filler * (longest - len(prompt)) + prompt[1:] for prompt in prompts]
 
     def _prompt_tokens(self, prompt: str) -> list[int]:
         sot = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
@@ -280,10 +345,15 @@ class WhisperXEngine:
             return sot
         return [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + prompt.strip())[-MAX_PROMPT_TOKENS:], *sot]
 
-    def _time_words(self, encoded: Any, decoded: _Decoded, window: Window) -> tuple[Word, ...]:
-        frames = max(2, int(window.duration_s * FRAMES_PER_S))
-        parts = self._model.find_alignment(self._tokenizer, [list(decoded.tokens)], encoded, frames)[0]
-        return _join_word_parts(parts, window.start_s, window.duration_s)
+    def _time_words(
+        self, encoded: Any, decoded: Sequence[_Decoded], windows: Sequence[Window]
+    ) -> list[tuple[Word, ...]]:
+        tokens = [[] if each.is_silence or each.is_loop else list(each.tokens) for each in decoded]
+        if not any(tokens):
+            return [()] * len(windows)
+        frames = [max(2, int(window.duration_s * FRAMES_PER_S)) for window in windows]
+        parts = self._model.find_alignment(self._tokenizer, tokens, encoded, frames)
+        return [_join_word_parts(of, each.start_s, each.duration_s) for of, each in zip(parts, windows, strict=True)]
 
 
 def _join_word_parts(parts: Sequence[dict[str, Any]], start_s: float, duration_s: float) -> tuple[Word, ...]:

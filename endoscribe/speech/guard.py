@@ -6,7 +6,7 @@ with another thread, as long as there is hope that the engine still answers.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any
 
@@ -57,6 +57,11 @@ class GuardedEngine:
         """See `Engine.decode`."""
         words: tuple[Word, ...] = self._ask(lambda: self._engine.decode(window, decoding))
         return words
+
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        """See `Engine.decode_all`."""
+        heard: list[tuple[Word, ...]] = self._ask(lambda: self._engine.decode_all(windows, decoding))
+        return heard
 
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         """See `Engine.split`."""

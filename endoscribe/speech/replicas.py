@@ -1,12 +1,12 @@
 """Engines in processes of their own behind Ray Serve, on this machine or many.
 
-A speaker's live state stays with the page; a replica hears one window at a time and remembers nothing, so that any of
-them decodes the next. A window whose replica dies is decoded by another one.
+A speaker's live state stays with the page; a replica hears windows and remembers nothing, so that any of them decodes
+the next. A window whose replica dies is decoded by another one.
 """
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,9 @@ class Replica:
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         return self._engine.decode(window, decoding)
 
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        return self._engine.decode_all(windows, decoding)
+
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         return self._engine.split(samples)
 
@@ -63,6 +66,11 @@ class RemoteEngine:
         """See `Engine.decode`."""
         words: tuple[Word, ...] = self._ask(self._handle.decode, window, decoding)
         return words
+
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        """See `Engine.decode_all`."""
+        heard: list[tuple[Word, ...]] = self._ask(self._handle.decode_all, windows, decoding)
+        return heard
 
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         """See `Engine.split`."""

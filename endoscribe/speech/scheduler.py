@@ -1,9 +1,10 @@
 """Two threads own the speech engine; speakers and uploads hand it their audio and it goes round them fairly.
 
 One thread decodes live text: what was cut at a pause before previews, the speakers in turn. A speaker has at most one
-preview waiting, always of its newest audio, so that a slow machine shows text less often but never falls behind. The
-other thread decodes the final text, closed chunks before uploads: careful decoding takes seconds, and live text must
-not wait for it. An engine that works on more at a time has as many threads of each kind.
+preview waiting, always of its newest audio, so that a slow machine shows text less often but never falls behind. What
+several speakers have waiting is decoded in one go where that is cheaper; nobody waits for company. The other thread
+decodes the final text, closed chunks before uploads: careful decoding takes seconds, and live text must not wait for
+it. An engine that works on more at a time has as many threads of each kind.
 """
 
 import itertools
@@ -11,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
-from endoscribe.speech.engine import FINAL, Engine, Window
+from endoscribe.speech.engine import FINAL, Engine, Window, fit_together
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 Samples = npt.NDArray[np.float32]
 #: About 110 of the 224 tokens that Whisper has for a prompt; each one costs time at every decode.
 PROMPT_CHARS = 400
+
+#: So many windows are decoded together at most: the first of them waits for the last.
+MOST_TOGETHER = 8
 
 R = TypeVar("R")
 OnLive = Callable[[LiveTranscript], None]
@@ -66,6 +70,8 @@ class Speaker:
         self.is_served = False
         #: The same for its final text: chunks are decoded one after the other.
         self.is_finalised = False
+        #: A decode together with others failed: the next one is of this speaker alone.
+        self.is_apart = False
         #: When it was served last, as a running number: who has waited longest is next.
         self.live_turn = self.final_turn = 0
         self.finished = threading.Event()
@@ -116,6 +122,9 @@ class Speaker:
             self._on_live(live)
         except Exception:  # a listener's fault must not stop the engine for everybody
             log.exception("A listener to live text failed")
+
+
+Turns = Sequence[tuple[Speaker, Task]]
 
 
 class _Upload:
@@ -177,6 +186,7 @@ class Scheduler:
     ) -> None:
         """`parallel` is how many speakers' live texts, and as many final ones, the engine decodes at a time."""
         self.engine = engine
+        self._parallel = parallel
         self._new_detector = new_detector
         self._limits = limits or Limits()
         self._options = options or LiveOptions()
@@ -287,12 +297,36 @@ class Scheduler:
                 self._final_news.set()
             if not tasks:
                 return False
-            speaker, task = min(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
-            speaker.is_served = True
-            if len(tasks) > 1:
+            together = self._most_urgent(tasks)
+            for speaker, _ in together:
+                speaker.is_served = True
+            if len(tasks) > len(together):
                 self._live_news.set()
-        self._or_drop(speaker, self._serve, speaker, task)
+        if len(together) > 1:
+            self._serve_together(together)
+        else:
+            self._or_drop(together[0][0], self._serve, *together[0])
         return True
+
+    def _most_urgent(self, tasks: Turns) -> Turns:
+        """What is decoded next, and what others have waiting that goes with it.
+
+        Threads that work side by side share what waits. A replay that is never late decodes each window alone: the same
+        audio gives the same text whoever else speaks.
+        """
+        tasks = sorted(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
+        speaker, first = tasks[0]
+        if speaker.is_apart or not self._options.catch_up:
+            return tasks[:1]
+        company = [
+            (other, task)
+            for other, task in tasks[1:]
+            if task.kind == first.kind
+            and not other.is_apart
+            and fit_together(first.window, task.window, first.decoding)
+        ]
+        share = -(-len(tasks) // self._parallel)
+        return [*tasks[:1], *company][: min(share, MOST_TOGETHER)]
 
     def _work_on_final_text(self) -> bool:
         """Decode the next chunk of somebody's final text, else the next window of an upload."""
@@ -332,16 +366,40 @@ class Scheduler:
 
     def _serve(self, speaker: Speaker, task: Task) -> None:
         began_s = time.monotonic()
-        self._note_wait(began_s - (speaker.due_since_s or began_s))
-        speaker.due_since_s = None
-        speaker.live_turn = next(self._turns)
-        speaker.is_served = True
+        self._begin(speaker, began_s)
         words = self._decode(task, speaker.lexicon)
         if words is None and task.kind == "rest":
             words = self._decode(task, speaker.lexicon)
+        self._take(speaker, task, words or (), began_s)
+        speaker.is_apart = speaker.is_apart and words is None
+
+    def _serve_together(self, turns: Turns) -> None:
+        """Decode for several speakers at once; where that fails, each of them has the next turn alone."""
+        began_s = time.monotonic()
+        for speaker, _ in turns:
+            self._begin(speaker, began_s)
+        try:
+            heard = self.engine.decode_all([task.window for _, task in turns], turns[0][1].decoding)
+        except Exception as error:  # noqa: BLE001  (whose fault it was shows when each is decoded alone)
+            log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
+            for speaker, _ in turns:
+                speaker.is_apart, speaker.is_served = True, False
+            return
+        for (speaker, task), words in zip(turns, heard, strict=True):
+            self._or_drop(speaker, self._repair_and_take, speaker, task, words, began_s)
+
+    def _repair_and_take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
+        self._take(speaker, task, speaker.lexicon.repair(words), began_s)
+
+    def _begin(self, speaker: Speaker, now_s: float) -> None:
+        self._note_wait(now_s - (speaker.due_since_s or now_s))
+        speaker.due_since_s = None
+        speaker.live_turn = next(self._turns)
+
+    def _take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         if task.kind == "preview" and self._options.catch_up:
             speaker.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
-        speaker.transcriber.accept(task, words or ())
+        speaker.transcriber.accept(task, words)
         speaker.show()
         speaker.is_served = False
 
