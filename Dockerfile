@@ -12,10 +12,9 @@ COPY requirements.txt deploy/select_requirements.py /tmp/
 ARG TORCH=cuda
 RUN python /tmp/select_requirements.py "$TORCH" /tmp/requirements.txt > /tmp/selected.txt \
     && uv pip install --no-deps --require-hashes -r /tmp/selected.txt
-# PyTorch publishes its CPU wheels on an index of its own: these are pinned by version, all others by hash.
-ARG CPU_INDEX=https://download.pytorch.org/whl/cpu
+# PyTorch publishes its CPU wheels apart, and uv knows where: these are pinned by version, all others by hash.
 RUN python /tmp/select_requirements.py --unhashed "$TORCH" /tmp/requirements.txt > /tmp/unhashed.txt \
-    && if [ -s /tmp/unhashed.txt ]; then uv pip install --no-deps --index-url "$CPU_INDEX" -r /tmp/unhashed.txt; fi
+    && if [ -s /tmp/unhashed.txt ]; then uv pip install --no-deps --torch-backend cpu -r /tmp/unhashed.txt; fi
 
 FROM packages AS weights
 # Weights to bake in (base, large-v3, ...); without a name they are fetched to the volume at the first start.
