@@ -19,7 +19,7 @@ from endoscribe.database import audit as trail
 
 Action = Literal[
     "created", "transcribed", "read", "opened", "played", "edited", "undone", "decided", "signed", "exported",
-    "deleted", "restored",
+    "deleted", "restored", "entered", "left",
 ]  # fmt: skip
 
 #: What the first entry names as the hash of the one before.

@@ -183,6 +183,8 @@ def test_signing_in_and_out(server: Server) -> None:
     assert client.get("/who").status_code == 401
     client.cookies.update(kept)
     assert client.get("/who").status_code == 401  # it was handed back
+    noted = [(entry.actor, entry.action) for entry in server.services.sessions.audit.entries()]
+    assert noted[-2:] == [("ada", "entered"), ("ada", "left")]
 
 
 def test_behind_https_the_cookie_is_for_https_and_this_host_only(server: Server) -> None:

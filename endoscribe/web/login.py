@@ -1,5 +1,6 @@
 """Signing in and out: one small form that needs no JavaScript, and who somebody is for the page's head."""
 
+import logging
 import secrets
 from asyncio import to_thread
 from html import escape
@@ -8,11 +9,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from endoscribe.audit import AuditTrail
 from endoscribe.entry.ways import Passwords, Visitors
-from endoscribe.errors import EntryError
+from endoscribe.errors import EntryError, StorageError
 from endoscribe.services import Services
 from endoscribe.web.access import Access
 from endoscribe.web.entrance import Entrance, TooOftenError, cookie_header, is_https
+
+log = logging.getLogger(__name__)
 
 FORM_COOKIE = "endoscribe-form"
 FORM_S = 3600
@@ -35,18 +39,19 @@ def login_routes(services: Services, entrance: Entrance, access: Access) -> APIR
         if not isinstance(entrance.way, Passwords):
             return RedirectResponse("./", 303)
         try:
-            return await _sign_in(request, entrance)
+            return await _sign_in(request, entrance, services.sessions.audit)
         except TooOftenError as error:
             wait_s = f"{error.wait_s + 1:.0f}"
             problem = f"Too many tries. Wait {wait_s} seconds, then try again."
             return _form(request, entrance, problem, 429, {"Retry-After": wait_s})
-        except EntryError as error:
+        except (EntryError, StorageError) as error:
             return _form(request, entrance, str(error), 503)
 
     @router.post("/logout")
     async def signed_out(request: Request) -> Response:
         if entrance.tickets and (ticket := entrance.ticket(request)):
             await to_thread(entrance.tickets.revoke, ticket)
+            await _note_left(services.sessions.audit, ticket.name)
         if isinstance(entrance.way, Visitors):
             await run_in_threadpool(end_visit, services, access.owner(request))
         answer = RedirectResponse("login" if isinstance(entrance.way, Passwords) else "./", 303, UNCACHED)
@@ -55,6 +60,14 @@ def login_routes(services: Services, entrance: Entrance, access: Access) -> APIR
         return answer
 
     return router
+
+
+async def _note_left(audit: AuditTrail, name: str) -> None:
+    """Whoever leaves gets out, even where it cannot be written down."""
+    try:
+        await to_thread(audit.note, "left", None, name)
+    except StorageError as error:
+        log.warning("A sign-out is not in the audit trail: %s", error)
 
 
 def end_visit(services: Services, visitor: str | None) -> int:
@@ -67,13 +80,14 @@ def end_visit(services: Services, visitor: str | None) -> int:
     return len(ended)
 
 
-async def _sign_in(request: Request, entrance: Entrance) -> Response:
+async def _sign_in(request: Request, entrance: Entrance, audit: AuditTrail) -> Response:
     async with request.form(max_files=0, max_fields=10) as form:
         name, password, mark = (str(form.get(field, "")) for field in ("name", "password", "form"))
     if entrance.tickets is None or not _is_own_form(request, entrance, mark):
         return _form(request, entrance, "This form is too old or not from here. Try again.", 403)
     if not await entrance.is_right(name.strip(), password, entrance.address(request)):
         return _form(request, entrance, "This name and password are not known here.", 401)
+    await to_thread(audit.note, "entered", None, name.strip())
     answer = RedirectResponse("./", 303, UNCACHED)
     cookie = entrance.sign_in(name.strip())
     answer.headers.append("Set-Cookie", cookie_header(request, cookie, entrance.tickets.lifetime_s))
