@@ -10,7 +10,7 @@ from collections.abc import Callable
 from benchmarks.audio import dictation_of
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import PREVIEW, Window, load_engine
+from endoscribe.speech.engine import PREVIEW, Samples, WhisperXEngine, Window, load_engine
 
 PROMPT = "Colonoscopy, cecum, appendiceal orifice, ileocecal valve, sessile polyp, cold snare, retroflexion"
 ROUNDS = 3
@@ -26,17 +26,21 @@ def cpu_s(work: Callable[[], object]) -> float:
     return min(spent_s)
 
 
+def compared(engine: WhisperXEngine, samples: Samples, seconds: int, speakers: int) -> tuple[float, float]:
+    """CPU seconds for one window of each speaker: one by one, and in one go."""
+    starts = [at * 5 * SAMPLE_RATE for at in range(speakers)]
+    windows = [Window(samples[at : at + seconds * SAMPLE_RATE], 0.0, PROMPT) for at in starts]
+    apart_s = cpu_s(lambda: [engine.decode(window, PREVIEW) for window in windows])
+    return apart_s, cpu_s(lambda: engine.decode_all(windows, PREVIEW))
+
+
 def main() -> None:
     samples = dictation_of(60).samples
     print("model  window  speakers  one by one  together")
     for model in sys.argv[1:]:
         engine = load_engine(Settings.from_environment({"ENDOSCRIBE_WHISPER_MODEL": model, "ENDOSCRIBE_DEVICE": "cpu"}))
         for seconds, speakers in ((4, 2), (4, 4), (4, 8), (8, 4)):
-            starts = [at * 5 for at in range(speakers)]
-            cut = [samples[at * SAMPLE_RATE : (at + seconds) * SAMPLE_RATE] for at in starts]
-            windows = [Window(each, 0.0, PROMPT) for each in cut]
-            apart_s = cpu_s(lambda windows=windows: [engine.decode(each, PREVIEW) for each in windows])  # type: ignore[misc]
-            together_s = cpu_s(lambda windows=windows: engine.decode_all(windows, PREVIEW))  # type: ignore[misc]
+            apart_s, together_s = compared(engine, samples, seconds, speakers)
             print(f"{model:8} {seconds} s {speakers:8} {apart_s:10.2f} {together_s:10.2f}")
 
 
