@@ -138,7 +138,8 @@ def test_frames_from_nowhere_take_no_memory_and_no_place(server: Server) -> None
         frames = even_frames()
         socket.send(*frames)
         socket.until_safe(len(frames) * 3200)
-        recording = server.client.app.state.recordings.find(session)  # type: ignore[attr-defined]
+        state = server.client.app.state  # type: ignore[attr-defined]
+        recording = state.recordings.find(session, None, state.access)
         assert recording.waiting_bytes == 0
 
 
