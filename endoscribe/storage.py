@@ -5,6 +5,7 @@ threads, and on Postgres several programs, never undo each other's work. Nothing
 """
 
 import json
+import logging
 import re
 import secrets
 import shutil
@@ -44,6 +45,8 @@ __all__ = ["BYTES_PER_SAMPLE", "WAV_HEADER_BYTES", "AudioLog", "Session", "Sessi
 #: `recording` while frames come in; `interrupted` when they stopped coming without a Stop.
 State = Literal["recording", "stopped", "transcribed", "done", "interrupted"]
 Kind = Literal["transcript", "record", "review"]
+log = logging.getLogger(__name__)
+
 KINDS: tuple[Kind, ...] = ("transcript", "record", "review")
 
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
@@ -223,10 +226,14 @@ class SessionStore:
         return [session for session in interrupted if session.state == "interrupted"]
 
     def _finish_discard(self, session_id: str, *, known: bool) -> None:
-        if known:
-            self.discard(session_id)
-        else:
-            self._audio.delete(session_id, archived=False)
+        """What cannot be removed now, because shared storage does not answer, stays marked for the next start."""
+        try:
+            if known:
+                self.discard(session_id)
+            else:
+                self._audio.delete(session_id, archived=self._audio.has_archive)
+        except StorageError as error:
+            log.warning("A deletion that was cut off could not be finished: %s", error)
 
     def _adopt(self, session_id: str) -> list[Session]:
         """Take a recording into the database that has only its folder; without a readable `meta.json` it is left."""

@@ -359,6 +359,25 @@ def test_what_has_ended_moves_to_the_shared_storage(shared: SessionStore, tmp_pa
     assert list((tmp_path / "share").iterdir()) == []
 
 
+def test_a_deletion_that_was_cut_off_is_finished_on_the_shared_storage(shared: SessionStore, tmp_path: Path) -> None:
+    session = shared.create("col", 48_000)
+    append(shared, session.id, PCM)
+    shared.set_complete(session.id)
+    shared.archive()
+    with shared.database.writing() as connection:
+        connection.execute(delete(sessions).where(sessions.c.id == session.id))
+    (tmp_path / "uploads" / session.id / "deleted").touch()
+    (tmp_path / "share").rename(tmp_path / "away")
+    (tmp_path / "share").write_text("in the way")
+    shared.recover()
+    assert (tmp_path / "uploads" / session.id / "deleted").exists()  # for the next start
+    (tmp_path / "share").unlink()
+    (tmp_path / "away").rename(tmp_path / "share")
+    shared.recover()
+    assert list((tmp_path / "share").iterdir()) == []
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
 def test_without_the_shared_storage_nothing_is_moved_or_lost(shared: SessionStore, tmp_path: Path) -> None:
     session = shared.create("col", 48_000)
     append(shared, session.id, PCM)
