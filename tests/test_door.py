@@ -437,6 +437,76 @@ def test_a_header_is_believed_from_its_proxy_only(tmp_path: Path) -> None:
         assert other.get("/health").status_code == 200
 
 
+# -- a proxy where nobody signs in -------------------------------------------------------------------------------------
+
+PASSED_ON = [
+    {"X-Forwarded-For": "203.0.113.9"}, {"Forwarded": "for=203.0.113.9"}, {"Via": "1.1 proxy"},
+    {"X-Real-IP": "203.0.113.9"}, {"X-Forwarded-Host": "testserver"}, {"X-Forwarded-Proto": "https"},
+    {"CF-Connecting-IP": "203.0.113.9"},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Nobody has to sign in: the page is for its own machine."""
+    with Server(tmp_path_factory.mktemp("alone"), ScriptedScheduler(), has_page=True) as server:
+        yield server
+
+
+@pytest.mark.parametrize("headers", PASSED_ON, ids=lambda headers: next(iter(headers)))
+@pytest.mark.parametrize("path", ["/", "/who", "/api/procedures", "/config", f"/sessions/{UNKNOWN}"])
+def test_what_a_proxy_passes_on_is_refused_where_nobody_signs_in(
+    alone: Server, path: str, headers: dict[str, str]
+) -> None:
+    refused = alone.client.get(path, headers=headers)
+    assert refused.status_code == 403
+    assert "ENDOSCRIBE_AUTH" in refused.json()["detail"]
+    assert alone.client.get(path).status_code != 403
+    assert alone.client.get("/health", headers=headers).status_code == 200
+
+
+def test_a_microphone_through_a_proxy_is_refused_where_nobody_signs_in(alone: Server) -> None:
+    with (
+        pytest.raises(WebSocketDenialResponse),
+        alone.client.websocket_connect("/ws/microphone", headers={"X-Forwarded-For": "203.0.113.9"}),
+    ):
+        pass
+    with alone.client.websocket_connect("/ws/microphone") as socket:
+        socket.send_json(HELLO)
+        assert socket.receive_json()["type"] == "welcome"
+
+
+def test_a_proxy_that_speaks_as_nginx_does_is_seen(alone: Server) -> None:
+    """HTTP/1.0 and no header of its own."""
+    told: list[Any] = []
+
+    async def ask() -> None:
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        scope = {
+            "type": "http", "http_version": "1.0", "method": "GET", "path": "/who", "raw_path": b"/who",
+            "scheme": "http", "query_string": b"", "root_path": "",
+            "headers": [(b"host", b"testserver")], "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 7860),
+        }  # fmt: skip
+        await alone.app(scope, no_body, send)
+
+    async def no_body() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    assert alone.client.portal
+    alone.client.portal.call(ask)
+    assert told[0]["status"] == 403
+
+
+@pytest.mark.parametrize("headers", PASSED_ON, ids=lambda headers: next(iter(headers)))
+def test_behind_a_proxy_those_who_sign_in_are_served(server: Server, headers: dict[str, str]) -> None:
+    users = UsersFile(Path(server.services.settings.data_dir) / "users.txt", QUICK)
+    token = {"Authorization": f"Bearer {users.issue_token('ada')}"}
+    assert browser(server).get("/who", headers=headers | token).json()["user"] == "ada"
+
+
 # -- a demonstration ---------------------------------------------------------------------------------------------------
 
 
@@ -444,7 +514,7 @@ def test_visitors_see_their_own_until_they_leave(tmp_path: Path) -> None:
     with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="true") as server:
         first, second = (TestClient(server.app, "http://testserver", follow_redirects=False) for _ in range(2))
         first.portal = second.portal = server.client.portal
-        assert first.get("/who").json() == {"user": None, "visit": True}
+        assert first.get("/who", headers={"X-Forwarded-For": "203.0.113.9"}).json() == {"user": None, "visit": True}
         assert second.get("/who").status_code == 200
         with first.websocket_connect("/ws/microphone") as socket:
             socket.send_json(HELLO)

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endoscribe.entry.ways import Passwords, Visitors
+from endoscribe.entry.ways import Nobody, Passwords, Visitors
 from endoscribe.errors import EntryError
 from endoscribe.web.entrance import Caller, Entrance, TooOftenError, cookie_header
 from endoscribe.web.headers import same_origin
@@ -20,6 +20,10 @@ OPEN_PATHS = frozenset({"/health", "/ready", "/login", "/favicon.ico"})
 OPEN_PREFIXES = ("/ui/", "/assets/", "/static/")
 NOT_SIGNED_IN = "Sign in again: open this page in another tab and do so there. What you have dictated is kept."
 NOT_THIS_WAY = "This page is reached through its proxy only, which says who you are."
+NOT_THROUGH_A_PROXY = (
+    "This came through a proxy, and nobody has to sign in here: the page is for this machine alone. Its operator can "
+    "set ENDOSCRIBE_AUTH (users:FILE, or header:NAME@ADDRESS where the proxy signs people in) or ENDOSCRIBE_DEMO=true."
+)
 TOO_OFTEN = "Too many tries; wait a little and try again."
 
 
@@ -57,6 +61,8 @@ class Door:
             await self._app(scope, receive, self._with_cookie(connection, caller, send))
 
     def _turned_away(self, connection: HTTPConnection) -> Response:
+        if isinstance(self._entrance.way, Nobody):
+            return _told(403, NOT_THROUGH_A_PROXY)
         if not isinstance(self._entrance.way, Passwords):
             return _told(403, NOT_THIS_WAY)
         is_navigation = connection.scope["type"] == "http" and connection.scope["method"] == "GET"

@@ -19,6 +19,7 @@ from endoscribe.entry.tickets import Ticket, Tickets
 from endoscribe.entry.users import UsersFile
 from endoscribe.entry.ways import Networks, Nobody, Passwords, ProxyHeader, Visitors, Way, is_within, networks, way_in
 from endoscribe.settings import Settings
+from endoscribe.web.headers import is_forwarded
 
 #: A browser takes the first name only over https, and only from this very host.
 SAFE_COOKIE, PLAIN_COOKIE = "__Host-endoscribe", "endoscribe"
@@ -87,7 +88,7 @@ class Entrance:
     async def admit(self, connection: HTTPConnection) -> Caller | None:
         """The caller, or None for whoever has to sign in first; raises EntryError when the users cannot be read."""
         if isinstance(self.way, Nobody):
-            return Caller(None)
+            return None if is_forwarded(connection) else Caller(None)
         if isinstance(self.way, ProxyHeader):
             return self._named_by_proxy(connection, self.way)
         if isinstance(self.way, Visitors):

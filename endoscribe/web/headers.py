@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +13,12 @@ HOST_NAME = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
 OWN_FILES = ("/ui/", "/samples/")
 #: A container's health check asks for these by address, and they tell nothing private.
 FOR_ANY_NAME = ("/health", "/ready")
+#: What proxies and tunnels add to what they pass on (RFC 7239, RFC 9110, and the names in use); no browser sends them.
+FORWARDING = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
+    "x-forwarded-server", "x-forwarded-user", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip",
+    "x-original-host",
+)  # fmt: skip
 
 
 def same_origin(headers: Headers) -> bool:
@@ -21,6 +28,14 @@ def same_origin(headers: Headers) -> bool:
         return True
     hosts = {headers.get("host"), headers.get("x-forwarded-host")}
     return urlsplit(origin).netloc in hosts
+
+
+def is_forwarded(connection: HTTPConnection) -> bool:
+    """Whether a proxy passed this on and shows it: by a header, or by HTTP/1.0, which nginx speaks behind itself.
+
+    No browser of the last twenty years asks in HTTP/1.0. A proxy that shows nothing cannot be told from a browser.
+    """
+    return connection.scope.get("http_version") == "1.0" or any(name in connection.headers for name in FORWARDING)
 
 
 class OwnName:
