@@ -15,13 +15,13 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from endoscribe.edits import is_not_done
 from endoscribe.errors import BatchError, EndoscribeError
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.outputs.outline import printable
 from endoscribe.outputs.tabular import FORMULA_SIGNS
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Level, ProcedureSchema
-from endoscribe.review import is_not_done
 from endoscribe.transcript import Transcript
 
 if TYPE_CHECKING:

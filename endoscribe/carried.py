@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from endoscribe.differences import Difference, differences
+from endoscribe.doubts import Doubt
+from endoscribe.edits import ROW_KINDS, Edit, is_not_done
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.outputs.outline import target_label, value_text
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import ROW_KINDS, Difference, Doubt, Edit, Version, current, differences, is_not_done
+from endoscribe.review import Version, current
 
 MOST_NAMED = 6
 

@@ -31,8 +31,8 @@ from endoscribe.outputs.table import render_checklist, render_checks, render_rec
 from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import Code, ProcedureSchema, Reference
-from endoscribe.review import Signature, digest
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
+from endoscribe.signature import Signature, digest
 from endoscribe.transcript import Segment, Transcript, Word
 
 COL = load_schema(SHIPPED_SCHEMA_DIR / "col.yaml")

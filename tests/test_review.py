@@ -10,34 +10,30 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from endoscribe.carried import carried_doubts
+from endoscribe.differences import differences
+from endoscribe.doubts import doubts
+from endoscribe.edits import Edit, Kind, is_not_done
 from endoscribe.errors import ReviewError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
-from endoscribe.extraction.record import Record
+from endoscribe.extraction.record import Record, cell_at
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.library import load_schema
 from endoscribe.review import (
-    Edit,
-    Kind,
     Reading,
     Review,
-    cell_at,
     current,
-    differences,
-    digest,
-    doubts,
     edit,
-    is_not_done,
     leave_waiting,
     original_row,
     receive,
     sign,
-    signed_digest,
     take_waiting,
     undo,
     verified,
     without_places,
 )
+from endoscribe.signature import digest, signed_digest
 from endoscribe.transcript import Transcript
 from endoscribe.web.cell_card import card_html
 from endoscribe.web.panels import report_panels

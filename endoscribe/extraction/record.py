@@ -1,6 +1,6 @@
 """The verified report: typed values with their evidence, the checks' verdicts, and what is still missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -74,6 +74,24 @@ class Record:
     def _usage_json(self) -> dict[str, Any]:
         """Only for a reader that sent a bill."""
         return {"usage": {**asdict(self.bill.usage), "cost_usd": self.bill.cost_usd}} if self.bill else {}
+
+
+def cells(record: Record) -> Iterator[tuple[str, int | None, Cell]]:
+    """Every cell with its target and row, in the record's order."""
+    for target, cell in record.fields.items():
+        yield target, None, cell
+    for table, rows in record.tables.items():
+        for index, row in enumerate(rows):
+            for column, cell in row.items():
+                yield f"{table}.{column}", index, cell
+
+
+def cell_at(record: Record, target: str, row: int | None) -> Cell | None:
+    if row is None:
+        return record.fields.get(target)
+    table, _, column = target.partition(".")
+    rows = record.tables.get(table, ())
+    return rows[row].get(column) if 0 <= row < len(rows) else None
 
 
 def cell_json(cell: Cell) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from endoscribe.outputs.outline import (
     with_remark,
 )
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import Signature
+from endoscribe.signature import Signature
 
 if TYPE_CHECKING:
     from docx.document import Document

@@ -13,6 +13,7 @@ from html import escape
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from endoscribe.edits import is_not_done
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import (
@@ -28,7 +29,7 @@ from endoscribe.outputs.outline import (
 )
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Code, FieldSchema, ProcedureSchema, TableSchema
-from endoscribe.review import Signature, is_not_done
+from endoscribe.signature import Signature
 
 SYSTEMS = {"snomed": "http://snomed.info/sct", "loinc": "http://loinc.org"}
 UCUM = "http://unitsofmeasure.org"

@@ -11,7 +11,7 @@ from endoscribe.outputs.outline import Grid, Part, as_signed, outline, plain_val
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema
 from endoscribe.procedures.templates import note_environment
-from endoscribe.review import Signature
+from endoscribe.signature import Signature
 
 #: Everything that Markdown or the HTML in it would take for more than text.
 MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]#|~])")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.procedures.expressions import Value, expression
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
-from endoscribe.review import Signature
+from endoscribe.signature import Signature
 
 DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a clinician."
 

@@ -27,7 +27,8 @@ data-end (characters of the transcript), data-start-s and data-end-s (seconds), 
 
 from html import escape
 
-from endoscribe.extraction.record import Cell, Record
+from endoscribe.doubts import Doubt, doubts
+from endoscribe.extraction.record import Cell, Record, cell_at
 from endoscribe.outputs.outline import (
     Computed,
     Grid,
@@ -44,7 +45,7 @@ from endoscribe.outputs.outline import (
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.checks import Verdict
 from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
-from endoscribe.review import Doubt, Signature, cell_at, doubts
+from endoscribe.signature import Signature
 
 MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
 SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
+from endoscribe.edits import NOT_DONE, is_not_done, label
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.outline import printable, remark, standing_line, target_label, unit_text
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
-from endoscribe.review import NOT_DONE, Signature, is_not_done, label
+from endoscribe.signature import Signature
 
 if TYPE_CHECKING:
     from openpyxl import Workbook

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from html import escape
 
 from endoscribe.carried import carried_edit
-from endoscribe.extraction.record import Cell, Record
+from endoscribe.edits import is_not_done
+from endoscribe.extraction.record import Cell, Record, cell_at
 from endoscribe.outputs.outline import clock, remark, target_label, unit_text, value_text
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.procedures.wording import read_words
-from endoscribe.review import Version, cell_at, current, is_not_done, original_row
+from endoscribe.review import Version, current, original_row
 
 GROUNDING = {
     "exact": "Exact: these words stand in the transcript.",

@@ -4,23 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from endoscribe.audit import Action
+from endoscribe.edits import Edit, Kind
 from endoscribe.errors import ReviewError, StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import (
-    Edit,
-    Kind,
-    Reading,
-    Review,
-    current,
-    edit,
-    leave_waiting,
-    receive,
-    sign,
-    take_waiting,
-    undo,
-    verified,
-)
+from endoscribe.review import Reading, Review, current, edit, leave_waiting, receive, sign, take_waiting, undo, verified
 from endoscribe.services import Services
 
 #: What can be done with a later reading.

@@ -12,8 +12,9 @@ from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import fitted
 from endoscribe.outputs.tabular import record_csv, record_xlsx
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import Signature, current
+from endoscribe.review import current
 from endoscribe.services import Services
+from endoscribe.signature import Signature
 from endoscribe.storage import Session
 from endoscribe.web.desk import Desk
 

@@ -5,13 +5,15 @@ from html import escape
 from typing import Literal, TypedDict
 
 from endoscribe.carried import carried_doubts
+from endoscribe.differences import Difference, differences
 from endoscribe.extraction.record import Cell
 from endoscribe.outputs.outline import fitted, target_label, value_text
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import LONGEST_NAME, Difference, Review, Version, current, differences
+from endoscribe.review import Review, Version, current
 from endoscribe.samples import Sample
+from endoscribe.signature import LONGEST_NAME
 from endoscribe.storage import Session
 from endoscribe.transcript import PlacedWord, Transcript
 from endoscribe.web.downloads import FORMATS

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from endoscribe.differences import differences
+from endoscribe.edits import Kind
 from endoscribe.errors import EndoscribeError
-from endoscribe.review import Kind, Review, current, differences
+from endoscribe.review import Review, current
 from endoscribe.services import Services
 from endoscribe.web.access import Access
 from endoscribe.web.cell_card import card_html, editor_html
