@@ -162,7 +162,7 @@ class Visitor:
         page.on("request", lambda request: self.asked.add(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(url or app.url)
-        expect(self.start).to_be_enabled(timeout=30_000)
+        expect(self.start).to_be_enabled(timeout=90_000)
 
     @property
     def start(self) -> Locator:

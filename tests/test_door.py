@@ -14,7 +14,8 @@ from argon2 import PasswordHasher
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from scripted import ScriptedScheduler, Server, transcript_of
-from starlette.testclient import WebSocketDenialResponse
+from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
 
 import app
 from endoscribe.entry.throttle import FREE_FAILURES, Throttle
@@ -23,6 +24,7 @@ from endoscribe.entry.users import UsersFile
 from endoscribe.entry.ways import Nobody, way_in
 from endoscribe.errors import SettingsError
 from endoscribe.settings import Settings
+from endoscribe.web import door
 from endoscribe.web.job import report
 from endoscribe.web.login import end_visit
 
@@ -371,6 +373,48 @@ def test_a_recording_goes_on_for_its_speaker_only(ada: TestClient, ben: TestClie
     with ada.websocket_connect("/ws/microphone") as socket:
         socket.send_json({**HELLO, "session": session})
         assert socket.receive_json()["session"] == session
+
+
+def test_what_one_person_speaks_is_not_taken_from_another(server: Server, ada: TestClient) -> None:
+    sessions = len(server.services.sessions.sessions())
+    hello = {**HELLO, "user": "ben"}
+    refused = ada.post("/microphone/hello", json=hello)
+    assert (refused.status_code, refused.json()[0]["sign_in"], refused.json()[0]["again"]) == (403, True, True)
+    with ada.websocket_connect("/ws/microphone") as socket:
+        socket.send_json(hello)
+        assert socket.receive_json() == refused.json()[0]
+    assert len(server.services.sessions.sessions()) == sessions
+    assert ada.post("/microphone/hello", json={**HELLO, "user": "ada"}).json()[0]["type"] == "welcome"
+
+
+def told_until_the_end(socket: WebSocketTestSession) -> None:
+    while True:
+        socket.receive_json()
+
+
+def test_a_socket_ends_with_its_sign_in(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "ASK_AGAIN_S", 0.0)
+    client = browser(server)
+    log_in(client, "ada")
+    with client.websocket_connect("/ws/microphone") as socket:
+        socket.send_json(HELLO)
+        assert socket.receive_json()["type"] == "welcome"
+        socket.send_json({"type": "pause", "sample": 0})
+        client.post("/logout")
+        socket.send_json({"type": "pause", "sample": 0})
+        with pytest.raises(WebSocketDisconnect) as ended:
+            told_until_the_end(socket)
+    assert ended.value.code == door.SIGN_IN_ENDED
+
+
+def test_signing_in_again_from_a_tab_with_a_dictation_says_to_go_back(server: Server) -> None:
+    client = browser(server)
+    form = re.search(r'name="form" value="([^"]+)"', client.get("/login?again").text)
+    assert form
+    data = {"form": form[1], "name": "ada", "password": PASSWORD}
+    answer = client.post("/login?again", data=data)
+    assert (answer.status_code, answer.headers["location"]) == (303, "login?done")
+    assert "Close this tab" in client.get("/login?done").text
 
 
 def test_whoever_signs_in_signs_with_their_own_name(server: Server, ada: TestClient) -> None:

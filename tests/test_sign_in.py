@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, expect
-from test_browser import CHROMIUM, TESTS, App, Visitor, running
+from test_browser import CHROMIUM, LESS_THAN_A_FRAME_S, TESTS, App, Samples, Visitor, lag_s, running
 from test_browser import browser as browser  # noqa: PLC0414  (a fixture)
 from test_browser import dictation as dictation  # noqa: PLC0414
 from test_browser import playwright as playwright  # noqa: PLC0414
@@ -20,6 +20,14 @@ pytestmark = [
 ]
 
 PASSWORD = "a long enough password"
+#: How many frames of sound lie in the browser's own storage.
+KEPT_FRAMES = """() => new Promise((resolve) => {
+  const opening = indexedDB.open('endoscribe');
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction('frames').objectStore('frames').count();
+    counting.onsuccess = () => resolve(counting.result);
+  };
+})"""
 
 
 @pytest.fixture
@@ -77,6 +85,80 @@ def test_what_one_person_left_behind_waits_for_them(browser: Browser, guarded: A
         context.clear_cookies()
         again = signed_in(context, guarded, "roe")
         again.sees("#status", "of an earlier dictation, which had not reached the server, are saved now", timeout_s=60)
+        (session,) = guarded.sessions.sessions()
+        assert session.owner == "roe"
+        assert guarded.sessions.duration_s(session.id) >= spoken_s
+
+
+def sign_in_again(visitor: Visitor, name: str) -> None:
+    """By the link that the page offers, in a tab that is closed then."""
+    with visitor.page.expect_popup() as opened:
+        visitor.click("#microphone .sign-in a")
+    tab = opened.value
+    tab.get_by_label("Name").fill(name)
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Sign in").click()
+    expect(tab.locator("main")).to_contain_text("You are signed in again")
+    tab.close()
+
+
+@pytest.mark.parametrize("has_sockets", [True, False], ids=["socket", "posts"])
+def test_a_sign_in_that_ends_while_somebody_dictates_costs_nothing(
+    browser: Browser, guarded: App, colonoscopy_speech: Samples, has_sockets: bool
+) -> None:
+    with browser.new_context() as context:
+        visitor = signed_in(context, guarded, "roe")
+        alert = visitor.page.locator("#microphone .sign-in")
+        if not has_sockets:
+            visitor.page.route_web_socket("**/ws/microphone", lambda route: route.close())
+        visitor.start.click()
+        visitor.until(lambda: visitor.recorded_s() >= 3)
+        expect(alert).to_be_hidden()
+        assert context.request.post(f"{guarded.url}logout").ok  # as in another tab
+        expect(alert).to_contain_text("Your sign-in has ended.", timeout=30_000)
+        expect(alert).to_contain_text("Nothing that you dictated is lost.")
+        visitor.sees("#microphone .unsaved", "not yet saved: 3 s", timeout_s=30)
+        assert visitor.page.evaluate(KEPT_FRAMES) > 10
+        assert Axe().run(visitor.page, options=WCAG).response["violations"] == []
+        ended_s = visitor.recorded_s()
+        sign_in_again(visitor, "roe")
+        expect(alert).to_be_hidden(timeout=30_000)
+        expect(visitor.page.locator("#microphone .unsaved")).to_have_text("saved", timeout=30_000)
+        visitor.until(lambda: visitor.recorded_s() >= ended_s + 3)
+        visitor.click("#stop")
+        visitor.sees("#status", "Press Submit", timeout_s=60)
+        visitor.click("#submit")
+        visitor.sees("#status", "Draft report ready")
+        (session,) = guarded.sessions.sessions()
+        assert session.owner == "roe"
+        recorded = guarded.sessions.audio(session.id)
+        end_s = len(recorded) / 16_000
+        assert end_s >= ended_s + 3
+        before = lag_s(recorded, colonoscopy_speech, 0, 3)
+        for from_s in (3, ended_s - 2, end_s - 3):
+            assert lag_s(recorded, colonoscopy_speech, from_s, from_s + 3) == pytest.approx(
+                before, abs=LESS_THAN_A_FRAME_S
+            )
+        assert visitor.errors == []
+
+
+def test_whoever_signs_in_meanwhile_does_not_get_what_another_one_dictates(browser: Browser, guarded: App) -> None:
+    with browser.new_context() as context:
+        visitor = signed_in(context, guarded, "roe")
+        visitor.start.click()
+        visitor.until(lambda: visitor.recorded_s() >= 2)
+        assert context.request.post(f"{guarded.url}logout").ok
+        other = signed_in(context, guarded, "poe")
+        visitor.sees(
+            "#microphone .sign-in", "Somebody else has signed in in this browser. Sign in as roe", timeout_s=30
+        )
+        spoken_s = visitor.recorded_s()
+        assert guarded.sessions.search("", owner="poe") == []
+        other.page.close()
+        sign_in_again(visitor, "roe")
+        expect(visitor.page.locator("#microphone .unsaved")).to_have_text("saved", timeout=30_000)
+        visitor.click("#stop")
+        visitor.sees("#status", "Press Submit", timeout_s=60)
         (session,) = guarded.sessions.sessions()
         assert session.owner == "roe"
         assert guarded.sessions.duration_s(session.id) >= spoken_s

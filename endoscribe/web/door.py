@@ -4,6 +4,7 @@ Behind it `scope["state"]["user"]` holds the caller's name, for HTTP and WebSock
 say.
 """
 
+import time
 from contextlib import nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +26,10 @@ NOT_THROUGH_A_PROXY = (
     "set ENDOSCRIBE_AUTH (users:FILE, or header:NAME@ADDRESS where the proxy signs people in) or ENDOSCRIBE_DEMO=true."
 )
 TOO_OFTEN = "Too many tries; wait a little and try again."
+#: A socket may stay open for hours; whether its sign-in still holds is asked this often.
+ASK_AGAIN_S = 5.0
+#: From the range that RFC 6455 leaves to applications, and like the status of the same meaning.
+SIGN_IN_ENDED = 4401
 
 
 class Door:
@@ -57,8 +62,34 @@ class Door:
             return
         scope.setdefault("state", {})["user"] = caller.user
         is_visitor = isinstance(self._entrance.way, Visitors) and caller.user
+        if scope["type"] == "websocket":
+            receive = self._while_signed_in(connection, caller, receive, send)
         with self._entrance.visits.during(caller.user) if is_visitor and caller.user else nullcontext():
             await self._app(scope, receive, self._with_cookie(connection, caller, send))
+
+    def _while_signed_in(self, connection: HTTPConnection, caller: Caller, receive: Receive, send: Send) -> Receive:
+        """Whoever signs out or may not come in any more is heard no more on a socket that is open, either."""
+        asked_s = time.monotonic()
+
+        async def receive_while_signed_in() -> Message:
+            nonlocal asked_s
+            message = await receive()
+            if message["type"] == "websocket.receive" and time.monotonic() - asked_s >= ASK_AGAIN_S:
+                asked_s = time.monotonic()
+                if not await self._is_still(connection, caller):
+                    await send({"type": "websocket.close", "code": SIGN_IN_ENDED})
+                    return {"type": "websocket.disconnect", "code": SIGN_IN_ENDED}
+            return message
+
+        return receive_while_signed_in
+
+    async def _is_still(self, connection: HTTPConnection, caller: Caller) -> bool:
+        """Whether the same person would be let in now; while that cannot be found out nobody is interrupted."""
+        try:
+            now = await self._entrance.admit(connection)
+        except (EntryError, TooOftenError):
+            return True
+        return now is not None and now.user == caller.user
 
     def _turned_away(self, connection: HTTPConnection) -> Response:
         if isinstance(self._entrance.way, Nobody):

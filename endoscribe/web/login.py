@@ -32,7 +32,7 @@ def login_routes(services: Services, entrance: Entrance, access: Access) -> APIR
 
     @router.get("/login")
     async def login(request: Request) -> Response:
-        return _form(request, entrance) if isinstance(entrance.way, Passwords) else RedirectResponse("./", 303)
+        return _signing_in(request, entrance)
 
     @router.post("/login")
     async def signed_in(request: Request) -> Response:
@@ -62,6 +62,15 @@ def login_routes(services: Services, entrance: Entrance, access: Access) -> APIR
     return router
 
 
+def _signing_in(request: Request, entrance: Entrance) -> Response:
+    """`again` and `done` come from a tab in which somebody dictates, and to which they go back."""
+    if isinstance(entrance.way, Passwords) and "done" not in request.query_params:
+        return _form(request, entrance)
+    if {"again", "done"} & set(request.query_params):
+        return HTMLResponse(_DONE, 200, UNCACHED)
+    return RedirectResponse("./", 303)
+
+
 async def _note_left(audit: AuditTrail, name: str) -> None:
     """Whoever leaves gets out, even where it cannot be written down."""
     try:
@@ -88,7 +97,7 @@ async def _sign_in(request: Request, entrance: Entrance, audit: AuditTrail) -> R
     if not await entrance.is_right(name.strip(), password, entrance.address(request)):
         return _form(request, entrance, "This name and password are not known here.", 401)
     await to_thread(audit.note, "entered", None, name.strip())
-    answer = RedirectResponse("./", 303, UNCACHED)
+    answer = RedirectResponse("login?done" if "again" in request.query_params else "./", 303, UNCACHED)
     cookie = entrance.sign_in(name.strip())
     answer.headers.append("Set-Cookie", cookie_header(request, cookie, entrance.tickets.lifetime_s))
     return answer
@@ -105,13 +114,14 @@ def _form(
 ) -> Response:
     nonce = secrets.token_urlsafe(24)
     mark = entrance.tickets.note(nonce) if entrance.tickets else ""
-    html = _PAGE.format(problem=f'<p class="error" role="alert">! {escape(problem)}</p>' if problem else "", mark=mark)
+    told = f'<p class="error" role="alert">! {escape(problem)}</p>' if problem else ""
+    html = _PAGE.format(problem=told, mark=mark, again="?again" if "again" in request.query_params else "")
     answer = HTMLResponse(html, status, {**UNCACHED, **(headers or {})})
     answer.set_cookie(FORM_COOKIE, nonce, FORM_S, path="/", secure=is_https(request), httponly=True, samesite="strict")
     return answer
 
 
-_PAGE = """<!doctype html>
+_HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -123,9 +133,17 @@ _PAGE = """<!doctype html>
 <body>
 <main>
 <h1>EndoScribe</h1>
-{problem}
-<form method="post" action="login">
-<input type="hidden" name="form" value="{mark}">
+"""
+
+_DONE = f"""{_HEAD}<p>You are signed in again. Close this tab; the dictation in the other one goes on by itself.</p>
+</main>
+</body>
+</html>
+"""
+
+_PAGE = f"""{_HEAD}{{problem}}
+<form method="post" action="login{{again}}">
+<input type="hidden" name="form" value="{{mark}}">
 <label for="name">Name</label>
 <input id="name" name="name" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus>
 <label for="password">Password</label>

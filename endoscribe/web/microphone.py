@@ -10,6 +10,11 @@ _HTML = """
   <span class="level" aria-hidden="true"><span></span></span>
   <span class="clock" role="timer" aria-label="Recorded time">0:00</span>
   <span class="unsaved" role="status"></span>
+  <p class="sign-in" role="alert" hidden>
+    <strong class="why"></strong> Nothing that you dictated is lost.
+    <a href="login?again" target="_blank" rel="noopener">Sign in again in another tab</a>;
+    this page then goes on by itself.
+  </p>
   <span class="hint"><kbd>Space</kbd> starts and pauses, <kbd>Esc</kbd> stops</span>
 </div>
 """

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
+from starlette.requests import HTTPConnection
 from starlette.types import Message
 
 from endoscribe.errors import EndoscribeError, SchemaError, StorageError, UnknownSessionError
@@ -30,6 +31,16 @@ from endoscribe.web.wire import (
 POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
 #: The most that one POST of frames may hold: a minute of 48 kHz audio.
 MAX_FRAMES_BYTES = 60 * 48_000 * 2
+
+
+class SomebodyElseError(Exception):
+    """Another person has signed in since the page was opened on which somebody speaks."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__("somebody else has signed in")
+        self.problem = Problem(
+            text=f"Somebody else has signed in in this browser. Sign in as {user} again.", again=True, sign_in=True
+        )
 
 
 def uplink_routes(access: Access) -> APIRouter:
@@ -72,6 +83,8 @@ async def _serve_socket(socket: WebSocket, access: Access) -> None:
                 sending.cancel()
                 with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
                     await sending
+    except SomebodyElseError as error:
+        await _end(socket, error.problem)
     except StorageError as error:
         await _end(socket, _storage_problem(error))
     except (SchemaError, FrameError, ValidationError) as error:
@@ -79,13 +92,20 @@ async def _serve_socket(socket: WebSocket, access: Access) -> None:
 
 
 async def _greet(socket: WebSocket, access: Access) -> Recording:
-    hello = CLIENT_MESSAGE.validate_json(await socket.receive_text())
-    if not isinstance(hello, Hello):
-        raise FrameError("the first message of a connection is hello")
-    recordings: Recordings = socket.app.state.recordings
-    recording = await recordings.open(hello, access.owner(socket), access)
+    recording = await _opened(await socket.receive_text(), socket, access)
     await socket.send_text(Welcome(session=recording.session.id, samples=recording.samples).model_dump_json())
     return recording
+
+
+async def _opened(text: str | bytes, connection: HTTPConnection, access: Access) -> Recording:
+    """What a hello asks for, for nobody but who says it."""
+    hello = CLIENT_MESSAGE.validate_json(text)
+    if not isinstance(hello, Hello):
+        raise FrameError("the first message of a connection is hello")
+    if hello.user is not None and hello.user != access.name(connection):
+        raise SomebodyElseError(hello.user)
+    recordings: Recordings = connection.app.state.recordings
+    return await recordings.open(hello, access.owner(connection), access)
 
 
 async def _take(recording: Recording, message: Message) -> None:
@@ -131,6 +151,8 @@ async def _answer_post(
         return _messages(await answer(request, access))
     except NotOpenError:
         return _messages([], 409)
+    except SomebodyElseError as error:
+        return _messages([error.problem], 403)
     except StorageError as error:
         return _messages([_storage_problem(error)], 503)
     except (SchemaError, FrameError, ValidationError) as error:
@@ -138,10 +160,7 @@ async def _answer_post(
 
 
 async def _post_hello(request: Request, access: Access) -> list[ServerMessage]:
-    hello = CLIENT_MESSAGE.validate_json(await _body(request))
-    if not isinstance(hello, Hello):
-        raise FrameError("the first message of a connection is hello")
-    recording = await request.app.state.recordings.open(hello, access.owner(request), access)
+    recording = await _opened(await _body(request), request, access)
     return [Welcome(session=recording.session.id, samples=recording.samples)]
 
 

@@ -16,6 +16,7 @@ PROTOCOL_VERSION = 1
 FRAME_HEADER = struct.Struct("<BBHIQ")
 BYTES_PER_SAMPLE = 2
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
+LONGEST_NAME = 128
 
 
 class FrameError(ValueError):
@@ -61,13 +62,17 @@ class _Message(BaseModel):
 
 
 class Hello(_Message):
-    """First on every connection: `session` is None for a new one, else the one to go on with."""
+    """First on every connection: `session` is None for a new one, else the one to go on with.
+
+    `user` is who speaks, as the page knows them, where people sign in: it must never become somebody else's.
+    """
 
     type: Literal["hello"] = "hello"
     protocol: Literal[1]
     session: str | None = None
     procedure: str
     sample_rate: int = Field(ge=MIN_SAMPLE_RATE, le=MAX_SAMPLE_RATE)
+    user: str | None = Field(None, max_length=LONGEST_NAME)
 
 
 class ProcedureChosen(_Message):
@@ -154,12 +159,16 @@ class Final(_Message):
 
 
 class Problem(_Message):
-    """The connection ends; `again`: come back with the same frames; `gone`: the session does not exist any more."""
+    """The connection ends; `again`: come back with the same frames; `gone`: the session does not exist any more.
+
+    `sign_in`: the speaker has to sign in first, for somebody else has done so meanwhile.
+    """
 
     type: Literal["problem"] = "problem"
     text: str
     again: bool
     gone: bool = False
+    sign_in: bool = False
 
 
 ServerMessage = Welcome | Ack | Live | Preview | Notice | Stopped | Final | Problem

@@ -66,6 +66,8 @@ class Microphone {
       level: part('.level > span'),
       clock: part('.clock'),
       unsaved: part('.unsaved'),
+      signIn: part('.sign-in'),
+      why: part('.sign-in .why'),
     };
     this.parts.start.onclick = () => this.start();
     this.parts.pause.onclick = () => this.togglePause();
@@ -251,6 +253,7 @@ class Microphone {
 
   failed(message) {
     this.troubled = true;
+    if (message.sign_in) return; // said beside the buttons, for as long as it is so
     page.say(message.text, 'error');
     if (!message.again) {
       this.source.close();
@@ -294,7 +297,15 @@ class Microphone {
     level.style.transform = `scaleX(${this.state === 'recording' ? Math.min(1, Math.sqrt(this.level)) : 0})`;
     clock.textContent = clockTime(this.uplink ? this.uplink.samples / this.uplink.sampleRate : 0);
     unsaved.textContent = this.unsavedText();
+    this.showSignIn();
     page.allowUpload(!this.isActive);
+  }
+
+  showSignIn() {
+    const { signIn, why } = this.parts;
+    const reason = (this.isActive && this.uplink?.signInEnded) || '';
+    if (why.textContent !== reason) why.textContent = reason; // it would be read out each time
+    signIn.hidden = !reason;
   }
 
   unsavedText() {

@@ -3,6 +3,7 @@
 // Where WebSockets are refused the same frames go by POST. docs/PROTOCOL.md describes what passes.
 
 import { Spool } from './spool.js';
+import { whoIsHere } from './who.js';
 
 const PROTOCOL = 1;
 const HEADER_BYTES = 16;
@@ -13,6 +14,7 @@ const POST_STALLED_MS = 30000; // a second of 48 kHz sound may need a second of 
 const POST_EVERY_MS = 400;
 const POST_FRAMES_BYTES = 1 << 20;
 const SOCKET_FAILURES_BEFORE_POST = 2;
+const SIGN_IN_ENDED = 'Your sign-in has ended.';
 
 export function encodeFrame(sequence, firstSample, samples) {
   const buffer = new ArrayBuffer(HEADER_BYTES + samples.length * 2);
@@ -36,6 +38,7 @@ export class Uplink {
     this.spool = new Spool(left?.id);
     this.connected = false;
     this.closed = false;
+    this.signInEnded = null; // why nothing is taken until the speaker has signed in again, as a sentence
     this.pending = []; // frames that are not yet safe: {buffer, end, sent}
     this.sequence = 0;
     this.samples = samples;
@@ -51,6 +54,7 @@ export class Uplink {
     this.wait = FIRST_WAIT_MS;
     this.online = () => this.retryNow();
     addEventListener('online', this.online);
+    addEventListener('focus', this.online); // perhaps from the tab in which they have signed in again
     this.watch = setInterval(() => this.breakIfStalled(), 1000);
     if (left) this.takeOver(left.frames, goesOn);
     else this.spool.hold();
@@ -102,6 +106,7 @@ export class Uplink {
   close() {
     this.closed = true;
     removeEventListener('online', this.online);
+    removeEventListener('focus', this.online);
     clearInterval(this.watch);
     clearTimeout(this.timer);
     this.socket?.close();
@@ -114,9 +119,11 @@ export class Uplink {
     else this.openSocket();
   }
 
-  hello() {
+  // Says who speaks as well: whoever signs in here meanwhile must not get what another one has said.
+  async hello() {
+    const { user = null } = await whoIsHere();
     const { session, procedure, sampleRate } = this;
-    return JSON.stringify({ type: 'hello', protocol: PROTOCOL, session, procedure, sample_rate: sampleRate });
+    return JSON.stringify({ type: 'hello', protocol: PROTOCOL, session, procedure, sample_rate: sampleRate, user });
   }
 
   openSocket() {
@@ -125,7 +132,7 @@ export class Uplink {
     const socket = new WebSocket(url);
     this.socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => socket.send(this.hello());
+    socket.onopen = async () => socket.send(await this.hello());
     socket.onmessage = ({ data }) => {
       if (socket === this.socket) this.receive(JSON.parse(data));
     };
@@ -140,6 +147,23 @@ export class Uplink {
     this.setConnected(false);
     this.failures += 1;
     this.retryLater();
+    this.askWhetherSignedIn();
+  }
+
+  // A socket that is refused does not say why. A proxy that knows the users may send elsewhere to sign in.
+  async askWhetherSignedIn() {
+    try {
+      const answer = await fetch(new URL('who', this.base), { cache: 'no-store', redirect: 'manual' });
+      if ([401, 403].includes(answer.status) || answer.type === 'opaqueredirect') this.mustSignIn(SIGN_IN_ENDED);
+    } catch {
+      // Without a network nobody can tell.
+    }
+  }
+
+  mustSignIn(why) {
+    if (this.connected || this.closed) return;
+    this.signInEnded = why;
+    this.onChange();
   }
 
   retryLater() {
@@ -198,6 +222,7 @@ export class Uplink {
     else if (message.type === 'live') this.words = message.from_word + message.committed.length;
     else if (message.type === 'preview') this.preview = message.number;
     else if (message.type === 'problem' && !message.again) this.refused(message);
+    else if (message.sign_in) this.mustSignIn(message.text);
     else if (message.type === 'stopped') this.over(message.samples);
     this.onMessage(message);
     if (message.type === 'final') {
@@ -211,6 +236,7 @@ export class Uplink {
     this.spool.describe(this);
     this.waitingSince = null;
     this.everOpened = true;
+    this.signInEnded = null;
     this.failures = 0;
     this.wait = FIRST_WAIT_MS;
     this.forget(message.samples);
@@ -252,7 +278,8 @@ export class Uplink {
     if (this.posting) return;
     this.posting = true;
     try {
-      for (const message of await this.post('microphone/hello', this.hello())) this.receive(message);
+      for (const message of await this.post('microphone/hello', await this.hello())) this.receive(message);
+      if (!this.connected && !this.closed) throw new Error('the server does not take it now');
       while (!this.closed) {
         await this.postControls();
         const isBehind = await this.postFrames();
@@ -262,7 +289,10 @@ export class Uplink {
       this.setConnected(false);
       this.failures = 0; // try the socket again first: the network may be another one now
       this.everOpened = false;
-      if (!this.closed) this.retryLater();
+      if (!this.closed) {
+        this.retryLater();
+        this.askWhetherSignedIn();
+      }
     } finally {
       this.posting = false;
     }
