@@ -14,8 +14,8 @@ import numpy.typing as npt
 from benchmarks.session import SAMPLE_RATE, Samples
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
-from endoscribe.speech.engine import load_engine
 from endoscribe.speech.live import LiveOptions
+from endoscribe.speech.loading import load_engine
 from endoscribe.speech.playback import LiveEvent, play
 from endoscribe.speech.scheduler import Scheduler
 

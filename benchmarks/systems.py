@@ -19,8 +19,9 @@ from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
-from endoscribe.speech.engine import FINAL, WhisperXEngine, Window, load_engine
+from endoscribe.speech.engine import FINAL, WhisperXEngine, Window
 from endoscribe.speech.live import LiveOptions
+from endoscribe.speech.loading import load_engine
 from endoscribe.speech.playback import LiveEvent, play
 from endoscribe.speech.scheduler import PROMPT_CHARS, Scheduler
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from benchmarks.audio import dictation_of
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import PREVIEW, Samples, WhisperXEngine, Window, load_engine
+from endoscribe.speech.engine import PREVIEW, Samples, WhisperXEngine, Window
+from endoscribe.speech.loading import load_engine
 
 PROMPT = "Colonoscopy, cecum, appendiceal orifice, ileocecal valve, sessile polyp, cold snare, retroflexion"
 ROUNDS = 3

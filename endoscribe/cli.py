@@ -365,7 +365,7 @@ def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript,
 
 
 def _engine(options: argparse.Namespace, settings: Settings) -> "WhisperXEngine":
-    from endoscribe.speech.engine import load_engine
+    from endoscribe.speech.loading import load_engine
 
     return load_engine(settings.model_copy(update={"whisper_model": options.model}) if options.model else settings)
 

@@ -181,6 +181,6 @@ def _language_model(settings: Settings) -> LanguageModel:
 
 def load_scheduler(settings: Settings) -> Scheduler:
     """Find the weights, load WhisperX and start the threads that own it; raises WeightsError or EngineError."""
-    from endoscribe.speech.engine import load_engine
+    from endoscribe.speech.loading import load_engine
 
     return Scheduler(GuardedEngine(load_engine(settings), settings.hung_after_s))

@@ -14,7 +14,8 @@ from postgres import new_database, programs, running_postgres
 
 from endoscribe.audio import load_audio
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import WhisperXEngine, load_engine
+from endoscribe.speech.engine import WhisperXEngine
+from endoscribe.speech.loading import load_engine
 
 SAMPLES_DIR = Path(__file__).parent.parent / "endoscribe" / "samples"
 

@@ -9,20 +9,9 @@ import torch
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import (
-    DEFAULT_COMPUTE_TYPES,
-    DEFAULT_MODELS,
-    FINAL,
-    NLTK_DATA,
-    PREVIEW,
-    Aligner,
-    Decoding,
-    WhisperXEngine,
-    Window,
-    choose_device,
-    fit_together,
-    load_engine,
-)
+from endoscribe.speech.alignment import NLTK_DATA, Aligner
+from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, WhisperXEngine, Window, fit_together
+from endoscribe.speech.loading import DEFAULT_COMPUTE_TYPES, DEFAULT_MODELS, choose_device, load_engine
 from endoscribe.transcript import Word
 
 Samples = npt.NDArray[np.float32]
@@ -132,7 +121,8 @@ def test_whisperx_alignment_gives_the_same_words_other_times(window: Window) -> 
     letters = {letter: index for index, letter in enumerate("-|etaonihsrdlumwcfgypbvk'xjqz")}
     aligner = Aligner(OneLetterAligner(), {"language": "en", "dictionary": letters, "type": "torchaudio"}, "cpu")
     words = (Word("The", 100.0, 100.1, 0.9), Word("cecum", 100.1, 100.2, 0.8), Word("58-year-old.", 100.2, 100.3, 0.7))
-    refined = aligner.refine(words, window)  # with the sentence model that ships: there is no network
+    # With the sentence model that ships: there is no network.
+    refined = aligner.refine(words, window.samples, window.start_s)
     assert [word.text for word in refined] == ["The", "cecum", "58-year-old."]
     assert [word.probability for word in refined] == [0.9, 0.8, 0.7]
     assert refined != words

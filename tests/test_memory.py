@@ -10,8 +10,9 @@ import torch
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.settings import Settings
-from endoscribe.speech import engine as engine_module
-from endoscribe.speech.engine import FINAL, Decoding, WhisperXEngine, Window, load_engine
+from endoscribe.speech import loading
+from endoscribe.speech.engine import FINAL, Decoding, WhisperXEngine, Window
+from endoscribe.speech.loading import load_engine
 from endoscribe.speech.memory import Attempt, compute_types, first_that_fits, is_out_of_memory
 from endoscribe.transcript import Word
 
@@ -134,9 +135,9 @@ def test_a_model_that_does_not_fit_is_loaded_in_int8(monkeypatch: pytest.MonkeyP
             raise RuntimeError("CUDA failed with error out of memory")
         return "pipeline"
 
-    monkeypatch.setattr(engine_module, "_load_pipeline", load)
+    monkeypatch.setattr(loading, "_load_pipeline", load)
     settings = Settings.from_environment({}, None)
-    assert engine_module._load_what_fits(settings.models_dir, "cuda", settings, ("float16", "int8_float16")) == (
+    assert loading._load_what_fits(settings.models_dir, "cuda", settings, ("float16", "int8_float16")) == (
         "pipeline",
         None,
     )

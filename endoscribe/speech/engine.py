@@ -1,29 +1,24 @@
 """The resident WhisperX pipeline: windows of audio in, timed words out.
 
 The engine knows nothing of speakers, queues or live text. `decode` may be called from two threads at once, `split`
-from one; WhisperX's own `transcribe` changes its tokenizer and options while it runs and is not used. This is the only
-module that imports whisperx; torch comes first, so that CTranslate2 finds the cuBLAS that torch brings.
+from one; WhisperX's own `transcribe` changes its tokenizer and options while it runs and is not used.
 """
 
 import logging
-import os
 import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from endoscribe.audio import SAMPLE_RATE
-from endoscribe.errors import EngineError, WeightsError
-from endoscribe.logs import quieten_libraries
-from endoscribe.settings import Settings
-from endoscribe.speech.memory import SMALLEST_COMPUTE_TYPE, Attempt, compute_types, first_that_fits
-from endoscribe.speech.weights import obtain_aligner, obtain_weights
+from endoscribe.errors import EngineError
+from endoscribe.speech.alignment import Aligner
+from endoscribe.speech.memory import SMALLEST_COMPUTE_TYPE, Attempt, first_that_fits
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -44,10 +39,6 @@ LOG_PROBABILITY_THRESHOLD = -1.0
 COMPRESSION_THRESHOLD = 2.4
 FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6)
 
-#: Live and final text are decoded side by side. On two cores one thread for each is faster than two for one: int8
-#: decoding a token at a time does not gain from a second thread.
-CPU_WORKERS = 2
-
 #: Windows are decoded together when what the encoder sees of the shorter is at least this share of the longer: all are
 #: filled up to the longest, and more silence than this costs what the batch gains.
 LEAST_SHARE = 0.75
@@ -56,13 +47,6 @@ FILLER = " ."
 
 #: -60 dB of full scale: quieter than any room that a microphone hears.
 SILENT_PEAK = 0.001
-
-#: An empty sentence model. WhisperX's alignment asks nltk for one, which nltk would download; word times do not depend
-#: on where sentences are thought to end.
-NLTK_DATA = Path(__file__).parent / "nltk_data"
-
-DEFAULT_MODELS = {"cuda": "large-v3", "cpu": "base"}
-DEFAULT_COMPUTE_TYPES = {"cuda": "float16", "cpu": "int8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +153,7 @@ class WhisperXEngine:
         pipeline: Any,
         name: str,
         device: str,
-        aligner: "Aligner | None",
+        aligner: Aligner | None,
         lighter: Callable[[], Any] | None = None,
     ) -> None:
         """`lighter` loads the model so that it takes less memory, where that can be."""
@@ -205,7 +189,10 @@ class WhisperXEngine:
         if not (decoding.refine_times and self._aligner):
             return heard
         refine = self._aligner.refine
-        refined = [words and refine(words, window) for words, window in zip(heard, windows, strict=True)]
+        refined = [
+            words and refine(words, window.samples, window.start_s)
+            for words, window in zip(heard, windows, strict=True)
+        ]
         self.timing.align_s += time.perf_counter() - decoded_s
         return refined
 
@@ -379,133 +366,3 @@ def _compression(text: str) -> float:
     """How much smaller zlib makes a text; loops compress well."""
     data = text.encode()
     return len(data) / len(zlib.compress(data)) if data else 0.0
-
-
-class Aligner:
-    """WhisperX's forced alignment of words already decoded."""
-
-    def __init__(self, model: Any, metadata: dict[str, Any], device: str) -> None:
-        self._model, self._metadata, self._device = model, metadata, device
-
-    def refine(self, words: tuple[Word, ...], window: Window) -> tuple[Word, ...]:
-        """The same words with the alignment's times; a word that it cannot place keeps its own."""
-        from whisperx.alignment import align
-
-        text = " ".join(word.text for word in words)
-        segment = {"text": text, "start": 0.0, "end": window.duration_s}
-        try:
-            result = align([segment], self._model, self._metadata, window.samples, self._device)
-        except (RuntimeError, ValueError, LookupError):
-            log.warning(
-                "Alignment failed on a stretch of %.1f s; its words keep the decoder's times.", window.duration_s
-            )
-            return words
-        placed = result["word_segments"]
-        if [each["word"] for each in placed] != [word.text for word in words]:
-            return words
-        return tuple(_placed(word, each, window.start_s) for word, each in zip(words, placed, strict=True))
-
-
-def _placed(word: Word, aligned: dict[str, Any], start_s: float) -> Word:
-    if aligned.get("start") is None or aligned.get("end") is None:
-        return word
-    return Word(word.text, start_s + float(aligned["start"]), start_s + float(aligned["end"]), word.probability)
-
-
-def load_engine(settings: Settings) -> WhisperXEngine:
-    """Find the weights and load the pipeline; takes seconds. Raises WeightsError or EngineError."""
-    silence_telemetry()
-    import torch
-
-    device = choose_device(settings.device, torch.cuda.is_available())
-    name = settings.whisper_model or DEFAULT_MODELS[device]
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    folder = obtain_weights(name, settings.models_dir, token)
-    began_s = time.monotonic()
-    wanted = settings.compute_type or DEFAULT_COMPUTE_TYPES[device]
-    pipeline, lighter = _load_what_fits(folder, device, settings, compute_types(wanted, device))
-    log.info("WhisperX model loaded successfully! (%s on %s, %.1f s)", folder.name, device, time.monotonic() - began_s)
-    return WhisperXEngine(pipeline, folder.name, device, _load_aligner(settings, device), lighter)
-
-
-def choose_device(wanted: str, cuda_available: bool) -> str:
-    """`auto` is the GPU where there is one; raises EngineError when CUDA is asked for and absent."""
-    if wanted == "cuda" and not cuda_available:
-        raise EngineError("ENDOSCRIBE_DEVICE is cuda, but no NVIDIA GPU can be used; set it to auto or cpu.")
-    if wanted == "auto":
-        return "cuda" if cuda_available else "cpu"
-    return wanted
-
-
-def silence_telemetry() -> None:
-    """Tell the libraries beneath not to phone home; they read these when they are imported."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-
-def _load_what_fits(
-    folder: Path, device: str, settings: Settings, precisions: Sequence[str]
-) -> tuple[Any, Callable[[], Any] | None]:
-    """The pipeline in the first precision that memory suffices for, and how to load its model smaller, if it can be."""
-
-    def attempt(precision: str) -> Attempt[tuple[Any, str]]:
-        return Attempt(precision, lambda: (_load_pipeline(folder, device, settings, precision), precision))
-
-    try:
-        pipeline, loaded = first_that_fits([attempt(precision) for precision in precisions])
-    except (RuntimeError, ValueError, OSError) as error:
-        raise EngineError(f"WhisperX cannot load the model in {folder.name}: {type(error).__name__}.") from error
-    if loaded == precisions[-1]:
-        return pipeline, None
-    return pipeline, lambda: _load_model(folder, device, settings, precisions[-1])
-
-
-def _load_pipeline(folder: Path, device: str, settings: Settings, compute_type: str) -> Any:
-    import torch
-    from whisperx import asr
-
-    quieten_libraries()
-    if device == "cpu":
-        torch.set_num_threads(settings.threads)
-    return asr.load_model(
-        str(folder),
-        device,
-        compute_type=compute_type,
-        language=settings.language,
-        vad_method="pyannote",
-        model=_load_model(folder, device, settings, compute_type),
-    )
-
-
-def _load_model(folder: Path, device: str, settings: Settings, compute_type: str) -> Any:
-    from whisperx import asr
-
-    workers = CPU_WORKERS if device == "cpu" else 1
-    return asr.WhisperModel(
-        str(folder),
-        device=device,
-        compute_type=compute_type,
-        cpu_threads=max(1, settings.threads // workers),
-        num_workers=workers,
-        local_files_only=True,
-    )
-
-
-def _load_aligner(settings: Settings, device: str) -> Aligner | None:
-    """WhisperX's alignment model, its digest verified, or None with a warning where it cannot be had."""
-    import nltk
-    from whisperx import alignment
-
-    nltk.data.path.insert(0, str(NLTK_DATA))
-    try:
-        folder = obtain_aligner(settings.language, settings.models_dir)
-        model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(folder))
-    except (WeightsError, OSError, RuntimeError, ValueError) as error:
-        log.warning(
-            "The WhisperX alignment model cannot be had (%s): word times come from the decoder's cross-attention.",
-            error if isinstance(error, WeightsError) else type(error).__name__,
-        )
-        return None
-    log.info("WhisperX alignment model loaded successfully!")
-    return Aligner(model, metadata, device)

@@ -13,7 +13,8 @@ from typing import Any
 
 from endoscribe.errors import EngineError
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import Decoding, Engine, Samples, Window, load_engine
+from endoscribe.speech.engine import Decoding, Engine, Samples, Window
+from endoscribe.speech.loading import load_engine
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
