@@ -1,5 +1,8 @@
 """The real WhisperX engine on real weights, and the guards around it."""
 
+import ctypes
+import platform
+
 import nltk
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +110,28 @@ def test_a_loop_is_decoded_again_or_left_out(tiny_engine: WhisperXEngine, colono
         samples = colonoscopy_speech[start_s * SAMPLE_RATE : (start_s + 3) * SAMPLE_RATE]
         words = tiny_engine.decode(Window(samples, 0.0), Decoding(beam_size=1, tail_s=0.0, refine_times=False))
         assert len(words) <= 3 * 6
+
+
+class HeapUse(ctypes.Structure):
+    """What glibc's mallinfo2(3) tells."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
+    )]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library counts memory otherwise")
+def test_windows_of_ever_new_lengths_leave_nothing_behind(tiny_engine: WhisperXEngine) -> None:
+    """Less than a tenth of what each of them left when oneDNN kept the code for it."""
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = HeapUse
+    noise = np.random.default_rng(5).normal(0, 0.02, 8 * SAMPLE_RATE).astype(np.float32)
+    in_use: list[int] = []
+    for number in range(60):
+        tiny_engine.decode(Window(noise[: SAMPLE_RATE + number * 1600], 0.0), PREVIEW)
+        in_use.append(libc.mallinfo2().uordblks)
+    assert in_use[-1] - in_use[20] < 4 * 2**20
 
 
 class OneLetterAligner(torch.nn.Module):

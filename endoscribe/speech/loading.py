@@ -27,10 +27,15 @@ DEFAULT_COMPUTE_TYPES = {"cuda": "float16", "cpu": "int8"}
 #: decoding a token at a time does not gain from a second thread.
 CPU_WORKERS = 2
 
+#: oneDNN, beneath CTranslate2 and torch, keeps the machine code that it makes for a shape of its input, by default for
+#: the last 1,024 shapes. Hardly two live windows are equally long: each left a megabyte behind, and memory grew for as
+#: long as somebody spoke. Making the code anew costs less than can be measured.
+SHAPES_KEPT = 16
+
 
 def load_engine(settings: Settings) -> WhisperXEngine:
     """Find the weights and load the pipeline; takes seconds. Raises WeightsError or EngineError."""
-    silence_telemetry()
+    configure_libraries()
     import torch
 
     device = choose_device(settings.device, torch.cuda.is_available())
@@ -53,11 +58,12 @@ def choose_device(wanted: str, cuda_available: bool) -> str:
     return wanted
 
 
-def silence_telemetry() -> None:
-    """Tell the libraries beneath not to phone home; they read these when they are imported."""
+def configure_libraries() -> None:
+    """Tell the libraries beneath not to phone home nor to hoard; they read these when they are first used."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(SHAPES_KEPT))
 
 
 def _load_what_fits(
