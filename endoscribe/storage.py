@@ -267,8 +267,7 @@ class SessionStore:
     def sample_count(self, session_id: str) -> int:
         return self._sample_count(self.get(session_id))
 
-    def duration_s(self, session_id: str) -> float:
-        session = self.get(session_id)
+    def duration_s(self, session: Session) -> float:
         return self._sample_count(session) / session.sample_rate
 
     def audio(self, session_id: str) -> NDArray[np.float32]:

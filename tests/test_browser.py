@@ -325,7 +325,7 @@ def test_where_websockets_are_refused_the_frames_go_by_post(visitor: Visitor) ->
     visitor.click("#stop")
     visitor.sees("#status", "Press Submit")
     assert any("/microphone/" in address and address.endswith("preview=0") for address in visitor.asked)
-    assert visitor.app.sessions.duration_s(visitor.session()) > 2
+    assert visitor.app.sessions.duration_s(visitor.app.sessions.get(visitor.session())) > 2
 
 
 def test_submit_while_recording_stops_first(visitor: Visitor) -> None:

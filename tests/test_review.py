@@ -35,7 +35,7 @@ from endoscribe.review import (
 )
 from endoscribe.signature import digest, signed_digest
 from endoscribe.transcript import Transcript
-from endoscribe.web.cell_card import card_html
+from endoscribe.web.cell_card import closeups
 from endoscribe.web.panels import report_panels
 
 MINI = load_schema(Path(__file__).parent / "data" / "schemas" / "mini.yaml")
@@ -240,11 +240,11 @@ def test_a_kept_edit_is_shown_as_the_persons_beside_the_new_readings_words() -> 
     panels = report_panels(review, "0" * 32, MINI)
     assert "The new reading says: 3." in panels["checks"]
     assert "Entered by hand. Said: three on the right" in panels["record"]
-    card = card_html(review.latest, MINI, "bbps_right", None)
+    card = closeups(review.latest, MINI)["cards"]["bbps_right/"]
     assert "by hand on an earlier reading, 2026-01-02 03:04 UTC" in card
     assert "<dt>Read anew by offline</dt><dd>3</dd>" in card
     mine = steps(review, ("set", "bbps_right", None, "2"))
-    assert "<dt>Entered</dt><dd>by hand</dd>" in card_html(mine.latest, MINI, "bbps_right", None)
+    assert "<dt>Entered</dt><dd>by hand</dd>" in closeups(mine.latest, MINI)["cards"]["bbps_right/"]
 
 
 def test_edits_of_one_procedure_are_not_carried_into_another() -> None:

@@ -60,30 +60,43 @@ def file(server: Server, session: str, form: str, query: str = "") -> bytes:
     return answer.content
 
 
+def closeups(server: Server, session: str) -> Any:
+    return server.client.get(f"/sessions/{session}/closeups").json()
+
+
 def test_a_cell_up_close_shows_what_it_rests_on(server: Server, session: str) -> None:
-    card = server.client.get(f"/sessions/{session}/cell", params={"target": "polyps.size_mm", "row": 0}).text
+    card = closeups(server, session)["cards"]["polyps.size_mm/0"]
     for part in ("Polyp 1: Size", "6 millimeter", "Exact", "Hear again"):
         assert part in card
     change(server, session, "edits", kind="set", target="bbps_total", value="7")
-    card = server.client.get(f"/sessions/{session}/cell", params={"target": "bbps_total"}).text
+    card = closeups(server, session)["cards"]["bbps_total/"]
     assert "read as 8" in card
     assert "Read by offline" in card
     assert "8 by calculation, 7 as dictated" in card
 
 
-def test_editors_are_typed(server: Server, session: str) -> None:
-    def editor(target: str, row: int | None = None) -> str:
-        query = {"target": target} | ({} if row is None else {"row": row})
-        return server.client.get(f"/sessions/{session}/editor", params=query).text
-
-    assert 'type="number" name="value"' in editor("bbps_right")
-    assert 'min="0" max="3"' in editor("bbps_right")
-    assert '<option value="cecum" selected>' in editor("extent_reached")
-    assert '<option value="true"' in editor("prep_adequate")
-    assert '<span class="unit">mm</span>' in editor("polyps.size_mm", 0)
-    assert server.client.get(f"/sessions/{session}/editor", params={"target": "horoscope"}).status_code == 404
+def test_every_cell_that_the_report_shows_has_a_form_of_its_type(server: Server, session: str) -> None:
+    found = closeups(server, session)
+    forms = found["forms"]
+    assert found["revision"] == server.desk.review(session).revision
+    record = server.client.get(f"/sessions/{session}/report").json()["panels"]["record"]
+    shown = re.findall(r'<td class="es-cell [^>]*data-field="([^"]*)" data-row="([^"]*)"', record)
+    computed = set(re.findall(r'es-computed[^>]*data-field="([^"]*)"', record))
+    assert forms.keys() == {f"{field}/{row}" for field, row in shown if field not in computed}
+    stated = re.findall(r'es-ok[^>]*data-field="([^"]*)" data-row="([^"]*)"', record)
+    assert {f"{field}/{row}" for field, row in stated} <= found["cards"].keys()
+    assert 'type="number" name="value"' in forms["bbps_right/"]
+    assert 'min="0" max="3"' in forms["bbps_right/"]
+    assert '<option value="cecum" selected>' in forms["extent_reached/"]
+    assert '<option value="true"' in forms["prep_adequate/"]
+    assert '<span class="unit">mm</span>' in forms["polyps.size_mm/0"]
     report(server.services, server.desk, session, "eus")
-    assert 'type="checkbox"' in editor("echoendoscope")
+    assert 'type="checkbox"' in closeups(server, session)["forms"]["echoendoscope/"]
+
+
+def test_there_is_nothing_up_close_without_a_report(server: Server) -> None:
+    bare = server.services.sessions.create("col", 16_000, "microphone").id
+    assert server.client.get(f"/sessions/{bare}/closeups").status_code == 404
 
 
 def test_an_edit_answers_with_every_panel_and_a_refusal_with_a_sentence(server: Server, session: str) -> None:

@@ -87,7 +87,7 @@ def test_what_one_person_left_behind_waits_for_them(browser: Browser, guarded: A
         again.sees("#status", "of an earlier dictation, which had not reached the server, are saved now", timeout_s=60)
         (session,) = guarded.sessions.sessions()
         assert session.owner == "roe"
-        assert guarded.sessions.duration_s(session.id) >= spoken_s
+        assert guarded.sessions.duration_s(session) >= spoken_s
 
 
 def sign_in_again(visitor: Visitor, name: str) -> None:
@@ -161,4 +161,4 @@ def test_whoever_signs_in_meanwhile_does_not_get_what_another_one_dictates(brows
         visitor.sees("#status", "Press Submit", timeout_s=60)
         (session,) = guarded.sessions.sessions()
         assert session.owner == "roe"
-        assert guarded.sessions.duration_s(session.id) >= spoken_s
+        assert guarded.sessions.duration_s(session) >= spoken_s

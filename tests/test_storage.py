@@ -77,7 +77,7 @@ def test_a_session_is_found_again_by_another_process(store: SessionStore, reopen
     again = reopened()
     assert again.get(session.id) == session
     assert again.sample_count(session.id) == 2000
-    assert again.duration_s(session.id) == 2000 / 16_000
+    assert again.duration_s(session) == 2000 / 16_000
 
 
 def test_what_is_older_than_the_retention_is_gone_with_all_its_files(store: SessionStore, tmp_path: Path) -> None:

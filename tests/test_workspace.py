@@ -60,6 +60,16 @@ def test_a_cell_is_heard_its_words_are_lit_and_it_says_what_it_rests_on(reviewer
     assert page.evaluate(f"{PLAYER}.currentTime") < word_s + 1
 
 
+def test_a_card_and_a_form_open_without_asking_the_server(reviewer: Visitor) -> None:
+    page = reviewer.page
+    page.wait_for_function("performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/closeups'))")
+    page.route("**/sessions/**", lambda route: route.abort())
+    page.locator(cell(page, "bbps_total") + " button").first.click()
+    reviewer.sees("#evidence", "BBPS total")
+    page.keyboard.press("e")
+    expect(page.locator(cell(page, "bbps_total") + " .editor")).to_be_visible()
+
+
 def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     page = reviewer.page
     total = cell(page, "bbps_total")
@@ -195,7 +205,7 @@ def test_a_reload_while_recording_goes_on_in_the_same_recording(visitor: Visitor
     page.keyboard.press("Escape")
     visitor.sees("#status", "Press Submit")
     assert visitor.session() == session
-    assert visitor.app.sessions.duration_s(session) >= 5
+    assert visitor.app.sessions.duration_s(visitor.app.sessions.get(session)) >= 5
 
 
 def test_space_and_escape_leave_a_typing_person_alone(reviewer: Visitor) -> None:

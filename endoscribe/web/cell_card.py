@@ -1,12 +1,13 @@
-"""One cell up close, as HTML: what was heard and what it rests on, and the form in which it is edited in place."""
+"""Cells up close, as HTML: what was heard and what it rests on, and the form in which one is edited in place."""
 
 from collections.abc import Iterator
 from html import escape
+from typing import TypedDict
 
 from endoscribe.carried import carried_edit
 from endoscribe.edits import is_not_done
-from endoscribe.extraction.record import Cell, Record, cell_at
-from endoscribe.outputs.outline import clock, remark, target_label, unit_text, value_text
+from endoscribe.extraction.record import Cell, Record, cell_at, cells
+from endoscribe.outputs.outline import clock, fitted, outline, remark, target_label, unit_text, value_text
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.procedures.wording import read_words
 from endoscribe.review import Version, current, original_row
@@ -19,12 +20,43 @@ GROUNDING = {
 NUMBER_STEP = {"integer": "1", "number": "any"}
 
 
-def card_html(version: Version, schema: ProcedureSchema, target: str, row: int | None) -> str:
-    """The evidence of a cell; for one that is empty, what could be filled in."""
+class Closeups(TypedDict):
+    """HTML by place: `bbps_right/` is a field's, `polyps.size_mm/0` that of a table's first row."""
+
+    cards: dict[str, str]
+    forms: dict[str, str]
+
+
+def closeups(version: Version, schema: ProcedureSchema) -> Closeups:
+    """The card of every cell that something stands in, and the form of every cell that the report shows."""
+    record = fitted(current(version, schema), schema)
+    stated = [(target, row) for target, row, _ in cells(record)]
+    return {
+        "cards": {_place(*place): card_html(version, record, schema, *place) for place in stated},
+        "forms": {_place(*place): form_html(record, schema, *place) for place in _shown(record, schema)},
+    }
+
+
+def _place(target: str, row: int | None) -> str:
+    return f"{target}/{'' if row is None else row}"
+
+
+def _shown(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, int | None]]:
+    """Target and row of every cell of the report, those included in which nothing stands."""
+    for part in outline(record, schema):
+        for line in part.lines:
+            yield line.field.id, None
+        for grid in part.grids:
+            for row in range(len(grid.rows)):
+                yield from ((f"{grid.table.id}.{column.id}", row) for column in grid.columns)
+
+
+def card_html(version: Version, record: Record, schema: ProcedureSchema, target: str, row: int | None) -> str:
+    """The evidence of a cell of a version, whose record is `record`."""
     field = schema.target_index[target]
-    record = current(version, schema)
     cell = cell_at(record, target, row)
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in _facts(version, schema, target, row))
+    facts = _facts(version, record, schema, target, row)
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts)
     quote = _quote(cell) if cell and cell.evidence else ""
     return (
         f'<article class="card" data-card="{escape(target)}" data-card-row="{"" if row is None else row}">'
@@ -33,7 +65,7 @@ def card_html(version: Version, schema: ProcedureSchema, target: str, row: int |
     )
 
 
-def editor_html(record: Record, schema: ProcedureSchema, target: str, row: int | None) -> str:
+def form_html(record: Record, schema: ProcedureSchema, target: str, row: int | None) -> str:
     """The form for a cell's value, in the field's own type."""
     field = schema.target_index[target]
     cell = cell_at(record, target, row)
@@ -65,9 +97,11 @@ def _quote(cell: Cell) -> str:
     return f"<blockquote>“{escape(evidence.quote)}”{when}</blockquote>" if evidence else ""
 
 
-def _facts(version: Version, schema: ProcedureSchema, target: str, row: int | None) -> Iterator[tuple[str, str]]:
+def _facts(
+    version: Version, record: Record, schema: ProcedureSchema, target: str, row: int | None
+) -> Iterator[tuple[str, str]]:
     """Name and HTML of everything that is known about a cell."""
-    field, record = schema.target_index[target], current(version, schema)
+    field = schema.target_index[target]
     cell = cell_at(record, target, row)
     yield "Value", escape(value_text(cell, field)) if cell else "not stated"
     yield from _by_hand(version, target, row, cell)

@@ -1,8 +1,10 @@
-"""Reviewing over HTTP: a cell up close, edits, undo, sign-off, versions. Answers are pieces of the page, escaped.
+"""Reviewing over HTTP: cells up close, edits, undo, sign-off, versions. Answers are pieces of the page, escaped.
 
 The page asks these routes itself, past Gradio's queue, so that a click is answered at once whoever else is dictating.
 """
 
+import gzip
+import json
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -16,7 +18,7 @@ from endoscribe.errors import EndoscribeError
 from endoscribe.review import Review, current
 from endoscribe.services import Services
 from endoscribe.web.access import Access
-from endoscribe.web.cell_card import card_html, editor_html
+from endoscribe.web.cell_card import closeups
 from endoscribe.web.desk import ChangedMeanwhileError, Desk, step
 from endoscribe.web.headers import same_origin
 from endoscribe.web.panels import differences_html, report_panels
@@ -71,17 +73,22 @@ def _add_views(router: APIRouter, services: Services, desk: Desk, access: Access
             return JSONResponse({"problem": str(error)}, 404, UNCACHED)
         return shown
 
-    @router.get("/cell")
-    def cell(session_id: str, target: str, row: int | None = None) -> Response:
-        return _piece(lambda: _card(desk, session_id, target, row))
-
-    @router.get("/editor")
-    def editor(session_id: str, target: str, row: int | None = None) -> Response:
-        return _piece(lambda: _editor(desk, session_id, target, row))
+    @router.get("/closeups")
+    def closeups_of(request: Request, session_id: str) -> Response:
+        try:
+            review = desk.review(session_id)
+            found = closeups(review.latest, desk.schema(review))
+        except EndoscribeError as error:
+            return JSONResponse({"problem": str(error)}, 404, UNCACHED)
+        return _compact(request, {"revision": review.revision, **found})
 
     @router.get("/comparison")
     def comparison(session_id: str, left: int, right: int) -> Response:
-        return _piece(lambda: _comparison(services, desk.review(session_id), left, right))
+        try:
+            html = _comparison(services, desk.review(session_id), left, right)
+        except EndoscribeError as error:
+            return JSONResponse({"problem": str(error)}, 404, UNCACHED)
+        return HTMLResponse(html, headers=UNCACHED)
 
 
 def _add_changes(router: APIRouter, desk: Desk, access: Access) -> None:
@@ -124,27 +131,12 @@ def _shown(desk: Desk, access: Access, session_id: str, review: Review, problem:
     return JSONResponse(body, 409 if problem else 200, UNCACHED)
 
 
-def _piece(make: Callable[[], str | None]) -> Response:
-    """A piece of HTML; None and unknown sessions are not found."""
-    try:
-        html = make()
-    except EndoscribeError as error:
-        return JSONResponse({"problem": str(error)}, 404, UNCACHED)
-    if html is None:
-        return JSONResponse({"problem": "This report has no such field."}, 404, UNCACHED)
-    return HTMLResponse(html, headers=UNCACHED)
-
-
-def _card(desk: Desk, session_id: str, target: str, row: int | None) -> str | None:
-    review = desk.review(session_id)
-    schema = desk.schema(review)
-    return card_html(review.latest, schema, target, row) if target in schema.target_index else None
-
-
-def _editor(desk: Desk, session_id: str, target: str, row: int | None) -> str | None:
-    review = desk.review(session_id)
-    schema = desk.schema(review)
-    return editor_html(desk.record(review), schema, target, row) if target in schema.target_index else None
+def _compact(request: Request, body: object) -> Response:
+    """As JSON, compressed where that is understood: forms are much alike."""
+    content, headers = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), UNCACHED
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers = gzip.compress(content, 1), {**UNCACHED, "Content-Encoding": "gzip"}
+    return Response(content, headers=headers, media_type="application/json")
 
 
 def _comparison(services: Services, review: Review, left: int, right: int) -> str:

@@ -77,7 +77,7 @@ def _list_html(services: Services, body: ListBody, owner: str | None) -> str:
     """What is found of an owner's, as rows."""
     sessions = services.sessions
     found = sessions.search(_with_titles(services, body.search), owner)
-    with_audio = [(session, sessions.duration_s(session.id)) for session in found[:MOST_LISTED]]
+    with_audio = [(session, sessions.duration_s(session)) for session in found[:MOST_LISTED]]
     return history_html([pair for pair in with_audio if pair[1]], services.schemas)
 
 

@@ -4,7 +4,17 @@ import gradio as gr
 
 #: Served from `assets/`. Gradio would rewrite the selectors of style sheets that were handed to it.
 _STYLES = ("page.css", "microphone.css", "report.css", "review.css")
-_SCRIPTS = ("page.js", "uplink.js", "spool.js", "microphone.js", "evidence.js", "review.js", "history.js", "keys.js")
+_SCRIPTS = (
+    "page.js",
+    "uplink.js",
+    "spool.js",
+    "microphone.js",
+    "evidence.js",
+    "closeups.js",
+    "review.js",
+    "history.js",
+    "keys.js",
+)
 HEAD = (
     '<meta name="color-scheme" content="light dark">'
     + "".join(f'<link rel="stylesheet" href="ui/{name}">' for name in _STYLES)

@@ -6,9 +6,11 @@ import * as page from './page.js';
 
 const CURRENT = 'endoscribe.session';
 const ANSWER_MS = 250;
-const SEARCH_AFTER_MS = 200;
 
 let element = null;
+let isListing = false;
+let isStale = false;
+let listed = null;
 let giveTriggers;
 const triggers = new Promise((resolve) => {
   giveTriggers = resolve;
@@ -55,7 +57,6 @@ export function mountWork(events) {
 
 export function mountHistory(mounted) {
   element = mounted;
-  let timer = null;
   element.addEventListener('click', ({ target }) => {
     const { session, procedure, delete: doomed } = target.closest('button')?.dataset ?? {};
     if (doomed) remove(doomed, target.closest('tr'));
@@ -66,20 +67,27 @@ export function mountHistory(mounted) {
     event.preventDefault();
     refresh();
   });
-  element.addEventListener('input', () => {
-    clearTimeout(timer);
-    timer = setTimeout(refresh, SEARCH_AFTER_MS);
-  });
+  element.addEventListener('input', refresh);
   document.querySelector('#earlier button')?.addEventListener('click', refresh);
   refresh();
 }
 
+// At once, but one at a time: whoever types on meanwhile is answered with all that they have typed.
 export async function refresh() {
-  const list = element?.querySelector('.list');
-  if (!list) return;
-  const search = element.querySelector('input[type=search]').value;
-  const answer = await page.post('sessions/list', { search });
-  if (answer?.ok) list.innerHTML = await answer.text();
+  isStale = true;
+  if (isListing || !element?.querySelector('.list')) return;
+  isListing = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      const search = element.querySelector('input[type=search]').value;
+      const answer = await page.post('sessions/list', { search });
+      const rows = answer?.ok ? await answer.text() : null;
+      if (rows !== null && rows !== listed) element.querySelector('.list').innerHTML = listed = rows;
+    }
+  } finally {
+    isListing = false;
+  }
 }
 
 function open(session, procedure) {

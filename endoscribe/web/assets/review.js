@@ -1,6 +1,7 @@
 // Reviewing: a cell up close, edited in place, confirmed, undone; rows; sign-off; versions. Each step is one request that
 // names the state it was made on, and the answer is what the panels show from then on.
 
+import { closeup, prepare } from './closeups.js';
 import * as page from './page.js';
 import { hear } from './evidence.js';
 
@@ -9,7 +10,6 @@ let triggers = {};
 const recordElement = () => document.querySelector('#record .es-record');
 const isEditable = () => recordElement()?.dataset.editable === 'true';
 const section = () => document.querySelector('#review section.review');
-const where = (target, row) => `target=${encodeURIComponent(target)}${row === '' ? '' : `&row=${row}`}`;
 
 function findCell(target, row) {
   return document.querySelector(`#record [data-field="${CSS.escape(target)}"][data-row="${row}"]`);
@@ -74,10 +74,9 @@ function choose(cell) {
 }
 
 async function showCard(cell) {
-  const { field, row } = cell.dataset;
-  const answer = await page.ask(`sessions/${section().dataset.session}/cell?${where(field, row)}`);
-  if (!answer?.ok || !document.contains(cell)) return;
-  page.setPanel('evidence', await answer.text());
+  const card = await closeup('cards', cell.dataset);
+  if (!card || !document.contains(cell)) return;
+  page.setPanel('evidence', card);
   await page.frame();
   keepInSight(cell);
 }
@@ -148,11 +147,10 @@ export async function openEditor(cell) {
   if (!isEditable() || cell.dataset.status === 'computed' || cell.querySelector('.editor')) return;
   document.querySelectorAll('#record .editor').forEach((form) => closeEditor(form));
   choose(cell);
-  const { field, row } = cell.dataset;
-  const answer = await page.ask(`sessions/${section().dataset.session}/editor?${where(field, row)}`);
-  if (!answer?.ok || !document.contains(cell)) return;
+  const html = await closeup('forms', cell.dataset);
+  if (!html || !document.contains(cell) || cell.querySelector('.editor')) return;
   const shown = [...cell.childNodes];
-  cell.innerHTML = await answer.text();
+  cell.innerHTML = html;
   const form = cell.querySelector('.editor');
   form.shown = shown;
   form.addEventListener('keydown', (event) => {
@@ -252,6 +250,7 @@ function lastRowCell(table) {
 
 export function mountReview(element, events) {
   triggers = events;
+  new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
   element.addEventListener('click', ({ target }) => {
     const { review, choice } = target.closest('[data-review]')?.dataset ?? {};
     if (review === 'undo') change('undo', {});
