@@ -1,6 +1,10 @@
 """A GPU without memory: fewer beams, then int8, and a log line for each step."""
 
+import ctypes
+import platform
+import resource
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ from endoscribe.settings import Settings
 from endoscribe.speech import loading
 from endoscribe.speech.engine import FINAL, Decoding, WhisperXEngine, Window
 from endoscribe.speech.loading import load_engine
-from endoscribe.speech.memory import Attempt, compute_types, first_that_fits, is_out_of_memory
+from endoscribe.speech.memory import Attempt, compute_types, first_that_fits, give_back, is_out_of_memory
 from endoscribe.transcript import Word
 
 WORDS = (Word("cecum", 0.0, 0.4, 0.9),)
@@ -142,6 +146,29 @@ def test_a_model_that_does_not_fit_is_loaded_in_int8(monkeypatch: pytest.MonkeyP
         None,
     )
     assert asked == ["float16", "int8_float16"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library keeps its heap otherwise")
+def test_what_was_freed_between_what_is_in_use_is_given_back() -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
+        ctypes.c_void_p,
+        [ctypes.c_size_t],
+        [ctypes.c_void_p],
+    )
+    blocks = [libc.malloc(64 * 1024) for _ in range(1600)]
+    for block in blocks:
+        ctypes.memset(block, 1, 64 * 1024)
+    for block in blocks[:-1]:
+        libc.free(block)
+    before = resident_bytes()
+    assert give_back()
+    assert before - resident_bytes() > 50 * 2**20
+    libc.free(blocks[-1])
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 @pytest.mark.requires_cuda

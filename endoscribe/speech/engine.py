@@ -18,7 +18,7 @@ import numpy.typing as npt
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.speech.alignment import Aligner
-from endoscribe.speech.memory import SMALLEST_COMPUTE_TYPE, Attempt, first_that_fits
+from endoscribe.speech.memory import GIVE_BACK_EVERY_S, SMALLEST_COMPUTE_TYPE, Attempt, first_that_fits, give_back
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -165,6 +165,7 @@ class WhisperXEngine:
         self._name = name
         self._device = device
         self._aligner = aligner
+        self._gave_back_s = time.monotonic()
         self.timing = Timing()
 
     @property
@@ -186,6 +187,7 @@ class WhisperXEngine:
         except (RuntimeError, ValueError) as error:
             raise EngineError("Speech recognition failed on a stretch of audio.") from error
         self.timing.decode_s += (decoded_s := time.perf_counter()) - began_s
+        self._give_back_if_due()
         if not (decoding.refine_times and self._aligner):
             return heard
         refine = self._aligner.refine
@@ -208,6 +210,12 @@ class WhisperXEngine:
             raise EngineError("Voice detection failed on this recording.") from error
         end_s = len(samples) / SAMPLE_RATE
         return [(max(0.0, part["start"]), min(end_s, part["end"], part["start"] + MAX_WINDOW_S)) for part in merged]
+
+    def _give_back_if_due(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._gave_back_s >= GIVE_BACK_EVERY_S:
+            self._gave_back_s = now_s
+            give_back()
 
     def _within_memory(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
         """Where several windows are too much, one after the other; of a window by itself, fewer beams."""
