@@ -1,7 +1,8 @@
 """One engine, many speakers: order, fairness, refusal and faults."""
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from speech_script import HearingEngine, LevelDetector, Samples, audio_of, words
 
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
-from endoscribe.speech.engine import Decoding, Window
+from endoscribe.speech.engine import FINAL, Decoding, Window
 from endoscribe.speech.scheduler import Limits, Scheduler, Speaker
 from endoscribe.transcript import LiveTranscript, Word
 
@@ -126,6 +127,92 @@ def test_a_window_that_fails_in_company_harms_nobody_else(scheduler_of: MakeSche
     assert [speaker.live.committed_text for speaker in others] == [TEXT] * 2
     assert loud.finish().text == ""
     assert 3 in engine.batches
+
+
+class CarefulEngine(HearingEngine):
+    """Takes its time over final text: `finals` holds it back."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.finals, self.final_started, self.together = (threading.Event() for _ in range(3))
+
+    def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
+        if decoding == FINAL:
+            self.batches.append(len(windows))
+            self.together.set()
+        return [self.decode(window, decoding) for window in windows]
+
+    def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        if decoding == FINAL:
+            self.final_started.set()
+            if not self.finals.wait(30):
+                raise EngineError("Nobody let the final text be decoded.")
+        return super().decode(window, decoding)
+
+
+def speak_a_chunk(scheduler: Scheduler, loudness: float = 0.5) -> Speaker:
+    """Somebody who falls silent for so long that all they said is a chunk of final text, and does not stop."""
+    speaker = scheduler.open_speaker(None, ignore)
+    speaker.insert(audio_of(WORDS, tail_s=4.0) * (loudness / 0.5))
+    return speaker
+
+
+def wait_for_chunks(speakers: Sequence[Speaker]) -> None:
+    deadline_s = time.monotonic() + 30
+    while not all(speaker.transcriber.next_chunk() for speaker in speakers):
+        assert time.monotonic() < deadline_s, "no chunk was closed"
+        time.sleep(0.005)
+
+
+def test_chunks_of_those_who_still_speak_are_decoded_together(scheduler_of: MakeScheduler) -> None:
+    engine = CarefulEngine(WORDS)
+    scheduler = scheduler_of(engine)
+    first = speak_a_chunk(scheduler)
+    assert engine.final_started.wait(30)
+    others = [speak_a_chunk(scheduler) for _ in range(2)]
+    wait_for_chunks(others)
+    engine.finals.set()
+    assert engine.together.wait(30)
+    assert [speaker.finish().text for speaker in (first, *others)] == [TEXT] * 3
+    assert engine.batches == [2]
+
+
+def test_whoever_has_stopped_gets_the_final_text_first_and_alone(scheduler_of: MakeScheduler) -> None:
+    engine = CarefulEngine(WORDS)
+    scheduler = scheduler_of(engine)
+    speak_a_chunk(scheduler)
+    assert engine.final_started.wait(30)
+    others = [speak_a_chunk(scheduler) for _ in range(2)]
+    stopped = speak_a_chunk(scheduler, loudness=0.7)
+    wait_for_chunks([*others, stopped])
+    stopped.transcriber.stop()
+    engine.finals.set()
+    assert engine.together.wait(30)
+    assert [speaker.finish().text for speaker in (stopped, *others)] == [TEXT] * 3
+    finals = [window.samples.max() for window, decoding in engine.decoded if decoding == FINAL]
+    assert finals[:2] == pytest.approx([0.5, 0.7])
+
+
+def test_a_chunk_that_fails_in_company_harms_nobody_else(scheduler_of: MakeScheduler) -> None:
+    class ChokingOnChunks(CarefulEngine):
+        def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+            words = super().decode(window, decoding)
+            if decoding == FINAL and window.samples.max() > 0.8:
+                raise EngineError("Speech recognition failed on a stretch of audio.")
+            return words
+
+    engine = ChokingOnChunks(WORDS)
+    scheduler = scheduler_of(engine)
+    speak_a_chunk(scheduler)
+    assert engine.final_started.wait(30)
+    loud, quiet = speak_a_chunk(scheduler, loudness=1.0), speak_a_chunk(scheduler)
+    wait_for_chunks([loud, quiet])
+    engine.finals.set()
+    assert engine.together.wait(30)
+    assert quiet.finish().text == TEXT
+    assert loud.finish().text == ""
+    assert loud.problem
+    assert engine.batches == [2]
 
 
 def test_a_slow_engine_skips_previews_instead_of_falling_behind(scheduler_of: MakeScheduler) -> None:

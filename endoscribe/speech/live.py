@@ -125,6 +125,11 @@ class LiveTranscriber:
         return Transcript.from_segments(self._segments, self.audio_s)
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether the recording has ended: somebody waits for its final text."""
+        return self._stopping
+
+    @property
     def is_finished(self) -> bool:
         """Whether the recording has ended and all of it is in `transcript`."""
         return self._stopped and not self._rests and not self._chunks

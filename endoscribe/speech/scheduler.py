@@ -4,7 +4,8 @@ One thread decodes live text: what was cut at a pause before previews, the speak
 preview waiting, always of its newest audio, so that a slow machine shows text less often but never falls behind. What
 several speakers have waiting is decoded in one go where that is cheaper; nobody waits for company. The other thread
 decodes the final text, closed chunks before uploads: careful decoding takes seconds, and live text must not wait for
-it. An engine that works on more at a time has as many threads of each kind.
+it. Chunks of people who still speak are decoded in one go as well; whoever has pressed Stop waits for nobody else's.
+An engine that works on more at a time has as many threads of each kind.
 """
 
 import itertools
@@ -16,31 +17,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
 from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
-from endoscribe.speech.engine import FINAL, Engine, Window, fit_together
+from endoscribe.speech.engine import Engine, Samples, fit_together
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
-from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
+from endoscribe.speech.upload import OnProgress, Upload
+from endoscribe.transcript import LiveTranscript, Transcript, Word
 
 log = logging.getLogger(__name__)
 
-Samples = npt.NDArray[np.float32]
 #: About 110 of the 224 tokens that Whisper has for a prompt; each one costs time at every decode.
 PROMPT_CHARS = 400
 
 #: So many windows are decoded together at most: the first of them waits for the last.
 MOST_TOGETHER = 8
+#: And so many chunks of final text: their encoder takes 30 s each, and its memory grows with every one.
+MOST_CHUNKS_TOGETHER = 2
 
 R = TypeVar("R")
 OnLive = Callable[[LiveTranscript], None]
-OnProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,52 +126,6 @@ class Speaker:
 Turns = Sequence[tuple[Speaker, Task]]
 
 
-class _Upload:
-    """A whole recording, decoded window by window between the speakers' turns."""
-
-    def __init__(
-        self,
-        samples: Samples,
-        schema: ProcedureSchema | None,
-        on_progress: OnProgress | None,
-        cancelled: threading.Event | None,
-    ) -> None:
-        self.samples = samples
-        self.done = threading.Event()
-        self.error: EngineError | None = None
-        self.segments: list[Segment] = []
-        self._vocabulary, self._lexicon = _vocabulary(schema), _lexicon(schema)
-        self._on_progress = on_progress
-        self._cancelled = cancelled or threading.Event()
-        self._parts: deque[tuple[float, float]] | None = None
-
-    def step(self, engine: Engine) -> None:
-        """Do the next bit of work; `done` is set after the last."""
-        try:
-            self._step(engine)
-        except EngineError as error:
-            self.error = error
-        except Exception as error:  # noqa: BLE001  (whatever it was, the thread must go on for everybody else)
-            log.error("A recording could not be transcribed: %s", type(error).__name__)
-            self.error = EngineError("Something went wrong while the recording was transcribed; it is kept.")
-        if self.error or not self._parts:
-            self.done.set()
-
-    def _step(self, engine: Engine) -> None:
-        if self._cancelled.is_set():
-            raise EngineError("The transcription was cancelled.")
-        if self._parts is None:
-            self._parts = deque(engine.split(self.samples))
-            return
-        start_s, end_s = self._parts.popleft()
-        samples = self.samples[int(start_s * SAMPLE_RATE) : int(end_s * SAMPLE_RATE)]
-        words = self._lexicon.repair(engine.decode(Window(samples, start_s, self._vocabulary), FINAL))
-        if words:
-            self.segments.append(Segment(words))
-        if self._on_progress:
-            self._on_progress(end_s * SAMPLE_RATE / len(self.samples))
-
-
 class Scheduler:
     """The resident engine and everybody who waits for it."""
 
@@ -191,7 +144,7 @@ class Scheduler:
         self._limits = limits or Limits()
         self._options = options or LiveOptions()
         self._speakers: deque[Speaker] = deque()
-        self._uploads: deque[_Upload] = deque()
+        self._uploads: deque[Upload] = deque()
         self._lock = threading.Lock()
         #: Held while a thread chooses whom to serve: nobody is served by two at a time.
         self._live_choice, self._final_choice = threading.Lock(), threading.Lock()
@@ -242,7 +195,7 @@ class Scheduler:
 
         Raises EngineError when recognition fails, is cancelled or has been stopped.
         """
-        upload = _Upload(samples, schema, on_progress, cancelled)
+        upload = Upload(samples, _vocabulary(schema), _lexicon(schema), on_progress, cancelled)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
@@ -330,26 +283,36 @@ class Scheduler:
 
     def _work_on_final_text(self) -> bool:
         """Decode the next chunk of somebody's final text, else the next window of an upload."""
-        chosen = self._choose_chunk()
+        chosen = self._choose_chunks()
         if not chosen:
             return self._work_on_upload()
-        self._or_drop(chosen[0], self._finalise, *chosen)
+        together = self._decode_together(chosen) if len(chosen) > 1 else None
+        heard: Sequence[tuple[Word, ...] | None] = together or [None] * len(chosen)
+        for (speaker, chunk), words in zip(chosen, heard, strict=True):
+            self._or_drop(speaker, self._finalise, speaker, chunk, words)
         return True
 
-    def _choose_chunk(self) -> tuple[Speaker, Task] | None:
+    def _choose_chunks(self) -> Turns:
         with self._final_choice:
             speakers = [speaker for speaker in self._present() if not speaker.is_finalised]
             for speaker in speakers:
                 if speaker.transcriber.is_finished and not speaker.is_served:
                     self.remove(speaker)
             chunks = [(speaker, chunk) for speaker in speakers if (chunk := speaker.transcriber.next_chunk())]
-            if not chunks:
-                return None
-            speaker, chunk = min(chunks, key=lambda each: each[0].final_turn)
-            speaker.is_finalised = True
-            if len(chunks) > 1:
+            chosen = self._most_urgent_chunks(chunks)
+            for speaker, _ in chosen:
+                speaker.is_finalised = True
+                speaker.final_turn = next(self._turns)
+            if len(chunks) > len(chosen):
                 self._final_news.set()
-            return speaker, chunk
+            return chosen
+
+    def _most_urgent_chunks(self, chunks: Turns) -> Turns:
+        """Who has stopped comes first and alone; the others have time, and in one go they cost less."""
+        chunks = sorted(chunks, key=lambda each: (not each[0].transcriber.is_stopping, each[0].final_turn))
+        if not chunks or chunks[0][0].transcriber.is_stopping or not self._options.catch_up:
+            return chunks[:1]
+        return chunks[: min(-(-len(chunks) // self._parallel), MOST_CHUNKS_TOGETHER)]
 
     def _or_drop(self, speaker: Speaker, work: Callable[..., R], *arguments: object) -> R | None:
         """What nobody foresaw costs one speaker the text, not everybody."""
@@ -378,15 +341,21 @@ class Scheduler:
         began_s = time.monotonic()
         for speaker, _ in turns:
             self._begin(speaker, began_s)
-        try:
-            heard = self.engine.decode_all([task.window for _, task in turns], turns[0][1].decoding)
-        except Exception as error:  # noqa: BLE001  (whose fault it was shows when each is decoded alone)
-            log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
+        heard = self._decode_together(turns)
+        if heard is None:
             for speaker, _ in turns:
                 speaker.is_apart, speaker.is_served = True, False
             return
         for (speaker, task), words in zip(turns, heard, strict=True):
             self._or_drop(speaker, self._repair_and_take, speaker, task, words, began_s)
+
+    def _decode_together(self, turns: Turns) -> list[tuple[Word, ...]] | None:
+        """None where that failed: whose fault it was shows when each is decoded alone."""
+        try:
+            return self.engine.decode_all([task.window for _, task in turns], turns[0][1].decoding)
+        except Exception as error:  # noqa: BLE001
+            log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
+            return None
 
     def _repair_and_take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         self._take(speaker, task, speaker.lexicon.repair(words), began_s)
@@ -403,11 +372,14 @@ class Scheduler:
         speaker.show()
         speaker.is_served = False
 
-    def _finalise(self, speaker: Speaker, chunk: Task) -> None:
-        speaker.final_turn = next(self._turns)
-        words = self._decode(chunk, speaker.lexicon)
-        if words is None:
+    def _finalise(self, speaker: Speaker, chunk: Task, heard: tuple[Word, ...] | None) -> None:
+        """Take what was heard together with others' chunks, or hear it alone, twice if need be."""
+        if heard is not None:
+            words: tuple[Word, ...] | None = speaker.lexicon.repair(heard)
+        else:
             words = self._decode(chunk, speaker.lexicon)
+            if words is None:
+                words = self._decode(chunk, speaker.lexicon)
         if words is None:
             span = f"{chunk.window.start_s:.0f} to {chunk.end_s:.0f} s"
             speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
