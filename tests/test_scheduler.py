@@ -299,6 +299,25 @@ def test_beyond_capacity_a_new_speaker_is_told_to_wait(scheduler_of: MakeSchedul
     scheduler.open_speaker(None, ignore)
 
 
+def test_the_time_of_a_decode_counts_as_waiting(scheduler_of: MakeScheduler) -> None:
+    """Eight who are decoded together wait for each other, although none of them stands in a queue."""
+
+    class LeisurelyEngine(HearingEngine):
+        def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+            threading.Event().wait(0.2)
+            return super().decode(window, decoding)
+
+    shown = threading.Event()
+    scheduler = scheduler_of(LeisurelyEngine(WORDS), Limits(max_wait_s=0.15, wait_smoothing=1.0))
+    first = scheduler.open_speaker(None, lambda _live: shown.set())
+    first.insert(audio_of(WORDS)[:24_000])
+    assert shown.wait(30)
+    with pytest.raises(BusyError, match="try again"):
+        scheduler.open_speaker(None, ignore)
+    first.close()
+    scheduler.open_speaker(None, ignore)
+
+
 def test_a_speaker_that_gave_up_is_not_decoded_any_more(scheduler_of: MakeScheduler) -> None:
     engine = HearingEngine(WORDS)
     scheduler = scheduler_of(engine)

@@ -38,6 +38,9 @@ MOST_TOGETHER = 8
 #: And so many chunks of final text: their encoder takes 30 s each, and its memory grows with every one.
 MOST_CHUNKS_TOGETHER = 2
 
+#: When nobody has been served for so long nobody speaks, and what was waited before says nothing any more.
+FORGET_AFTER_S = 10.0
+
 R = TypeVar("R")
 OnLive = Callable[[LiveTranscript], None]
 
@@ -46,7 +49,8 @@ OnLive = Callable[[LiveTranscript], None]
 class Limits:
     """How much the machine takes on."""
 
-    #: A new speaker is told to wait while tasks of the present ones wait longer than this for the engine.
+    #: A new speaker is told to wait while the present ones wait longer than this for text that is due. The time of the
+    #: decode counts: who is decoded with seven others waits for all of them.
     max_wait_s: float = 2.5
     #: The share of the time that previews of one speaker may keep the engine busy.
     preview_share: float = 0.8
@@ -151,7 +155,7 @@ class Scheduler:
         self._closing = False
         self._turns = itertools.count(1)
         self._live_news, self._final_news = threading.Event(), threading.Event()
-        self._wait_s = 0.0
+        self._wait_s = self._noted_s = 0.0
         self._threads = [
             threading.Thread(target=self._run, args=(work, news), name=name)
             for work, news, name in (
@@ -166,8 +170,14 @@ class Scheduler:
 
     @property
     def wait_s(self) -> float:
-        """How long tasks wait for the engine at present, a running average."""
-        return self._wait_s
+        """How long it takes at present from text being due to being there, a running average."""
+        is_recent = time.monotonic() - self._noted_s < FORGET_AFTER_S
+        return self._wait_s if is_recent else 0.0
+
+    @property
+    def present(self) -> int:
+        """How many speakers there are at present."""
+        return len(self._present())
 
     def open_speaker(self, schema: ProcedureSchema | None, on_live: OnLive) -> Speaker:
         """Begin a recording; `on_live` is called from the engine's thread.
@@ -179,7 +189,7 @@ class Scheduler:
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
-            if self._speakers and self._wait_s > self._limits.max_wait_s:
+            if self._speakers and self.wait_s > self._limits.max_wait_s:
                 raise BusyError("As many people are dictating as this machine can follow; please try again shortly.")
             self._speakers.append(speaker)
         return speaker
@@ -329,19 +339,20 @@ class Scheduler:
 
     def _serve(self, speaker: Speaker, task: Task) -> None:
         began_s = time.monotonic()
-        self._begin(speaker, began_s)
+        due_s = self._begin(speaker, began_s)
         words = self._decode(task, speaker.lexicon)
         if words is None and task.kind == "rest":
             words = self._decode(task, speaker.lexicon)
+        self._note_wait(due_s)
         self._take(speaker, task, words or (), began_s)
         speaker.is_apart = speaker.is_apart and words is None
 
     def _serve_together(self, turns: Turns) -> None:
         """Decode for several speakers at once; where that fails, each of them has the next turn alone."""
         began_s = time.monotonic()
-        for speaker, _ in turns:
-            self._begin(speaker, began_s)
+        due_s = min(self._begin(speaker, began_s) for speaker, _ in turns)
         heard = self._decode_together(turns)
+        self._note_wait(due_s)
         if heard is None:
             for speaker, _ in turns:
                 speaker.is_apart, speaker.is_served = True, False
@@ -360,10 +371,12 @@ class Scheduler:
     def _repair_and_take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         self._take(speaker, task, speaker.lexicon.repair(words), began_s)
 
-    def _begin(self, speaker: Speaker, now_s: float) -> None:
-        self._note_wait(now_s - (speaker.due_since_s or now_s))
+    def _begin(self, speaker: Speaker, now_s: float) -> float:
+        """Since when the speaker's text has been due."""
+        due_s = now_s if speaker.due_since_s is None else speaker.due_since_s
         speaker.due_since_s = None
         speaker.live_turn = next(self._turns)
+        return due_s
 
     def _take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         if task.kind == "preview" and self._options.catch_up:
@@ -393,9 +406,10 @@ class Scheduler:
             log.warning("%s (%s of %.1f s)", error, task.kind, task.window.duration_s)
             return None
 
-    def _note_wait(self, wait_s: float) -> None:
+    def _note_wait(self, due_s: float) -> None:
         weight = self._limits.wait_smoothing
-        self._wait_s = (1 - weight) * self._wait_s + weight * wait_s
+        self._noted_s = time.monotonic()
+        self._wait_s = (1 - weight) * self._wait_s + weight * (self._noted_s - due_s)
 
     def _work_on_upload(self) -> bool:
         with self._final_choice:
