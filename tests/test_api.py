@@ -1,6 +1,5 @@
 """The steps for programs: REST, named end points, MCP, and every example of docs/API.md as it stands there."""
 
-import ast
 import asyncio
 import contextlib
 import io
@@ -21,6 +20,7 @@ from test_browser import running
 
 from endoscribe.errors import BusyError
 from endoscribe.web import api
+from endoscribe.web.blocks import NOT_UPLOADED
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "endoscribe" / "samples" / "col-two-polyps.flac"
@@ -103,14 +103,18 @@ def test_a_path_that_calls_itself_an_upload_is_not_believed(url: str) -> None:
 
     claimed = {"path": str(SAMPLE), "meta": {"_type": "gradio.FileData"}}
     event = answer("call/transcribe", {"data": [claimed, "col"]})["event_id"]
-    assert "event: error" in events(f"call/transcribe/{event}")
+    refused = events(f"call/transcribe/{event}")
+    assert "event: error" in refused
+    assert NOT_UPLOADED in refused
     with urlopen(f"{url}/config") as answered:
         config = json.load(answered)
     names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
     inputs = {each["id"]: [names.get(part) for part in each["inputs"]] for each in config["dependencies"]}
     (study,) = (each for each, parts in inputs.items() if parts[:1] == ["research-files"])
     answer("queue/join", {"data": [[claimed], None, "col"], "fn_index": study, "session_hash": "stranger"})
-    assert '"success":false' in events("queue/data?session_hash=stranger")
+    refused = events("queue/data?session_hash=stranger")
+    assert '"success":false' in refused
+    assert NOT_UPLOADED in refused
     assert SAMPLE.exists()
 
 
@@ -141,7 +145,7 @@ def test_a_language_model_uses_the_tools(url: str) -> None:
             assert not answer.isError
             (part,) = answer.content
             assert isinstance(part, TextContent)
-            return set(names), ast.literal_eval(part.text)  # so Gradio writes it
+            return set(names), json.loads(part.text)
 
     names, record = asyncio.run(use())
     assert names == {"procedures", "transcribe", "extract", "process"}

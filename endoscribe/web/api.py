@@ -20,6 +20,7 @@ from endoscribe.audio import load_audio
 from endoscribe.errors import AudioError, BusyError, EndoscribeError, ExtractionError, ReviewError, SchemaError
 from endoscribe.services import Services
 from endoscribe.transcript import Transcript
+from endoscribe.web.blocks import NOT_UPLOADED
 from endoscribe.web.headers import same_origin
 
 ABOUT: dict[str, Any] = {
@@ -266,7 +267,7 @@ def _path(audio: gr.FileData | dict[str, str]) -> Path:
     """
     path = Path(str(audio["path"] if isinstance(audio, dict) else audio.path)).resolve()
     if not path.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise gr.Error("Send the recording itself: this is not a file that was uploaded here.", print_exception=False)
+        raise gr.Error(NOT_UPLOADED, print_exception=False)
     return path
 
 

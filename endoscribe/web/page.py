@@ -19,6 +19,7 @@ from endoscribe.services import Services
 from endoscribe.web.access import Access
 from endoscribe.web.actions import WELCOME, Actions, Screen, merged
 from endoscribe.web.api import add_named_steps
+from endoscribe.web.blocks import SpokenBlocks
 from endoscribe.web.desk import Desk
 from endoscribe.web.microphone import StreamingMicrophone
 from endoscribe.web.panels import HISTORY, LIVE_TEXT, masthead_html, samples_html, status_html
@@ -276,7 +277,7 @@ _SAMPLES_MOUNT = "mountSamples(element, { chosen: (data) => trigger('chosen', da
 
 def build_page(services: Services, desk: Desk, access: Access) -> gr.Blocks:
     """The whole page on these services; nothing is loaded and no model is asked until somebody uses it."""
-    blocks = gr.Blocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
+    blocks = SpokenBlocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
     with blocks:
         Page(services, desk, access).connect(blocks)
         add_named_steps(services)

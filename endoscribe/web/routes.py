@@ -19,6 +19,7 @@ from endoscribe.samples import SAMPLES_DIR
 from endoscribe.services import Services
 from endoscribe.web.access import Access
 from endoscribe.web.api import ABOUT, api_routes
+from endoscribe.web.blocks import answer_in_json
 from endoscribe.web.desk import Desk
 from endoscribe.web.door import Door
 from endoscribe.web.entrance import Entrance
@@ -57,6 +58,8 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
         show_error=False,
         mcp_server=services.settings.mcp,
     )
+    if page.mcp_server_obj:
+        answer_in_json(page.mcp_server_obj)
     page.has_launched = True  # only then Gradio refuses a caller's path to a file that was not uploaded
     return app
 
