@@ -50,6 +50,19 @@ def test_an_action_that_was_left_says_nothing_more(works_on: bool) -> None:
     asyncio.run(scene())
 
 
+def test_a_cancelled_action_does_not_work_on() -> None:
+    async def scene() -> None:
+        turns, action = Turns(), Action("first")
+        cancelled = asyncio.create_task(seen(turns, action, works_on=True))
+        await asyncio.sleep(0.01)
+        turns.cancel("page")
+        assert await cancelled == ["first begins"]
+        assert action.ended == ["closed"]
+        turns.cancel("another page")  # where nothing was begun
+
+    asyncio.run(scene())
+
+
 def test_pages_do_not_disturb_each_other() -> None:
     async def scene() -> None:
         turns = Turns()

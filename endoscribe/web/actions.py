@@ -230,6 +230,7 @@ class Actions:
             await work
         finally:
             cancelled.set()
+            work.add_done_callback(_noticed)
 
     async def _reported(self, session_id: str, procedure: str) -> AsyncIterator[Screen]:
         """The report, filling as it is read; the work goes on and is stored even if nobody looks any more."""
@@ -290,6 +291,12 @@ async def _follow(work: "asyncio.Task[R]", latest: Latest[P]) -> AsyncIterator[P
         if latest.count != seen and latest.value is not None and not work.done():
             seen = latest.count
             yield latest.value
+
+
+def _noticed(work: "asyncio.Task[Transcript]") -> None:
+    """How a cancelled transcription ends interests nobody; asyncio would report it as an error that was overlooked."""
+    if not work.cancelled():
+        work.exception()
 
 
 def _says(text: str, kind: Kind = "info", *, busy: bool = False) -> Screen:

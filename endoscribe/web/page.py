@@ -151,7 +151,9 @@ class Page:
             None, None, None, js=_HISTORY_JS, api_visibility="private"
         )
         self.example.chosen(self._chose_sample, None, **quiet)
-        self.cancel.click(self._cancelled, None, cancels=working, **quiet)
+        self.cancel.click(self._cancelled, self.session, cancels=working, **quiet).then(
+            None, None, None, js=_HISTORY_JS, api_visibility="private"
+        )
         blocks.unload(self._closed_page)
         alone: dict[str, Any] = {**quiet, "outputs": [self.study, self.files, self.folder, self.stop_study]}
         self.run_study.click(self._studied, [self.files, self.folder, self.procedure], **alone)
@@ -221,9 +223,10 @@ class Page:
     async def _left_study(self, request: gr.Request) -> None:
         self._research.cancel(request.session_hash)
 
-    async def _cancelled(self, request: gr.Request) -> list[Any]:
-        self._turns.begin(request.session_hash)
-        text = "Cancelled. The recording is kept under Earlier dictations."
+    async def _cancelled(self, session: str, request: gr.Request) -> list[Any]:
+        self._turns.cancel(request.session_hash)
+        again = " Press Submit to go on with it." if session else ""
+        text = f"Cancelled. The recording is kept under Earlier dictations.{again}"
         return self._show(Screen(status=status_html(text)))
 
     async def _upload(self, path: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:

@@ -18,6 +18,8 @@ class Turn:
 
     def __init__(self) -> None:
         self._over = asyncio.Event()
+        #: Nobody wants the action's work either.
+        self.is_cancelled = False
 
     @property
     def is_over(self) -> bool:
@@ -44,12 +46,21 @@ class Turns:
         turn = self._newest[page] = Turn()
         return turn
 
+    def cancel(self, page: str | None) -> None:
+        """The page's newest action is to stop, one that would work on unseen included."""
+        if newest := self._newest.get(page):
+            newest.is_cancelled = True
+            newest.end()
+
     def forget(self, page: str | None) -> None:
         """The page was closed."""
         self._newest.pop(page, None)
 
     async def during(self, turn: Turn, screens: AsyncGenerator[S, None], *, works_on: bool) -> AsyncGenerator[S, None]:
-        """The screens until the turn ends; an action that `works_on` then goes to its end unseen, others stop."""
+        """The screens until the turn ends; an action that `works_on` then goes to its end unseen, others stop.
+
+        A turn that is cancelled stops every action.
+        """
         ended = asyncio.create_task(turn.ended())
         following = asyncio.create_task(_next(screens))
         try:
@@ -61,7 +72,7 @@ class Turns:
                 following = asyncio.create_task(_next(screens))
         finally:
             ended.cancel()
-            if turn.is_over and works_on:
+            if turn.is_over and works_on and not turn.is_cancelled:
                 self._work_on(following, screens)
             else:
                 await _stop(following, screens)
