@@ -5,6 +5,8 @@ import contextlib
 import io
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from endoscribe.web.blocks import NOT_UPLOADED
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "endoscribe" / "samples" / "col-two-polyps.flac"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "API.md").read_text(), re.DOTALL)
+SHELL_EXAMPLES = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "API.md").read_text(), re.DOTALL)
 README_EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
@@ -163,6 +166,19 @@ def test_the_examples_of_the_documentation_run(
     with contextlib.redirect_stdout(printed):
         exec(EXAMPLES[number].replace("http://127.0.0.1:7860", url), {})
     assert printed.getvalue().strip()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+def test_the_shell_examples_of_the_documentation_run(url: str) -> None:
+    (example,) = SHELL_EXAMPLES
+    script = example.replace("http://127.0.0.1:7860", url)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    extracted, rest = json.JSONDecoder().raw_decode(done.stdout)
+    processed = json.loads(done.stdout[rest:])
+    assert extracted["fields"]["extent_reached"]["value"] == "cecum"
+    assert processed["record"]["fields"]["bbps_total"]["value"] == 8
 
 
 def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, expect
+from test_accessibility import LOOKS, violations
 from test_browser import CHROMIUM, LESS_THAN_A_FRAME_S, TESTS, App, Samples, Visitor, lag_s, running
 from test_browser import browser as browser  # noqa: PLC0414  (a fixture)
 from test_browser import dictation as dictation  # noqa: PLC0414
 from test_browser import playwright as playwright  # noqa: PLC0414
-from test_workspace import WCAG
 
 from endoscribe.entry.users import UsersFile
 
@@ -53,7 +52,10 @@ def test_a_wrong_password_is_told_and_a_right_one_opens_the_page(browser: Browse
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(guarded.url)
-        assert Axe().run(page, options=WCAG).response["violations"] == []
+        for scheme, width in LOOKS:
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.set_viewport_size({"width": width, "height": 844})
+            assert violations(page) == []
         page.get_by_label("Name").fill("roe")
         page.get_by_label("Password").fill("not the password")
         page.get_by_role("button", name="Sign in").click()
@@ -119,7 +121,7 @@ def test_a_sign_in_that_ends_while_somebody_dictates_costs_nothing(
         expect(alert).to_contain_text("Nothing that you dictated is lost.")
         visitor.sees("#microphone .unsaved", "not yet saved: 3 s", timeout_s=30)
         assert visitor.page.evaluate(KEPT_FRAMES) > 10
-        assert Axe().run(visitor.page, options=WCAG).response["violations"] == []
+        assert violations(visitor.page) == []
         ended_s = visitor.recorded_s()
         sign_in_again(visitor, "roe")
         expect(alert).to_be_hidden(timeout=30_000)

@@ -6,7 +6,8 @@ Everything is escaped; nothing here styles. The page's style sheet knows these c
     es-section, es-section-title   a section of the report
     es-fields                      table of a section's fields, a row each (th label, td cell)
     es-grid, es-grid-scroll        table of findings, and the box in which a wide one scrolls
-    es-more                        details that hold the fields which nobody stated and nobody misses
+    es-more                        details, told apart by data-fold: fields which nobody stated and nobody misses,
+                                   tables without rows, verdicts that only inform
     es-cell                        td; with es-ok, es-unsupported, es-invalid, es-edited, es-computed or es-empty,
                                    es-fuzzy where the words were found only nearly, es-gap where a value is missing
     es-play, es-value              the value: a button where it can be heard or edited, else a span
@@ -92,7 +93,10 @@ def render_checks(
         if items
         else ""
     )
-    informed = f'<ul class="es-checks es-informing">{"".join(informing)}</ul>' if informing else ""
+    informed = _fold(
+        "informing", f"For your information: {len(informing)}", f'<ul class="es-checks">{"".join(informing)}</ul>'
+    )
+    informed = informed if informing else ""
     return f'<section class="es-eyes" aria-label="Needs your eyes">{eyes}{informed}</section>'
 
 
@@ -100,14 +104,14 @@ def render_checks(
 LEVEL_TITLES: dict[Level, str] = {"M": "Required", "C": "Required after what was said", "O": "Optional"}
 
 
-def render_checklist(record: Record, schema: ProcedureSchema) -> str:
-    """What a complete report needs and was not said yet, by the schema's levels."""
+def render_checklist(record: Record, schema: ProcedureSchema, *, editable: bool = False) -> str:
+    """What a complete report needs and was not said yet, by the schema's levels; buttons where it can be filled in."""
     if not record.gaps:
         return '<p class="es-gaps es-none">Everything required has been said.</p>'
     required = [name for name in (*schema.fields, *schema.tables) if _level_of(name, schema) == "M"]
     said = sum(name not in record.gaps for name in required)
-    groups = "".join(_level(level, [g for g in record.gaps if _level_of(g, schema) == level], schema)
-                     for level in LEVEL_TITLES)  # fmt: skip
+    by_level = {level: [gap for gap in record.gaps if _level_of(gap, schema) == level] for level in LEVEL_TITLES}
+    groups = "".join(_level(level, gaps, schema, editable) for level, gaps in by_level.items())
     return (
         f'<div class="es-levels"><p class="es-gaps-title">Not yet said: {len(record.gaps)} '
         f'<span class="es-progress">({said} of {len(required)} required fields said)</span></p>'
@@ -115,17 +119,20 @@ def render_checklist(record: Record, schema: ProcedureSchema) -> str:
     )
 
 
-def _level(level: Level, gaps: list[str], schema: ProcedureSchema) -> str:
+def _level(level: Level, gaps: list[str], schema: ProcedureSchema, editable: bool) -> str:
     if not gaps:
         return ""
-    items = "".join(
-        f'<li class="es-gap-item" data-gap="{escape(gap)}">{escape(target_label(gap, schema))}</li>' for gap in gaps
-    )
+    items = "".join(_gap(gap, escape(target_label(gap, schema)), editable) for gap in gaps)
     title = f"es-level-{level}"
     return (
         f'<div class="es-level" data-level="{level}"><h4 id="{title}">{LEVEL_TITLES[level]}: {len(gaps)}</h4>'
         f'<ul class="es-gaps" aria-labelledby="{title}">{items}</ul></div>'
     )
+
+
+def _gap(gap: str, label: str, editable: bool) -> str:
+    shown = f'<button type="button">{label}</button>' if editable else label
+    return f'<li class="es-gap-item" data-gap="{escape(gap)}">{shown}</li>'
 
 
 def _level_of(gap: str, schema: ProcedureSchema) -> Level:
@@ -143,11 +150,14 @@ def _section(part: Part, record: Record, editable: bool) -> str:
     title = f"es-{escape(record.procedure)}-{escape(part.id)}"
     rows = "".join(_line(line, editable) for line in shown) + "".join(map(_computed, part.computed))
     words = [grid.table.row for grid in part.grids]
-    grids = "".join(_grid(grid, editable, is_alone=words.count(grid.table.row) == 1) for grid in part.grids)
+    adding = {grid.table.id: _add_row(grid, words.count(grid.table.row) == 1) for grid in part.grids if editable}
+    grids = "".join(_grid(grid, editable) + adding.get(grid.table.id, "") for grid in part.grids if grid.rows)
+    others = "".join(adding[grid.table.id] for grid in part.grids if editable and not grid.rows)
+    more = _more(part, silent, editable) + (_fold(f"add-{part.id}", "Add a finding or a row", others) if others else "")
     return (
         f'<section class="es-section" aria-labelledby="{title}">'
         f'<h3 class="es-section-title" id="{title}">{escape(part.label)}</h3>'
-        f"{_fields(part.label, rows)}{grids}{_more(part.label, silent, editable)}</section>"
+        f"{_fields(part.label, rows)}{grids}{more}</section>"
     )
 
 
@@ -158,11 +168,18 @@ def _fields(label: str, rows: str) -> str:
     return f'<table class="es-fields">{caption}<tbody>{rows}</tbody></table>'
 
 
-def _more(label: str, silent: list[Line], editable: bool) -> str:
+def _more(part: Part, silent: list[Line], editable: bool) -> str:
     if not silent:
         return ""
-    rows = _fields(f"{label}: not stated", "".join(_line(line, editable) for line in silent))
-    return f'<details class="es-more"><summary>Not stated: {len(silent)}</summary>{rows}</details>'
+    rows = _fields(f"{part.label}: not stated", "".join(_line(line, editable) for line in silent))
+    return _fold(f"more-{part.id}", f"Not stated: {len(silent)}", rows)
+
+
+def _fold(name: str, summary: str, content: str) -> str:
+    """Something that is open when it is asked for; the page keeps it so by its name."""
+    return (
+        f'<details class="es-more" data-fold="{escape(name)}"><summary>{escape(summary)}</summary>{content}</details>'
+    )
 
 
 def _line(line: Line, editable: bool) -> str:
@@ -179,22 +196,19 @@ def _computed(computed: Computed) -> str:
     )
 
 
-def _grid(grid: Grid, editable: bool, *, is_alone: bool) -> str:
-    """`is_alone`: no other table of the section calls its rows so."""
-    adding = _add_row(grid, is_alone) if editable else ""
-    if not grid.rows:
-        return adding
+def _grid(grid: Grid, editable: bool) -> str:
     heads = "".join(f'<th scope="col">{escape(column.label)}</th>' for column in grid.columns)
     removing = '<th scope="col"><span class="es-hidden">Remove</span></th>' if editable else ""
     rows = "".join(_grid_row(grid, index, editable) for index in range(len(grid.rows)))
     return (
         f'<div class="es-grid-scroll" tabindex="0" role="region" aria-label="{escape(grid.table.label)}">'
         f'<table class="es-grid"><caption>{escape(grid.table.label)}</caption>'
-        f'<thead><tr><th scope="col">#</th>{heads}{removing}</tr></thead><tbody>{rows}</tbody></table></div>{adding}'
+        f'<thead><tr><th scope="col">#</th>{heads}{removing}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
 def _add_row(grid: Grid, is_alone: bool) -> str:
+    """`is_alone`: no other table of the section calls its rows so."""
     table = escape(grid.table.id)
     what = grid.table.row if is_alone else f"{grid.table.row} ({grid.table.label})"
     return f'<button type="button" class="es-add-row" data-table="{table}">Add {escape(what)}</button>'

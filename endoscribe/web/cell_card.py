@@ -61,7 +61,7 @@ def card_html(version: Version, record: Record, schema: ProcedureSchema, target:
     return (
         f'<article class="card" data-card="{escape(target)}" data-card-row="{"" if row is None else row}">'
         '<button type="button" class="close" data-card-do="close" aria-label="Close the evidence">&times;</button>'
-        f"<h3>{escape(_title(target, row, schema))}</h3>{quote}<dl>{rows}</dl>{_buttons(cell, field)}</article>"
+        f"<h3>{escape(_title(target, row, schema))}</h3>{quote}{_buttons(cell, field)}<dl>{rows}</dl></article>"
     )
 
 

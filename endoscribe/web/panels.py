@@ -125,7 +125,7 @@ def report_panels(review: Review, session_id: str, schema: ProcedureSchema, sign
         "checks": render_checks(
             record, schema, latest.reading.second, carried=carried_doubts(latest, schema), editable=True
         ),
-        "checklist": render_checklist(record, schema),
+        "checklist": render_checklist(record, schema, editable=True),
         "review": review_html(review, session_id, schema, signer),
         "exports": downloads_html(session_id, is_signed=latest.signature is not None),
     }
@@ -174,6 +174,7 @@ def _waiting_html(review: Review, schema: ProcedureSchema) -> str:
     if review.waiting is None:
         return ""
     changed = differences(current(review.latest, schema), review.waiting.record)
+    cells = "1 cell" if len(changed) == 1 else f"{len(changed)} cells"
     choices = {"leave": "Stay with mine", "keep_edits": "Take it, with my edits"}
     if review.waiting.record.procedure != review.latest.reading.record.procedure:
         del choices["keep_edits"]
@@ -183,7 +184,7 @@ def _waiting_html(review: Review, schema: ProcedureSchema) -> str:
         for choice, label in choices.items()
     )
     return (
-        f'<div class="waiting" role="alert"><p>A new reading of this dictation differs in {len(changed)} cells from '
+        f'<div class="waiting" role="alert"><p>A new reading of this dictation differs in {cells} from '
         f"your report. Nothing was changed.</p>{differences_html(changed, schema, 'Yours', 'New reading')}"
         f"<p>{buttons}</p></div>"
     )

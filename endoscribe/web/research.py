@@ -156,11 +156,14 @@ def _table(frame: "pd.DataFrame") -> str:
     filled = [name for name in frame.columns if name == "file" or frame[name].notna().any()][:MOST_COLUMNS]
     heads = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in filled)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{'' if _is_empty(value) else escape(str(value))}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in row) + "</tr>"
         for row in frame[filled].head(MOST_ROWS).itertuples(index=False)
     )
     return f'<table class="es-grid"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _is_empty(value: object) -> bool:
-    return value is None or value != value  # noqa: PLR0124  (not a number is not equal to itself)
+def _shown(value: object) -> str:
+    """A value in words; pandas makes floats of whole numbers where one is missing."""
+    if value is None or value != value:  # noqa: PLR0124  (not a number is not equal to itself)
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

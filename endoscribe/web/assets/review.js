@@ -17,7 +17,25 @@ function findCell(target, row) {
 
 // -- a cell up close ---------------------------------------------------------------------------------------------------
 
+// Whatever was unfolded stays so, however often the panel is filled anew.
+function keepFolds(element) {
+  const open = new Set();
+  element.addEventListener(
+    'toggle',
+    ({ target }) => {
+      if (!target.isConnected) return;
+      if (target.open) open.add(target.dataset.fold);
+      else open.delete(target.dataset.fold);
+    },
+    true,
+  );
+  new MutationObserver(() => {
+    for (const details of element.querySelectorAll('details[data-fold]')) details.open = open.has(details.dataset.fold);
+  }).observe(element, { childList: true, subtree: true });
+}
+
 export function mountRecord(element) {
+  keepFolds(element);
   element.addEventListener('click', (event) => clicked(element, event));
   element.addEventListener('dblclick', ({ target }) => {
     const cell = target.closest('td[data-field]');
@@ -133,11 +151,12 @@ function reveal(cell) {
 export function mountChecklist(element) {
   element.addEventListener('click', ({ target }) => {
     const gap = target.closest('[data-gap]')?.dataset.gap;
-    const cell = gap && document.querySelector(`#record .es-gap[data-field="${CSS.escape(gap)}"]`);
-    if (cell && isEditable()) {
-      reveal(cell);
-      openEditor(cell);
-    }
+    if (!gap || !isEditable()) return;
+    const cell = document.querySelector(`#record .es-gap[data-field="${CSS.escape(gap)}"]`);
+    const adding = document.querySelector(`#record .es-add-row[data-table="${CSS.escape(gap)}"]`);
+    if (cell ?? adding) reveal(cell ?? adding);
+    if (cell) openEditor(cell);
+    else adding?.focus();
   });
 }
 
@@ -222,13 +241,9 @@ const SAID = {
 
 async function showPanels(panels, focus) {
   const scrolled = window.scrollY;
-  const open = [...document.querySelectorAll('#record details')].map((details) => details.open);
   for (const [name, html] of Object.entries(panels)) page.setPanel(name, html);
   await page.frame();
   await page.frame();
-  document.querySelectorAll('#record details').forEach((details, index) => {
-    details.open = open[index] ?? false;
-  });
   window.scrollTo(0, scrolled);
   const cell = focus.target ? findCell(focus.target, focus.row) : lastRowCell(focus.table);
   if (!cell) return;
