@@ -1,11 +1,13 @@
 """Audio in files: a folder a session on this machine, and after its end shared storage if there is one.
 
 `uploads/<id>/` holds `audio.pcm` (16-bit little-endian mono samples, as they came) and `meta.json`, what the session
-was when it began, so that a recording is found again without its database. Audio only ever grows. On shared storage a
-recording is one file, `<id>.pcm`.
+was when it began, so that a recording is found again without its database. Audio only ever grows. Whoever writes or
+moves a recording holds a lock on `audio.pcm`, which the system takes back when its holder dies: several programs may
+share the folder. On shared storage a recording is one file, `<id>.pcm`.
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -18,11 +20,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from endoscribe.errors import StorageError
+from endoscribe.errors import HeldError, StorageError
 
 BYTES_PER_SAMPLE = 2
 WAV_HEADER_BYTES = 44
 BLOCK_BYTES = 1 << 16
+#: What a file system answers that cannot lock; two programs must not share such a one.
+NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 
 
 class AudioStore:
@@ -76,8 +80,17 @@ class AudioStore:
         with disk_errors(), suppress(FileNotFoundError):
             shutil.rmtree(self._folder / session_id)
 
+    def is_held(self, session_id: str) -> bool:
+        """Whether somebody writes or moves this recording now, in this program or another."""
+        try:
+            with disk_errors(), suppress(FileNotFoundError), _held(self._folder / session_id / "audio.pcm"):
+                return False
+        except HeldError:
+            return True
+        return False
+
     def open_log(self, session_id: str) -> "AudioLog":
-        """The recording, to be appended to; one writer at a time."""
+        """The recording, to be appended to; raises HeldError while another one writes it."""
         with disk_errors():
             (self._folder / session_id).mkdir(mode=0o700, exist_ok=True)
         return AudioLog(self._folder / session_id / "audio.pcm")
@@ -104,16 +117,19 @@ class AudioStore:
             except FileNotFoundError:
                 return Path(os.devnull).open("rb")
 
-    def archive(self, session_id: str) -> int:
-        """Copy a recording that has ended to shared storage; how many samples lie there now, certainly."""
-        count = self.sample_count(session_id)
-        self._shared.put(session_id, self._folder / session_id / "audio.pcm", count * BYTES_PER_SAMPLE)
-        return count
+    def archive(self, session_id: str, note: Callable[[int], object]) -> bool:
+        """Move a recording that has ended to shared storage; `note` keeps how many samples lie there now, certainly.
 
-    def drop_local(self, session_id: str) -> None:
-        """After `archive`: what is on this machine is not needed any more. Who reads it now reads on."""
-        with disk_errors():
-            (self._folder / session_id / "audio.pcm").unlink(missing_ok=True)
+        False when another program moves it or has done so. Who reads it here now reads on.
+        """
+        path = self._folder / session_id / "audio.pcm"
+        with disk_errors(), suppress(FileNotFoundError, HeldError), _held(path):
+            if count := _sample_count(path):
+                self._shared.put(session_id, path, count * BYTES_PER_SAMPLE)
+                note(count)
+                path.unlink()
+                return True
+        return False
 
     @property
     def _shared(self) -> "SharedStorage":
@@ -163,7 +179,7 @@ class SharedStorage:
         """Each kind of storage has its own errors; their messages name buckets and addresses."""
         try:
             yield
-        except (StorageError, FileNotFoundError):
+        except StorageError:
             raise
         except Exception as error:  # noqa: BLE001
             raise StorageError(f"The shared storage cannot be used ({type(error).__name__}): try again soon.") from None
@@ -176,8 +192,10 @@ class AudioLog:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises HeldError when the file has a writer already."""
         with disk_errors():
             self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            _lock(self._file)
             self.synced = self.samples = os.fstat(self._file).st_size // BYTES_PER_SAMPLE
             self._cut_back()
             os.fsync(self._file)
@@ -241,6 +259,30 @@ class WavView:
             while start < stop and (block := file.read(min(block_bytes, stop - start))):
                 start += len(block)
                 yield block
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep everybody else from writing or moving a recording; raises HeldError, or OSError where there is no file."""
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    _lock(file)
+    try:
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int) -> None:
+    """Lock an open file until it is closed, which is done here when that fails. Not every file system has locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise HeldError("This dictation goes on elsewhere; it can be continued here as soon as that ends.") from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            os.close(file)
+            raise
 
 
 def decoded(file: BinaryIO) -> NDArray[np.float32]:

@@ -94,6 +94,12 @@ class AuditTrail:
         ):
             yield from map(_entry, rows)
 
+    def tells_of_deletion(self, session_id: str) -> bool:
+        """Whether the session was deleted, through this program or another."""
+        deletion = select(trail.c.number).where(trail.c.session_id == session_id, trail.c.action == "deleted")
+        with self._database.reading() as connection:
+            return connection.execute(deletion.limit(1)).first() is not None
+
     def verify(self, expected: str | None = None) -> Verdict:
         """Hold every entry against its hash and the one before; `expected` is a hash that must still be there."""
         count, head, found = 0, BEGINNING, expected is None

@@ -22,7 +22,8 @@ from endoscribe import __version__
 from endoscribe.audit import BEGINNING
 from endoscribe.database import REVISION, TABLES, audit, documents, sessions
 from endoscribe.errors import BackupError, UnknownSessionError
-from endoscribe.storage import BYTES_PER_SAMPLE, SESSION_ID, Session, SessionStore
+from endoscribe.session import SESSION_ID
+from endoscribe.storage import BYTES_PER_SAMPLE, Session, SessionStore
 
 FORMAT = 1
 BLOCK_BYTES = 1 << 20

@@ -41,6 +41,10 @@ class StorageError(EndoscribeError):
     """A session cannot be found, read or written."""
 
 
+class HeldError(StorageError):
+    """Another program has what is asked for; it will let go of it."""
+
+
 class UnknownSessionError(StorageError):
     """There is no session of this id; it may have been deleted."""
 

@@ -6,7 +6,6 @@ threads, and on Postgres several programs, never undo each other's work. Nothing
 
 import json
 import logging
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -34,22 +33,22 @@ from endoscribe.audio_store import (
 from endoscribe.audit import AuditTrail
 from endoscribe.database import Database, audit, documents
 from endoscribe.database import sessions as table
-from endoscribe.errors import StorageError, UnknownSessionError
+from endoscribe.errors import HeldError, StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
 from endoscribe.review import Review, without_places
+from endoscribe.session import SESSION_ID, Session, State
 from endoscribe.transcript import Transcript
 
 __all__ = ["BYTES_PER_SAMPLE", "WAV_HEADER_BYTES", "AudioLog", "Session", "SessionStore", "WavView"]
 
-#: `recording` while frames come in; `interrupted` when they stopped coming without a Stop.
-State = Literal["recording", "stopped", "transcribed", "done", "interrupted"]
 Kind = Literal["transcript", "record", "review"]
 log = logging.getLogger(__name__)
 
 KINDS: tuple[Kind, ...] = ("transcript", "record", "review")
 
-SESSION_ID = re.compile(r"[0-9a-f]{32}")
+#: Nobody speaks for so long: the program that took a recording is gone, and with it perhaps its disk.
+LONGEST_RECORDING = timedelta(days=1)
 
 T = TypeVar("T")
 
@@ -57,45 +56,6 @@ _TRANSCRIPT = TypeAdapter(Transcript)
 _RECORD = TypeAdapter(Record)
 _RECORD.rebuild(_types_namespace={"Severity": Severity})  # a verdict names this type without importing it
 _REVIEW = TypeAdapter(Review)
-
-
-class Session(BaseModel):
-    """What is known of a session besides its audio; `sample_rate` in Hz is that of the stored samples."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    procedure: str
-    created: datetime
-    state: State
-    #: Who dictated it and alone may see it; None where nobody has to say who they are.
-    owner: str | None = None
-    sample_rate: int
-    source: Literal["microphone", "upload"] = "microphone"
-    #: Where the speaker paused, in samples.
-    pauses: tuple[int, ...] = ()
-    #: All of the audio is here: uploaded, or ended by a Stop. Others may still get the rest from their browser.
-    complete: bool = False
-    #: How many samples lie on shared storage; None while the recording is on this machine.
-    archived_samples: int | None = None
-    #: A sentence on what the audio lacks, and one on what the transcript lacks.
-    audio_notice: str | None = None
-    transcript_notice: str | None = None
-    #: How many required fields the report lacks; None without a report.
-    gaps: int | None = None
-    #: Who signed the latest version of the report.
-    signed_by: str | None = None
-
-    @property
-    def notice(self) -> str | None:
-        """All that a reader must know of what is missing."""
-        return " ".join(each for each in (self.audio_notice, self.transcript_notice) if each) or None
-
-    @property
-    def label(self) -> str:
-        """What a search finds of it besides the words that were spoken."""
-        signed = f"signed {self.signed_by}" if self.signed_by else ""
-        return f"{self.procedure} {self.created:%Y-%m-%d %H:%M} {self.state} {signed}".casefold()
 
 
 class SessionStore:
@@ -199,31 +159,59 @@ class SessionStore:
         self._audio.delete(session_id, archived=session.archived_samples is not None)
 
     def discard_older_than(self, days: int) -> int:
-        """Remove what was recorded more than so many days ago; returns how many sessions that were."""
+        """Remove what was recorded more than so many days ago; returns how many sessions that were.
+
+        What is being recorded stays. What has stood as that for longer than anybody speaks has lost its program.
+        """
         limit = datetime.now(UTC) - timedelta(days=days)
-        expired = select(table.c.id).where(table.c.created < limit, table.c.state != "recording")
+        is_over = (table.c.state != "recording") | (table.c.created < limit - LONGEST_RECORDING)
         with self.database.reading() as connection:
-            ids = list(connection.scalars(expired))
-        for session_id in ids:
+            ids = list(connection.scalars(select(table.c.id).where(table.c.created < limit, is_over)))
+        return sum(self._expire(session_id) for session_id in ids if not self._audio.is_held(session_id))
+
+    def _expire(self, session_id: str) -> bool:
+        """False when another program was first."""
+        with suppress(UnknownSessionError):
             self.discard(session_id, by="retention")
-        return len(ids)
+            return True
+        return False
 
     def recover(self) -> list[Session]:
-        """Put right what the end of a program has left; call once, before anything records.
+        """Put right what the end of a program has left; call once, before anything records here.
 
         What was recording is interrupted; what was being deleted is gone; a recording without a row in the database (of
-        an older release, or after the database was lost) gets one. Only recordings of this machine are touched.
+        an older release, or after the database was lost) gets one. Only recordings of this folder are touched, and
+        none that another program is recording now.
         """
-        states = {session.id: session.state for session in self.sessions()}
         interrupted = []
-        for session_id in filter(SESSION_ID.fullmatch, self._audio.ids()):
+        for session_id, state in self._here():
             if self._audio.is_condemned(session_id):
-                self._finish_discard(session_id, known=session_id in states)
-            elif session_id not in states:
+                self._finish_discard(session_id, known=state is not None)
+            elif state is None and not self.audit.tells_of_deletion(session_id):
                 interrupted += self._adopt(session_id)
-            elif states[session_id] == "recording":
-                interrupted.append(self.set_state(session_id, "interrupted"))
+            elif state == "recording":
+                interrupted += self._interrupt(session_id)
+        self.drop_deleted()
         return [session for session in interrupted if session.state == "interrupted"]
+
+    def drop_deleted(self) -> None:
+        """Remove the audio here of sessions that were deleted through another program with a folder of its own."""
+        for session_id, state in self._here():
+            if state is None and self.audit.tells_of_deletion(session_id):
+                self._finish_discard(session_id, known=False)
+
+    def _here(self) -> list[tuple[str, State | None]]:
+        """The recordings of this folder, each with its state; None for one that the database does not know."""
+        ids = list(filter(SESSION_ID.fullmatch, self._audio.ids()))  # first: another program may be making more
+        states = {session.id: session.state for session in self.sessions()}
+        return [(session_id, states.get(session_id)) for session_id in ids]
+
+    def _interrupt(self, session_id: str) -> list[Session]:
+        """Whoever records it now holds it; whoever has ended it meanwhile has said so."""
+        with self.exclusive(session_id) as session:
+            if session.state == "recording" and not self._audio.is_held(session_id):
+                return [self._change(session_id, {"state": "interrupted"})]
+        return []
 
     def _finish_discard(self, session_id: str, *, known: bool) -> None:
         """What cannot be removed now, because shared storage does not answer, stays marked for the next start."""
@@ -260,9 +248,18 @@ class SessionStore:
     # -- audio -------------------------------------------------------------------------------------------------------
 
     def open_audio(self, session_id: str) -> AudioLog:
-        """The session's audio, to be appended to; one writer at a time."""
-        self.get(session_id)
+        """The session's audio, to be appended to; raises HeldError while another one does."""
+        self._check_is_here(self.get(session_id))
         return self._audio.open_log(session_id)
+
+    def is_held(self, session_id: str) -> bool:
+        """Whether somebody is recording the session in this folder now, through this program or another."""
+        return self._audio.is_held(session_id)
+
+    def _check_is_here(self, session: Session) -> None:
+        """With a folder for each program and one database, the audio lies with the program that took it at first."""
+        if session.archived_samples is None and not self._audio.is_here(session.id):
+            raise HeldError("The audio of this dictation is on another machine until it has ended; try again soon.")
 
     def sample_count(self, session_id: str) -> int:
         return self._sample_count(self.get(session_id))
@@ -278,6 +275,7 @@ class SessionStore:
     def wav(self, session_id: str) -> WavView:
         """The stored audio as a WAV file that is never written."""
         session = self.get(session_id)
+        self._check_is_here(session)
         return WavView(partial(self.open_samples, session_id), self._sample_count(session), session.sample_rate)
 
     @property
@@ -312,10 +310,10 @@ class SessionStore:
         )
         with self.database.reading() as connection:
             ids = [session_id for session_id in connection.scalars(ended) if self._audio.sample_count(session_id)]
-        for session_id in ids:
-            self._change(session_id, {"archived_samples": self._audio.archive(session_id)})
-            self._audio.drop_local(session_id)
-        return len(ids)
+        return sum(self._audio.archive(each, partial(self._note_archived, each)) for each in ids)
+
+    def _note_archived(self, session_id: str, samples: int) -> None:
+        self._change(session_id, {"archived_samples": samples})
 
     def _sample_count(self, session: Session) -> int:
         if session.archived_samples is not None:
@@ -326,7 +324,9 @@ class SessionStore:
         """The stored samples as bytes: from this machine while they are here, even on their way elsewhere."""
         if self._audio.sample_count(session_id):
             return self._audio.open(session_id, archived=False)
-        return self._audio.open(session_id, archived=self.get(session_id).archived_samples is not None)
+        session = self.get(session_id)
+        self._check_is_here(session)
+        return self._audio.open(session_id, archived=session.archived_samples is not None)
 
     # -- what was made of it -----------------------------------------------------------------------------------------
 

@@ -87,7 +87,9 @@ def test_what_is_older_than_the_retention_is_gone_with_all_its_files(store: Sess
         store.set_state(session.id, "done")
     for session in (old, recording):
         made_earlier(store, session.id, days=31)
+    log = store.open_audio(recording.id)
     assert store.discard_older_than(30) == 1
+    log.close()
     assert {session.id for session in store.sessions()} == {new.id, recording.id}
     assert not list(tmp_path.glob(f"*/{old.id}"))
 

@@ -75,8 +75,8 @@ class Recording:
         self._services = services
         self._sessions = services.sessions
         self._schema = services.schemas.get(session.procedure)
-        self._audio: AudioLog | None = services.sessions.open_audio(session.id)
-        self._samples = self._synced = self._audio.synced
+        self._audio: AudioLog | None = None if session.complete else services.sessions.open_audio(session.id)
+        self._samples = self._synced = self._audio.synced if self._audio else services.sessions.sample_count(session.id)
         self._waiting: dict[int, Frame] = {}
         self._written: deque[Frame] = deque()
         self._sequence: int | None = None
@@ -140,6 +140,8 @@ class Recording:
         if self._stopped:
             return
         async with self._lock:
+            if self._audio is None:
+                return
             for frame in frames:
                 if self._is_wanted(frame):
                     self._waiting[frame.first_sample] = frame
@@ -177,14 +179,21 @@ class Recording:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         async with self._lock:
             self._ear.close()
+        try:
+            with suppress(UnknownSessionError):
+                await _on_disk(self._leave_interrupted)
+        finally:
+            await self.let_go_of_audio()
+
+    async def let_go_of_audio(self) -> None:
+        """From here on another program may write or move it."""
+        async with self._lock:
             if self._audio:
                 try:
                     await _on_disk(self._audio.sync)
                 finally:
                     self._audio.close()
                     self._audio = None
-        with suppress(UnknownSessionError):
-            await _on_disk(self._leave_interrupted)
 
     def _leave_interrupted(self) -> None:
         """A recording without a Stop, or whose Stop could not be written down."""
@@ -201,7 +210,7 @@ class Recording:
 
     def _store_waiting(self) -> None:
         """Append every waiting frame that joins what is stored, and let the speaker hear it."""
-        assert self._audio is not None  # noqa: S101  (only closed once stopped)
+        assert self._audio is not None  # noqa: S101  (nobody closes it meanwhile)
         most = int(self._services.settings.max_audio_minutes * 60 * self.session.sample_rate)
         while frame := self._next_frame():
             pcm = frame.pcm[(self._samples - frame.first_sample) * BYTES_PER_SAMPLE :]
@@ -280,6 +289,7 @@ class Recording:
         problem = None
         try:
             await _on_disk(self._sessions.set_complete, self.session.id)
+            await self.let_go_of_audio()
             self._tell()
             await asyncio.to_thread(self._keep_transcript)
         except EndoscribeError as error:
@@ -367,8 +377,7 @@ class Recordings:
             await _on_disk(access.session, owner, hello.session)
             if found := self._open.get(hello.session):
                 return found
-            session = await _on_disk(self._resume, hello.session)
-            return self._add(session)
+            return await self._add(await _on_disk(self._services.sessions.get, hello.session))
 
     def find(self, session_id: str, owner: str | None, access: Access) -> Recording:
         """An open recording of the owner; raises StorageError."""
@@ -399,18 +408,24 @@ class Recordings:
         schema = self._services.schemas.get(hello.procedure)
         create = self._services.sessions.create
         session = await _on_disk(create, schema.id, hello.sample_rate, "microphone", owner)
-        return self._add(session)
+        return await self._add(session)
 
-    def _resume(self, session_id: str) -> Session:
-        """Go on with a recording that never got a Stop, even if somebody has used meanwhile what there was of it."""
-        session = self._services.sessions.get(session_id)
-        if not session.complete:
-            return self._services.sessions.set_state(session_id, "recording")
-        return session
-
-    def _add(self, session: Session) -> Recording:
-        recording = self._open[session.id] = Recording(session, self._services)
+    async def _add(self, session: Session) -> Recording:
+        recording = Recording(session, self._services)
+        try:
+            recording.session = await _on_disk(self._go_on, session.id)
+        except StorageError:
+            await recording.let_go_of_audio()
+            raise
+        self._open[session.id] = recording
         return recording
+
+    def _go_on(self, session_id: str) -> Session:
+        """Now that nobody else can have it: somebody may have used, or taken for interrupted, what never got a Stop."""
+        session = self._services.sessions.get(session_id)
+        if session.complete or session.state == "recording":
+            return session
+        return self._services.sessions.set_state(session_id, "recording")
 
 
 async def _close_quietly(recording: Recording) -> None:

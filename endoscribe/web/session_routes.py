@@ -63,7 +63,7 @@ def session_routes(services: Services) -> APIRouter:
             return JSONResponse({"problem": "This page may not delete anything here."}, 403)
         try:
             is_recording = services.sessions.get(session_id).state == "recording"
-            if is_recording and request.app.state.recordings.is_open(session_id):
+            if is_recording and services.sessions.is_held(session_id):
                 return JSONResponse({"problem": "This dictation is being recorded; stop it first."}, 409)
             services.sessions.discard(session_id)
         except StorageError as error:

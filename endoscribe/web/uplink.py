@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 from starlette.types import Message
 
-from endoscribe.errors import EndoscribeError, SchemaError, StorageError, UnknownSessionError
+from endoscribe.errors import EndoscribeError, HeldError, SchemaError, StorageError, UnknownSessionError
 from endoscribe.web.access import Access
 from endoscribe.web.headers import same_origin
 from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
@@ -206,8 +206,9 @@ def _count(text: str | None) -> int:
 
 
 def _storage_problem(error: StorageError) -> Problem:
-    """A failing disk may recover; a session that does not exist will not."""
-    return Problem(text=str(error), again=error.__cause__ is not None, gone=isinstance(error, UnknownSessionError))
+    """A failing disk may recover, and who has a session lets go of it; one that does not exist stays so."""
+    again = error.__cause__ is not None or isinstance(error, HeldError)
+    return Problem(text=str(error), again=again, gone=isinstance(error, UnknownSessionError))
 
 
 def _sentence(error: Exception) -> str:
