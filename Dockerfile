@@ -15,6 +15,9 @@ RUN python /tmp/select_requirements.py "$TORCH" /tmp/requirements.txt > /tmp/sel
 # PyTorch publishes its CPU wheels apart, and uv knows where: these are pinned by version, all others by hash.
 RUN python /tmp/select_requirements.py --unhashed "$TORCH" /tmp/requirements.txt > /tmp/unhashed.txt \
     && if [ -s /tmp/unhashed.txt ]; then uv pip install --no-deps --torch-backend cpu -r /tmp/unhashed.txt; fi
+# gcsfs, s3fs or adlfs: recordings on Google Cloud Storage, S3 or Azure (ENDOSCRIBE_AUDIO_URL). By name, not by hash.
+ARG STORAGE=
+RUN if [ -n "$STORAGE" ]; then uv pip install "$STORAGE"; fi
 
 FROM packages AS weights
 # Weights to bake in (base, large-v3, ...); without a name they are fetched to the volume at the first start.

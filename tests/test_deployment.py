@@ -41,7 +41,7 @@ def unknown_keys(table: dict[str, Any], name: str = "") -> list[str]:
     found = [f"{name}.{key}" for key in table if key not in FLY_KEYS[name]]
     for key, value in table.items():
         for part in value if isinstance(value, list) else [value]:
-            if isinstance(part, dict) and key != "env":
+            if isinstance(part, dict) and key not in ("env", "args"):
                 found += unknown_keys(part, f"{name}.{key}".lstrip("."))
     return found
 
@@ -74,6 +74,7 @@ def test_fly_knows_every_key_of_its_configuration() -> None:
     fly = tomllib.loads((ROOT / "fly.toml").read_text())
     assert unknown_keys(fly) == []
     assert fly["kill_timeout"] <= 300
+    assert fly["build"]["args"] == {"TORCH": "cpu"}
     assert "gpu" not in str(fly["vm"])
 
 

@@ -1,0 +1,139 @@
+"""The commands in the documents: ours have the options that they are shown with, and what can be run here runs."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from endoscribe import cli
+from endoscribe.settings import LOCAL_DATA_DIR, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted(
+    path for pattern in ("*.md", "docs/*.md", "deploy/*.md", "benchmarks/*.md") for path in ROOT.glob(pattern)
+)
+NAMES = {field.alias for field in Settings.model_fields.values()}
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
+#: Programs of others, and what a shell does itself: what they take is not known here.
+OTHERS = {".", "curl", "docker", "echo", "fly", "gcloud", "git", "hf", "modal", "openssl", "pip", "ray", "sort", "tail"}
+ENDS = {"&&", "|", ";", "|&", "2>&1"}
+
+Command = tuple[str, ...]
+
+
+def shown() -> list[tuple[str, str]]:
+    """Every line for a shell, with its document: in blocks marked `sh`, indented, or within a sentence."""
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", text)
+        blocks += re.findall(r"(?m)^ {4}((?:python|make|docker|fly) .*)$", text)
+        sentences = re.findall(r"`((?:[A-Z_]+=\S+ )*(?:python|make|docker|fly) [^`|]+)`", text)
+        blocks += [each for each in sentences if not re.fullmatch(r"python -m endoscribe [a-z ]+", each)]  # a mere name
+        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+        found += [(path.name, line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return found
+
+
+def commands(line: str) -> Iterator[Command]:
+    """What a line starts, one after the other, also what it has a container start; without redirections."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=";|&>")
+    words.whitespace_split = True
+    command: list[str] = []
+    for word in [*words, ";"]:
+        if word in ENDS:
+            yield from _with_inner(tuple(command))
+            command = []
+        elif ">" not in command:
+            command.append(word)
+
+
+def _with_inner(command: Command) -> Iterator[Command]:
+    while command and re.fullmatch(r"[A-Z_]+=.*", command[0]):
+        name = command[0].partition("=")[0]
+        assert name in NAMES or not name.startswith("ENDOSCRIBE_"), f"there is no setting {name}"
+        command = command[1:]
+    command = command[: command.index(">")] if ">" in command else command
+    if not command:
+        return
+    yield command
+    if command[0] == "docker" and "python" in command:
+        yield command[command.index("python") :]
+    if command[:3] == ("fly", "ssh", "console") and "-C" in command:
+        yield from commands(command[command.index("-C") + 1])
+
+
+SHOWN = shown()
+COMMANDS = [
+    pytest.param(command, id=f"{name}: {' '.join(command)[:60]}")
+    for name, line in SHOWN
+    if "..." not in line or "python" not in line
+    for command in commands(line)
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_one_that_there_is(command: Command) -> None:
+    program, *rest = command
+    if program == "make":
+        assert {word for word in rest if "=" not in word} <= TARGETS
+    elif command[:3] == ("python", "-m", "endoscribe"):
+        cli._parser().parse_args(rest[2:])
+    elif command[:2] == ("python", "-m"):
+        assert find_spec(rest[1])
+    elif program == "python":
+        assert rest[0].startswith("-") or (ROOT / rest[0]).is_file()
+    else:
+        assert program in OTHERS or (ROOT / program).is_file()
+    named = [word for word in rest if re.match(r"(deploy|endoscribe|tests|docs|benchmarks|procedure_schemas)/", word)]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_an_option_that_there_is_not_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    (command,) = commands("python -m endoscribe serve --rays  # nonsense")
+    with pytest.raises(SystemExit):
+        cli._parser().parse_args(command[3:])
+    assert "--rays" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="there is no setting ENDOSCRIBE_NONSENSE"):
+        list(commands("ENDOSCRIBE_NONSENSE=1 python app.py"))
+
+
+#: They do not end, take as long as somebody speaks, or ask for a password or for another program.
+NOT_RUN = re.compile(r"endoscribe (-v )?(serve|stream|users|batch|backup|restore|audit)|app\.py|benchmarks|FILE|claude")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the repository's, in which commands may leave what they make."""
+    place = tmp_path_factory.mktemp("place")
+    for name in ("endoscribe", "procedure_schemas", "tests"):
+        (place / name).symlink_to(ROOT / name)
+    (place / "FOLDER").symlink_to(ROOT / "tests" / "data" / "dictations")
+    (place / LOCAL_DATA_DIR).mkdir()
+    (place / LOCAL_DATA_DIR / "models").symlink_to((ROOT / LOCAL_DATA_DIR / "models").resolve())
+    return place
+
+
+def runnable() -> list[str]:
+    """In the order of the documents: some make what the next ones read."""
+    lines = [line for name, line in SHOWN if name in ("README.md", "SCHEMAS.md", "EVALUATION.md", "DEPLOYMENT.md")]
+    return [line for line in dict.fromkeys(lines) if re.match(r"python |echo ", line) and not NOT_RUN.search(line)]
+
+
+@pytest.mark.slow
+def test_what_can_be_run_here_runs(place: Path) -> None:
+    lines = runnable()
+    assert len(lines) >= 10
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environ |= {"ENDOSCRIBE_WHISPER_MODEL": "tiny.en", "ENDOSCRIBE_DEVICE": "cpu", "HF_HUB_OFFLINE": "1"}
+    for line in lines:
+        schemas = {"ENDOSCRIBE_SCHEMA_DIR": "my_schemas"} if "cystoscopy" in line else {}
+        command = ["bash", "-c", line]
+        run = subprocess.run(command, check=False, env=environ | schemas, cwd=place, capture_output=True, text=True)
+        assert run.returncode == 0, f"{line}\n{run.stderr}"
