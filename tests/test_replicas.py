@@ -6,7 +6,6 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,12 +16,13 @@ from speech_script import HearingEngine, LevelDetector, Samples, audio_of, words
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.speech.engine import PREVIEW, Decoding, Engine, Window
-from endoscribe.speech.replicas import APPLICATION, Fleet, RemoteEngine, cluster, deploy
+from endoscribe.speech.replicas import APPLICATION, Fleet, RemoteEngine, Replica, cluster, deploy
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Word
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1800),  # how long a busy machine takes to start Ray says nothing of the replicas
     # what Ray says of itself
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),
     pytest.mark.filterwarnings(r"ignore:::ray\b"),
@@ -71,18 +71,27 @@ def replicas(folder: Path, at_most: int, at_least: int) -> Iterator[RemoteEngine
     for each in folder.iterdir():
         each.unlink()
     try:
-        yield deploy(load_telling_engine, Fleet(at_most, at_least), "telling")
+        engine = deploy(load_telling_engine, Fleet(at_most, at_least), "telling")
+        while len(list(folder.iterdir())) < at_least:  # until the way to each of them is known here
+            engine.decode(WINDOW, PREVIEW)
+        yield engine
     finally:
         serve.delete(APPLICATION)
 
 
-def seconds_for(engine: RemoteEngine, windows: int) -> float:
-    """After each thread had a window, which finds the way to the replicas."""
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: engine.decode(WINDOW, PREVIEW), range(4)))
-        began_s = time.perf_counter()
-        assert all(pool.map(lambda _: engine.decode(WINDOW, PREVIEW), range(windows)))
-        return time.perf_counter() - began_s
+def test_a_replica_that_hangs_says_so_and_is_replaced_by_ray() -> None:
+    gate = threading.Event()
+    engine = HearingEngine(WORDS, gate=gate)
+    gate.clear()
+    replica = Replica(lambda: engine, hung_after_s=0.05)
+    with pytest.raises(EngineError, match="hangs on a stretch"):
+        replica.decode(WINDOW, PREVIEW)
+    with pytest.raises(EngineError, match="hangs"):
+        replica.check_health()
+    gate.set()
+    while replica._engine.problem:
+        pass
+    replica.check_health()
 
 
 def test_the_first_window_wakes_a_replica_and_a_failure_comes_back_as_what_it_is(folder: Path) -> None:
@@ -96,12 +105,7 @@ def test_the_first_window_wakes_a_replica_and_a_failure_comes_back_as_what_it_is
 
 
 def test_two_replicas_share_the_work_and_one_that_is_killed_costs_no_word(folder: Path) -> None:
-    with replicas(folder, 1, 1) as engine:
-        alone_s = seconds_for(engine, 12)
-    assert len(list(folder.iterdir())) == 1
     with replicas(folder, 2, 2) as engine:
-        both_s = seconds_for(engine, 12)
-        print(f"12 windows: 1 replica {alone_s:.2f} s, 2 replicas {both_s:.2f} s, ratio {alone_s / both_s:.2f}")  # noqa: T201
         victims = [int(each.name) for each in folder.iterdir()]
         assert len(victims) == 2
         _dictate_and_kill(engine, victims[0])
@@ -120,9 +124,9 @@ def _dictate_and_kill(engine: RemoteEngine, victim: int) -> None:
                 for piece in np.array_split(audio[first:last], (last - first) // (SAMPLE_RATE // 10)):
                     speaker.insert(piece)
             if first == 0:
-                assert heard.wait(60)
+                heard.wait()
                 os.kill(victim, signal.SIGKILL)
-        assert [speaker.finish().text for speaker in speakers] == [TEXT, TEXT]
+        assert [speaker.finish(timeout_s=1200).text for speaker in speakers] == [TEXT, TEXT]
         assert [speaker.problem for speaker in speakers] == [None, None]
     finally:
         scheduler.close()

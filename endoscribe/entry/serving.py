@@ -40,12 +40,13 @@ def run_serve(options: argparse.Namespace, settings: Settings) -> None:
 
 def _serve_with_replicas(options: argparse.Namespace, settings: Settings) -> None:
     from endoscribe.speech.guard import GuardedEngine
-    from endoscribe.speech.replicas import Fleet, cluster, deploy, load_from_environment
+    from endoscribe.speech.replicas import WAKE_S, Fleet, cluster, deploy, load_from_environment
     from endoscribe.speech.scheduler import Scheduler
     from endoscribe.web.server import open_page
 
-    fleet = Fleet(options.replicas, options.min_replicas, options.gpus_each)
+    fleet = Fleet(options.replicas, options.min_replicas, options.gpus_each, hung_after_s=settings.hung_after_s)
     name = settings.whisper_model or "WhisperX replicas"
     with cluster(max(1, round(fleet.at_most * fleet.cpus_each)), options.address):
-        guarded = GuardedEngine(deploy(load_from_environment, fleet, name), settings.hung_after_s)
+        # A replica looks after its own calls; here a call may also wait until there is a replica.
+        guarded = GuardedEngine(deploy(load_from_environment, fleet, name), settings.hung_after_s + WAKE_S)
         open_page(settings, load=lambda _: Scheduler(guarded, parallel=options.replicas))

@@ -14,12 +14,17 @@ from typing import Any
 from endoscribe.errors import EngineError
 from endoscribe.settings import Settings
 from endoscribe.speech.engine import Decoding, Engine, Samples, Window
+from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.loading import load_engine
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
 
 APPLICATION = "endoscribe-speech"
+#: The longest that a machine and a replica on it take to come, from a cluster that has scaled down to nothing.
+WAKE_S = 600.0
+#: So often Ray is started before that is given up.
+MOST_STARTS = 4
 #: So many replicas may die under one window before it is given up: more than that, and the window kills them.
 MOST_DEATHS = 3
 
@@ -34,13 +39,20 @@ class Fleet:
     gpus_each: float = 0.0
     cpus_each: float = 1.0
     idle_s: float = 300.0
+    #: A replica that needs longer for one call counts as hung.
+    hung_after_s: float = 120.0
 
 
 class Replica:
-    """One engine in a process of its own."""
+    """One engine in a process of its own; one that hangs is replaced."""
 
-    def __init__(self, load: Callable[[], Engine]) -> None:
-        self._engine = load()
+    def __init__(self, load: Callable[[], Engine], hung_after_s: float) -> None:
+        self._engine = GuardedEngine(load(), hung_after_s)
+
+    def check_health(self) -> None:
+        """Ray asks this; a replica that raises is replaced. Raises EngineError."""
+        if problem := self._engine.problem:
+            raise EngineError(problem)
 
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         return self._engine.decode(window, decoding)
@@ -101,7 +113,7 @@ def application(load: Callable[[], Engine], fleet: Fleet) -> Any:
     deployment = serve.deployment(
         name="Replica",
         ray_actor_options={"num_cpus": fleet.cpus_each, "num_gpus": fleet.gpus_each},
-        max_ongoing_requests=2,  # one is decoded, the next is there already
+        max_ongoing_requests=2,  # a replica decodes so many at a time, as the engine in a page's process does
         health_check_period_s=2,
         autoscaling_config={
             "min_replicas": fleet.at_least,
@@ -112,12 +124,12 @@ def application(load: Callable[[], Engine], fleet: Fleet) -> Any:
             "downscale_delay_s": fleet.idle_s,
         },
     )(Replica)
-    return deployment.bind(load)
+    return deployment.bind(load, fleet.hung_after_s)
 
 
 @contextmanager
 def cluster(cpus: int, address: str | None = None) -> Iterator[None]:
-    """The Ray cluster at `address`; without one, Ray on this machine for as long as it lasts."""
+    """The Ray cluster at `address`; without one, Ray on this machine for as long as it lasts. Raises EngineError."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from ray import serve
@@ -125,7 +137,7 @@ def cluster(cpus: int, address: str | None = None) -> Iterator[None]:
     if address:
         ray.init(address, log_to_driver=False)
     else:
-        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+        _start_ray(cpus)
     try:
         serve.start(proxy_location="Disabled")
         yield
@@ -133,6 +145,22 @@ def cluster(cpus: int, address: str | None = None) -> Iterator[None]:
         if not address:
             serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
+
+
+def _start_ray(cpus: int) -> None:
+    """On this machine. Ray gives itself half a minute, which cannot be set and which a busy machine does not keep."""
+    import ray
+
+    for left in reversed(range(MOST_STARTS)):
+        try:
+            ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+        except Exception as error:  # a kind of its own it does not have for that
+            ray.shutdown()
+            if not left:
+                raise EngineError("Ray does not start on this machine, which may be too busy: try again.") from error
+            log.warning("Ray has not started in time; it is tried again.")
+        else:
+            return
 
 
 def deploy(load: Callable[[], Engine], fleet: Fleet, name: str) -> RemoteEngine:

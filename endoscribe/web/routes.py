@@ -139,11 +139,13 @@ async def _sweep(recordings: Recordings) -> None:
 
 
 async def _expire(services: Services) -> None:
-    """Delete what is older than the configured days, at the start and every hour."""
-    while (days := services.settings.retention_days) is not None:
+    """Delete what is older than the configured days or was deleted at another page, at the start and every hour."""
+    sessions, days = services.sessions, services.settings.retention_days
+    while True:
         try:
-            if deleted := await asyncio.to_thread(services.sessions.discard_older_than, days):
+            if days and (deleted := await asyncio.to_thread(sessions.discard_older_than, days)):
                 log.info("%d sessions older than %d days were deleted.", deleted, days)
+            await asyncio.to_thread(sessions.drop_deleted)
         except StorageError as error:
             log.warning("Old sessions could not be deleted: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
