@@ -5,7 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from endoscribe.web.server import QUIET_LIBRARIES, open_page
+from endoscribe.telemetry import QUIET_LIBRARIES
+from endoscribe.web.server import open_page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

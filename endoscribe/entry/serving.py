@@ -23,7 +23,8 @@ def add_serve_command(commands: Any) -> None:
 
 def run_serve(options: argparse.Namespace, settings: Settings) -> None:
     """Serve until told to stop."""
-    from endoscribe.web.server import QUIET_LIBRARIES, open_page
+    from endoscribe.telemetry import QUIET_LIBRARIES
+    from endoscribe.web.server import open_page
 
     os.environ.update(QUIET_LIBRARIES)
     if not options.ray:

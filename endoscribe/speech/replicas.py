@@ -16,6 +16,7 @@ from endoscribe.settings import Settings
 from endoscribe.speech.engine import Decoding, Engine, Samples, Window
 from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.loading import load_engine
+from endoscribe.telemetry import QUIET_LIBRARIES
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,8 @@ def deploy(load: Callable[[], Engine], fleet: Fleet, name: str) -> RemoteEngine:
 
 
 def load_from_environment() -> Engine:
-    """What each replica loads: the same engine as a page that has none but its own."""
+    """What each replica loads: the same engine as a page that has none but its own, as silent towards others."""
+    os.environ.update(QUIET_LIBRARIES)
     return load_engine(Settings.from_environment())
 
 

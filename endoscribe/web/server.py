@@ -9,14 +9,6 @@ if TYPE_CHECKING:
     from endoscribe.settings import Settings
     from endoscribe.speech.scheduler import Scheduler
 
-#: Nothing that a library wants to tell its makers leaves this machine; set before they are imported.
-QUIET_LIBRARIES = {
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "PYANNOTE_METRICS_ENABLED": "0",
-    "DO_NOT_TRACK": "1",
-}
-
 log = logging.getLogger("endoscribe")
 
 
