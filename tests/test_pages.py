@@ -28,7 +28,7 @@ def pages(folder: Path, database_url: str | None) -> Iterator[NewPage]:
     settings = {"ENDOSCRIBE_DATABASE_URL": database_url} if database_url else {}
     settings["ENDOSCRIBE_AUDIO_URL"] = f"file://{folder / 'share'}"
     with ExitStack() as stack:
-        yield lambda name: stack.enter_context(Server(folder / name, ScriptedScheduler(), **settings))
+        yield lambda name: stack.enter_context(Server(folder / name, ScriptedScheduler(), has_page=False, **settings))
 
 
 @pytest.fixture
