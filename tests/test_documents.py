@@ -127,6 +127,7 @@ def runnable() -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_what_can_be_run_here_runs(place: Path) -> None:
     lines = runnable()
     assert len(lines) >= 10
