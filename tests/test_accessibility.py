@@ -69,6 +69,7 @@ def states(visitor: Visitor, folder: Path) -> Iterator[str]:
     visitor.sees("#review .comparison", "BBPS total")
     visitor.click("#checks summary")
     yield "two versions side by side"
+    page.locator("#evidence [data-card-do=close]").click()  # on a phone it lies over what comes next
     visitor.click("#earlier button")
     expect(page.locator("#history [data-session]").first).to_be_visible()
     yield "history"
