@@ -2,13 +2,15 @@
 
 Each case is one system in one process on one dictation, played in real time; its figures are added to the results as a
 line of JSON, with the command that measures it again. Cases run one after another. `--only` chooses some by name,
-`--list` says which there are. Nothing else should run meanwhile.
+`--list` says which there are. Nothing else should run meanwhile. EndoScribe runs on a GPU with ENDOSCRIBE_DEVICE=cuda;
+a case for more speakers than two cores hold is made by its name: `--only endoscribe-base-1min-32speakers`.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,6 +47,12 @@ class Case:
     def name(self) -> str:
         many = f"-{self.speakers}speakers" if self.speakers > 1 else ""
         return f"{self.system}-{self.model}-{self.minutes}min{many}"
+
+    @classmethod
+    def named(cls, name: str) -> "Case | None":
+        """The case that a name like `endoscribe-base-1min-32speakers` describes."""
+        parts = re.fullmatch(r"(\S+?)-(\S+)-(\d+)min(?:-(\d+)speakers)?", name)
+        return parts and cls(parts[1], parts[2], int(parts[3]), int(parts[4] or 1))
 
     @property
     def dictations(self) -> list[Dictation]:
@@ -125,7 +133,14 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{os.cpu_count()} cores, {model}"
+    return f"{os.cpu_count()} cores, {model}{_gpu()}"
+
+
+def _gpu() -> str:
+    if os.environ.get("ENDOSCRIBE_DEVICE") != "cuda":
+        return ""
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return ", " + subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 def _run(case: Case, folder: Path) -> dict[str, Any]:
@@ -191,13 +206,20 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
+def chosen_by(pattern: str) -> list[Case]:
+    """Those of the listed cases that match, or the one case whose name it is."""
+    listed = [case for case in CASES if fnmatchcase(case.name, pattern)]
+    case = Case.named(pattern)
+    return listed or ([case] if case else [])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results.jsonl"))
     parser.add_argument("--only", nargs="+", default=["*"], metavar="NAME", help="cases, or patterns: 'naive-*'")
     parser.add_argument("--list", action="store_true", help="say which cases there are and stop")
     options = parser.parse_args()
-    chosen = [case for case in CASES if any(fnmatchcase(case.name, pattern) for pattern in options.only)]
+    chosen = [case for pattern in options.only for case in chosen_by(pattern)]
     if options.list:
         print("\n".join(case.name for case in chosen))
         return

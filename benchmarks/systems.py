@@ -6,6 +6,7 @@ recording with their times, which all latencies are measured against.
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -105,7 +106,9 @@ def clock(job: Job) -> list[tuple[str, float]]:
 
 
 def _engine(model: Path) -> WhisperXEngine:
-    return load_engine(Settings.from_environment().model_copy(update={"whisper_model": str(model), "device": "cpu"}))
+    """On the CPU, for which the cases are made, unless ENDOSCRIBE_DEVICE says otherwise."""
+    device = os.environ.get("ENDOSCRIBE_DEVICE", "cpu")
+    return load_engine(Settings.from_environment().model_copy(update={"whisper_model": str(model), "device": device}))
 
 
 def _whisperx(job: Job) -> Callable[[Samples], str]:

@@ -1,9 +1,12 @@
-"""Windows of several speakers decoded one after the other and together: CPU seconds of each.
+"""Windows of several speakers decoded one after the other and together: seconds of each.
 
 python -m benchmarks.together tiny.en base
+python -m benchmarks.together --device cuda base
+
+On the CPU these are CPU seconds, which other programs hardly change; on a GPU seconds on the clock.
 """
 
-import sys
+import argparse
 import time
 from collections.abc import Callable
 
@@ -15,47 +18,50 @@ from endoscribe.speech.loading import load_engine
 
 PROMPT = "Colonoscopy, cecum, appendiceal orifice, ileocecal valve, sessile polyp, cold snare, retroflexion"
 ROUNDS = 3
+#: Length of the windows in seconds, and how many speakers.
+SIZES = {"cpu": ((4, 2), (4, 4), (4, 8), (8, 4)), "cuda": ((4, 1), (4, 4), (4, 8), (4, 16), (4, 32), (8, 32), (4, 64))}
+#: The final pass takes the last 30 s at most, aligned; these many speakers stop at once.
+FINAL_SIZES = {"cpu": ((22, 2), (22, 4)), "cuda": ((20, 1), (20, 8), (20, 32))}
+CLOCKS = {"cpu": time.process_time, "cuda": time.perf_counter}
 
 
-def cpu_s(work: Callable[[], object]) -> float:
+def least_s(work: Callable[[], object], clock: Callable[[], float]) -> float:
     """The least of a few rounds: other programs only ever add to it."""
     spent_s = []
     for _ in range(ROUNDS):
-        began_s = time.process_time()
+        began_s = clock()
         work()
-        spent_s.append(time.process_time() - began_s)
+        spent_s.append(clock() - began_s)
     return min(spent_s)
 
 
-#: What is decoded, seconds of each window, and how many speakers have one.
-CASES = (
-    ("live", PREVIEW, 4, 2),
-    ("live", PREVIEW, 4, 4),
-    ("live", PREVIEW, 4, 8),
-    ("live", PREVIEW, 8, 4),
-    ("final", FINAL, 22, 2),
-    ("final", FINAL, 22, 4),
-)
+def windows_of(samples: Samples, seconds: int, speakers: int) -> list[Window]:
+    """One window of each speaker, from different places of a recording that begins anew at its end."""
+    starts = [at * 5 * SAMPLE_RATE % (len(samples) - seconds * SAMPLE_RATE) for at in range(speakers)]
+    return [Window(samples[at : at + seconds * SAMPLE_RATE], 0.0, PROMPT) for at in starts]
 
 
-def compared(
-    engine: WhisperXEngine, samples: Samples, decoding: Decoding, seconds: int, speakers: int
-) -> tuple[float, float]:
-    """CPU seconds for one window of each speaker: one by one, and in one go."""
-    starts = [at * 5 * SAMPLE_RATE for at in range(speakers)]
-    windows = [Window(samples[at : at + seconds * SAMPLE_RATE], 0.0, PROMPT) for at in starts]
-    apart_s = cpu_s(lambda: [engine.decode(window, decoding) for window in windows])
-    return apart_s, cpu_s(lambda: engine.decode_all(windows, decoding))
+def compare(engine: WhisperXEngine, windows: list[Window], decoding: Decoding, device: str) -> str:
+    clock = CLOCKS[device]
+    apart_s = least_s(lambda: [engine.decode(window, decoding) for window in windows], clock)
+    together_s = least_s(lambda: engine.decode_all(windows, decoding), clock)
+    return f"{windows[0].duration_s:4.0f} s {len(windows):8} {apart_s:11.3f} {together_s:9.3f}"
 
 
 def main() -> None:
-    samples = dictation_of(60).samples
-    print("model    text   window  speakers  one by one  together")
-    for model in sys.argv[1:]:
-        engine = load_engine(Settings.from_environment({"ENDOSCRIBE_WHISPER_MODEL": model, "ENDOSCRIBE_DEVICE": "cpu"}))
-        for text, decoding, seconds, speakers in CASES:
-            apart_s, together_s = compared(engine, samples, decoding, seconds, speakers)
-            print(f"{model:8} {text:5} {seconds:5} s {speakers:9} {apart_s:11.2f} {together_s:9.2f}", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--device", choices=tuple(SIZES), default="cpu")
+    options = parser.parse_args()
+    samples = dictation_of(4).samples
+    print("model    pass    window speakers  one by one  together")
+    for model in options.models:
+        settings = {"ENDOSCRIBE_WHISPER_MODEL": model, "ENDOSCRIBE_DEVICE": options.device}
+        engine = load_engine(Settings.from_environment(settings))
+        for name, decoding, sizes in (("live", PREVIEW, SIZES), ("final", FINAL, FINAL_SIZES)):
+            for seconds, speakers in sizes[options.device]:
+                windows = windows_of(samples, seconds, speakers)
+                print(f"{model:8} {name:6} {compare(engine, windows, decoding, options.device)}", flush=True)
 
 
 if __name__ == "__main__":
