@@ -2,6 +2,8 @@
 
 import ctypes
 import platform
+from types import SimpleNamespace
+from typing import cast
 
 import nltk
 import numpy as np
@@ -13,8 +15,8 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.settings import Settings
 from endoscribe.speech.alignment import NLTK_DATA, Aligner
-from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, WhisperXEngine, Window, fit_together
-from endoscribe.speech.loading import DEFAULT_COMPUTE_TYPES, DEFAULT_MODELS, choose_device, load_engine
+from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, Engine, WhisperXEngine, Window, fit_together
+from endoscribe.speech.loading import DEFAULT_COMPUTE_TYPES, DEFAULT_MODELS, choose_device, load_engine, warm_up
 from endoscribe.transcript import Word
 
 Samples = npt.NDArray[np.float32]
@@ -169,6 +171,19 @@ def test_the_device_is_the_gpu_where_there_is_one() -> None:
     assert (DEFAULT_MODELS["cpu"], DEFAULT_COMPUTE_TYPES["cpu"]) == ("base", "int8")
     with pytest.raises(EngineError, match="ENDOSCRIBE_DEVICE"):
         choose_device("cuda", cuda_available=False)
+
+
+def test_a_gpu_decodes_a_sentence_before_anybody_waits_for_it() -> None:
+    """Speech, not silence, which would be left out, and both ways in which speech is decoded later."""
+    asked: list[tuple[Window, Decoding]] = []
+
+    def decode(window: Window, decoding: Decoding) -> tuple[Word, ...]:
+        asked.append((window, decoding))
+        return ()
+
+    warm_up(cast("Engine", SimpleNamespace(decode=decode)))
+    assert [decoding for _, decoding in asked] == [PREVIEW, FINAL]
+    assert all(np.abs(window.samples).max() > 0.1 for window, _ in asked)
 
 
 @pytest.mark.requires_cuda
