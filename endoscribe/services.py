@@ -22,6 +22,7 @@ from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.storage import SessionStore
 from endoscribe.transcript import Transcript
+from endoscribe.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Services:
         folders = [SHIPPED_SCHEMA_DIR] + ([settings.schema_dir] if settings.schema_dir else [])
         self.schemas = SchemaLibrary(*folders, jurisdiction=settings.jurisdiction, tolerant=True)
         self.sessions = open_store(settings)
+        self.uploads = Uploads()
         self._offline = OfflineExtractor()
         self._extractor: Extractor | None = None
         self._scheduler: Scheduler | None = None

@@ -144,16 +144,15 @@ class Actions:
 
     async def upload(self, path: Path, procedure: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
         """Store and transcribe an uploaded recording, then remove the upload."""
-        yield merged(BLANK, _says("Reading the recording.", busy=True))
-        try:
-            session = await asyncio.to_thread(self._store_upload, owner, path, procedure)
-        except EndoscribeError as error:
-            yield _says(str(error), "error")
-        else:
-            async for screen in self._stored_upload(session.id):
-                yield screen
-        finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+        with self._services.uploads.held([path]):
+            yield merged(BLANK, _says("Reading the recording.", busy=True))
+            try:
+                session = await asyncio.to_thread(self._store_upload, owner, path, procedure)
+            except EndoscribeError as error:
+                yield _says(str(error), "error")
+                return
+        async for screen in self._stored_upload(session.id):
+            yield screen
 
     async def submit(self, session_id: str, procedure: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
         """Make the report of a session, transcribing it first if that is still to be done."""

@@ -81,7 +81,7 @@ class Research:
                 del self._studies[page]
 
     def _work(self, study: Study, files: Sequence[Path], procedure: str) -> None:
-        try:
+        with self._services.uploads.held(files):
             schema = self._services.schemas.get(procedure)
             with dictations(files) as found:
                 study.total = len(found)
@@ -90,9 +90,6 @@ class Research:
                         study.outcomes.append(outcome)
                     if study.cancelled.is_set():
                         break
-        finally:
-            for path in files:
-                path.unlink(missing_ok=True)
 
     def _hear(self, study: Study, path: Path, schema: ProcedureSchema) -> Heard:
         recording = decode_recording(path, self._services.settings.max_audio_minutes)
