@@ -44,8 +44,8 @@ class FaultyEngine(HearingEngine):
 def guarded() -> Iterator[Callable[..., GuardedEngine]]:
     made: list[GuardedEngine] = []
 
-    def guard(engine: HearingEngine, hung_after_s: float = 30) -> GuardedEngine:
-        made.append(GuardedEngine(engine, hung_after_s))
+    def guard(engine: HearingEngine, hung_after_s: float = 30, parallel: int = 1) -> GuardedEngine:
+        made.append(GuardedEngine(engine, hung_after_s, parallel))
         return made[-1]
 
     yield guard
@@ -108,6 +108,22 @@ def test_an_engine_that_hangs_altogether_is_not_asked_any_more(guarded: MakeGuar
     for _ in range(2):
         with pytest.raises(EngineError, match="on a stretch"):
             engine.decode(WINDOW, PREVIEW)
+    with pytest.raises(EngineError, match="started again"):
+        engine.split(AUDIO)
+    inner.gate.set()
+
+
+def test_a_replica_that_hangs_leaves_the_others_to_be_asked(guarded: MakeGuard) -> None:
+    """Three replicas work on six calls: with two that hang one replica is lost, with three half of them may be."""
+    inner = FaultyEngine(WORDS, faults=["hang"] * 6)
+    inner.gate.clear()
+    engine = guarded(inner, 0.05, 3)
+    problems = []
+    for _ in range(6):
+        problems.append(engine.problem)
+        with pytest.raises(EngineError, match="on a stretch"):
+            engine.decode(WINDOW, PREVIEW)
+    assert [bool(problem) for problem in problems] == [False, False, False, True, True, True]
     with pytest.raises(EngineError, match="started again"):
         engine.split(AUDIO)
     inner.gate.set()

@@ -48,6 +48,7 @@ def _serve_with_replicas(options: argparse.Namespace, settings: Settings) -> Non
     fleet = Fleet(options.replicas, options.min_replicas, options.gpus_each, hung_after_s=settings.hung_after_s)
     name = settings.whisper_model or "WhisperX replicas"
     with cluster(max(1, round(fleet.at_most * fleet.cpus_each)), options.address):
+        replicas = deploy(load_from_environment, fleet, name)
         # A replica looks after its own calls; here a call may also wait until there is a replica.
-        guarded = GuardedEngine(deploy(load_from_environment, fleet, name), settings.hung_after_s + WAKE_S)
+        guarded = GuardedEngine(replicas, settings.hung_after_s + WAKE_S, options.replicas)
         open_page(settings, load=lambda _: Scheduler(guarded, parallel=options.replicas))

@@ -16,8 +16,8 @@ from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
 
-#: So many calls may hang before the engine is not asked any more: as many as it works on at a time.
-MOST_HUNG = 2
+#: What one engine, or each replica behind it, works on at a time: a live and a final text.
+CALLS_EACH = 2
 #: So many failures one after another are no accident of one stretch of audio.
 MOST_FAILURES = 6
 #: When the program ends, a call that is not done after so long is taken for one that hangs.
@@ -32,8 +32,11 @@ FAILS = "Speech recognition fails; what is dictated is kept. If this stays so, s
 class GuardedEngine:
     """An `Engine` that always answers within `hung_after_s`."""
 
-    def __init__(self, engine: Engine, hung_after_s: float) -> None:
+    def __init__(self, engine: Engine, hung_after_s: float, parallel: int = 1) -> None:
+        """`parallel` is the scheduler's: with several replicas one that hangs leaves the others to be asked."""
         self._engine = engine
+        #: So many calls may hang before the engine is not asked any more: all that it works on.
+        self._most_hung = CALLS_EACH * parallel
         self._hung_after_s = hung_after_s
         self._own = threading.local()
         self._lock = threading.Lock()
@@ -49,7 +52,7 @@ class GuardedEngine:
     @property
     def problem(self) -> str | None:
         """Why there is no text, as a sentence; None while all is well."""
-        if self._still_hung():
+        if self._still_hung() * 2 >= self._most_hung:
             return HANGS
         return FAILS if self._failures >= MOST_FAILURES else None
 
@@ -76,7 +79,7 @@ class GuardedEngine:
                 worker.end()
 
     def _ask(self, work: Callable[[], Any]) -> Any:
-        if self._still_hung() >= MOST_HUNG:
+        if self._still_hung() >= self._most_hung:
             raise EngineError(HANGS)
         call = _Call(work)
         self._worker().calls.put(call)
