@@ -12,6 +12,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Mount
 
 from endoscribe.entry.ways import Visitors
 from endoscribe.errors import StorageError, UnknownSessionError
@@ -24,6 +25,7 @@ from endoscribe.web.desk import Desk
 from endoscribe.web.door import Door
 from endoscribe.web.entrance import Entrance
 from endoscribe.web.files import file_routes
+from endoscribe.web.gate import Gate
 from endoscribe.web.headers import BodyLimit, OwnName, SecurityHeaders
 from endoscribe.web.login import end_visit, login_routes
 from endoscribe.web.page import build_page
@@ -60,6 +62,8 @@ def create_app(services: Services, on_start: Callable[[], None] = lambda: None) 
     )
     if page.mcp_server_obj:
         answer_in_json(page.mcp_server_obj)
+    (mounted,) = (route for route in app.routes if isinstance(route, Mount) and route.path == "")
+    mounted.app = Gate(mounted.app, has_mcp=services.settings.mcp)
     page.has_launched = True  # only then Gradio refuses a caller's path to a file that was not uploaded
     return app
 
