@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from endoscribe.errors import SettingsError
 from endoscribe.settings import Settings
 
@@ -12,9 +14,22 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 OPEN_TO_ANYBODY = (
     "ENDOSCRIBE_HOST lets other machines in, and then EndoScribe must know who may come: set ENDOSCRIBE_AUTH "
-    "(users:FILE or header:NAME@PROXY), or ENDOSCRIBE_DEMO=true for a demonstration that keeps nothing."
+    "(users:FILE, header:NAME@PROXY or huggingface:NAMES), or ENDOSCRIBE_DEMO=true for a demonstration that keeps "
+    "nothing."
 )
-NOT_A_WAY = "ENDOSCRIBE_AUTH is users:FILE or header:NAME@ADDRESS, the address being the proxy's."
+NOT_A_WAY = (
+    "ENDOSCRIBE_AUTH is users:FILE, header:NAME@ADDRESS, the address being the proxy's, or huggingface:NAME,NAME for "
+    "accounts and organisations."
+)
+NOBODY_ALLOWED = (
+    "Everybody can have an account at Hugging Face: name the accounts and organisations that may come in, as in "
+    "ENDOSCRIBE_AUTH=huggingface:ada,some-clinic, or set ENDOSCRIBE_DEMO=true for a demonstration that keeps nothing."
+)
+NOT_A_SPACE = (
+    "ENDOSCRIBE_AUTH=huggingface needs what a Space with `hf_oauth: true` in its README sets: OAUTH_CLIENT_ID, "
+    "OAUTH_CLIENT_SECRET and SPACE_HOST."
+)
+HOST_NAME = re.compile(r"[a-z0-9.-]+(?::\d+)?", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -45,7 +60,20 @@ class ProxyHeader:
     proxies: Networks
 
 
-Way = Nobody | Visitors | Passwords | ProxyHeader
+@dataclass(frozen=True)
+class HuggingFace:
+    """Accounts at Hugging Face, by their own names or those of their organisations in small letters."""
+
+    allowed: frozenset[str]
+    client_id: str
+    client_secret: SecretStr
+    #: The address of whoever confirms names, without a slash at its end.
+    provider: str
+    #: The address to which a browser comes back.
+    callback: str
+
+
+Way = Nobody | Visitors | Passwords | ProxyHeader | HuggingFace
 
 
 def way_in(settings: Settings) -> Way:
@@ -63,6 +91,8 @@ def way_in(settings: Settings) -> Way:
         return Passwords(Path(rest))
     if kind == "header" and rest:
         return _header(rest)
+    if kind == "huggingface":
+        return _hugging_face(rest, settings)
     raise SettingsError(NOT_A_WAY)
 
 
@@ -89,3 +119,16 @@ def _header(text: str) -> ProxyHeader:
     if not HEADER_NAME.fullmatch(name) or not allowed:
         raise SettingsError(NOT_A_WAY)
     return ProxyHeader(name.lower(), allowed)
+
+
+def _hugging_face(names: str, settings: Settings) -> HuggingFace:
+    allowed = frozenset(name.strip().casefold() for name in names.split(",") if name.strip())
+    if not allowed:
+        raise SettingsError(NOBODY_ALLOWED)
+    client_id, secret, host = settings.oauth_client_id, settings.oauth_client_secret, settings.space_host
+    if not client_id or not secret or not host or not HOST_NAME.fullmatch(host):
+        raise SettingsError(NOT_A_SPACE)
+    provider = settings.openid_provider_url.rstrip("/")
+    if not provider.startswith("https://"):
+        raise SettingsError("OPENID_PROVIDER_URL begins with https://.")
+    return HuggingFace(allowed, client_id, secret, provider, f"https://{host}/login/callback")

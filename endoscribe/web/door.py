@@ -12,12 +12,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endoscribe.entry.ways import Nobody, Passwords, Visitors
+from endoscribe.entry.ways import HuggingFace, Nobody, Passwords, Visitors
 from endoscribe.errors import EntryError
 from endoscribe.web.entrance import Caller, Entrance, TooOftenError, cookie_header
 from endoscribe.web.headers import same_origin
 
-OPEN_PATHS = frozenset({"/health", "/ready", "/login", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/health", "/ready", "/login", "/login/huggingface", "/login/callback", "/favicon.ico"})
 OPEN_PREFIXES = ("/ui/", "/assets/", "/static/")
 NOT_SIGNED_IN = "Sign in again: open this page in another tab and do so there. What you have dictated is kept."
 NOT_THIS_WAY = "This page is reached through its proxy only, which says who you are."
@@ -94,7 +94,7 @@ class Door:
     def _turned_away(self, connection: HTTPConnection) -> Response:
         if isinstance(self._entrance.way, Nobody):
             return _told(403, NOT_THROUGH_A_PROXY)
-        if not isinstance(self._entrance.way, Passwords):
+        if not isinstance(self._entrance.way, Passwords | HuggingFace):
             return _told(403, NOT_THIS_WAY)
         is_navigation = connection.scope["type"] == "http" and connection.scope["method"] == "GET"
         if is_navigation and "text/html" in connection.headers.get("accept", ""):

@@ -14,10 +14,22 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from endoscribe.entry.huggingface import Member, Provider
 from endoscribe.entry.throttle import Throttle
 from endoscribe.entry.tickets import Ticket, Tickets
 from endoscribe.entry.users import UsersFile
-from endoscribe.entry.ways import Networks, Nobody, Passwords, ProxyHeader, Visitors, Way, is_within, networks, way_in
+from endoscribe.entry.ways import (
+    HuggingFace,
+    Networks,
+    Nobody,
+    Passwords,
+    ProxyHeader,
+    Visitors,
+    Way,
+    is_within,
+    networks,
+    way_in,
+)
 from endoscribe.settings import Settings
 from endoscribe.web.headers import is_forwarded
 
@@ -76,7 +88,8 @@ class Entrance:
         self.visits = Visits()
         self.throttle = Throttle()
         self.tickets: Tickets | None = None
-        if isinstance(way, Passwords | Visitors):
+        self.provider = Provider(way) if isinstance(way, HuggingFace) else None
+        if isinstance(way, Passwords | Visitors | HuggingFace):
             self.tickets = Tickets(settings.entry_dir, settings.signed_in_hours * 3600)
         self._remembered: dict[bytes, tuple[float, str | None]] = {}
         self._salt = secrets.token_bytes(32)
@@ -101,7 +114,15 @@ class Entrance:
         ticket = self.tickets.read(text) if self.tickets and text else None
         if ticket and self.users and self.users.mark(ticket.name) != ticket.mark:
             return None
+        if ticket and isinstance(self.way, HuggingFace) and ticket.mark not in self.way.allowed:
+            return None
         return ticket
+
+    def sign_in_member(self, member: Member) -> str:
+        """A cookie for somebody whom Hugging Face has named; it holds for as long as their entry is on the list."""
+        if self.tickets is None:
+            raise RuntimeError("nobody signs in here")
+        return self.tickets.issue(member.name, member.entry)
 
     def sign_in(self, name: str) -> str:
         """A cookie for somebody whose password was right."""

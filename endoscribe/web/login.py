@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.concurrency import run_in_threadpool
 
 from endoscribe.audit import AuditTrail
-from endoscribe.entry.ways import Passwords, Visitors
+from endoscribe.entry.ways import HuggingFace, Passwords, Visitors
 from endoscribe.errors import EntryError, StorageError
 from endoscribe.services import Services
 from endoscribe.web.access import Access
@@ -54,7 +54,8 @@ def login_routes(services: Services, entrance: Entrance, access: Access) -> APIR
             await _note_left(services.sessions.audit, ticket.name)
         if isinstance(entrance.way, Visitors):
             await run_in_threadpool(end_visit, services, access.owner(request))
-        answer = RedirectResponse("login" if isinstance(entrance.way, Passwords) else "./", 303, UNCACHED)
+        signs_in = isinstance(entrance.way, Passwords | HuggingFace)
+        answer = RedirectResponse("login" if signs_in else "./", 303, UNCACHED)
         answer.headers.append("Set-Cookie", cookie_header(request, "", 0))
         answer.headers["Clear-Site-Data"] = '"cache"'
         return answer
@@ -66,6 +67,8 @@ def _signing_in(request: Request, entrance: Entrance) -> Response:
     """`again` and `done` come from a tab in which somebody dictates, and to which they go back."""
     if isinstance(entrance.way, Passwords) and "done" not in request.query_params:
         return _form(request, entrance)
+    if isinstance(entrance.way, HuggingFace) and "done" not in request.query_params:
+        return HTMLResponse(_elsewhere(request), 200, UNCACHED)
     if {"again", "done"} & set(request.query_params):
         return HTMLResponse(_DONE, 200, UNCACHED)
     return RedirectResponse("./", 303)
@@ -140,6 +143,26 @@ _DONE = f"""{_HEAD}<p>You are signed in again. Close this tab; the dictation in 
 </body>
 </html>
 """
+
+
+def _elsewhere(request: Request) -> str:
+    again = "?again" if "again" in request.query_params else ""
+    return f"""{_HEAD}<p><a class="button" href="login/huggingface{again}">Sign in with Hugging Face</a></p>
+</main>
+</body>
+</html>
+"""
+
+
+def refusal(problem: str) -> str:
+    """The login page for somebody who could not be let in, to try again."""
+    return f"""{_HEAD.replace("ui/", "../ui/")}<p class="error" role="alert">! {escape(problem)}</p>
+<p><a class="button" href="../login">Back</a></p>
+</main>
+</body>
+</html>
+"""
+
 
 _PAGE = f"""{_HEAD}{{problem}}
 <form method="post" action="login{{again}}">

@@ -27,6 +27,7 @@ from endoscribe.web.entrance import Entrance
 from endoscribe.web.files import file_routes
 from endoscribe.web.gate import Gate
 from endoscribe.web.headers import BodyLimit, OwnName, SecurityHeaders
+from endoscribe.web.huggingface import huggingface_routes
 from endoscribe.web.login import end_visit, login_routes
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Recordings
@@ -92,6 +93,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     own = [Depends(access.own_session)]
     app.include_router(_health_routes(services))
     app.include_router(login_routes(services, entrance, access))
+    app.include_router(huggingface_routes(services, entrance))
     app.include_router(uplink_routes(access), include_in_schema=False)
     app.include_router(api_routes(services))
     app.include_router(file_routes(services, desk), dependencies=own)
