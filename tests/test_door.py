@@ -387,6 +387,12 @@ def test_what_one_person_speaks_is_not_taken_from_another(server: Server, ada: T
     assert ada.post("/microphone/hello", json={**HELLO, "user": "ada"}).json()[0]["type"] == "welcome"
 
 
+def test_a_key_of_another_users_browser_opens_nothing(ada: TestClient, ben: TestClient) -> None:
+    hello = {**HELLO, "key": "the same"}
+    sessions = {client.post("/microphone/hello", json=hello).json()[0]["session"] for client in (ada, ben, ada)}
+    assert len(sessions) == 2
+
+
 def told_until_the_end(socket: WebSocketTestSession) -> None:
     while True:
         socket.receive_json()

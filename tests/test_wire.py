@@ -228,6 +228,22 @@ def test_a_dropped_connection_goes_on_where_the_disk_ends(server: Server) -> Non
     assert len(server.scheduler.speakers) == 1  # type: ignore[union-attr]
 
 
+def test_a_hello_whose_answer_was_lost_begins_no_second_session(server: Server) -> None:
+    hello = {"type": "hello", "protocol": 1, "session": None, "procedure": "col", "sample_rate": RATE, "key": "a"}
+    with connect(server) as connection:
+        Socket(connection).say(**hello)  # and nobody is there to hear the answer
+    with connect(server) as connection:
+        Socket(connection).say(**hello)
+        session = Socket(connection).until("welcome")["session"]
+        record(Socket(connection), even_frames())
+    by_post = server.client.post("/microphone/hello", json=hello).json()[0]["session"]
+    assert by_post == session
+    assert [each.id for each in server.services.sessions.sessions()] == [session]
+    assert server.stored(session) == PCM
+    others = {server.client.post("/microphone/hello", json={**hello, "key": key}).json()[0]["session"] for key in "bc"}
+    assert len({*others, session}) == 3
+
+
 def test_a_new_connection_is_told_the_whole_text(server: Server) -> None:
     with connect(server) as connection:
         socket = Socket(connection)

@@ -367,13 +367,14 @@ class Recordings:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._open: dict[str, Recording] = {}
+        self._begun: dict[tuple[str | None, str], Recording] = {}
         self._lock = asyncio.Lock()
 
     async def open(self, hello: Hello, owner: str | None, access: Access) -> Recording:
         """A new recording, or the owner's of the named session; raises StorageError or SchemaError."""
         async with self._lock:
             if hello.session is None:
-                return await self._create(hello, access.checked(owner))
+                return await self._begin(hello, access.checked(owner))
             await _on_disk(access.session, owner, hello.session)
             if found := self._open.get(hello.session):
                 return found
@@ -395,6 +396,7 @@ class Recordings:
             for session_id, recording in list(self._open.items()):
                 if recording.is_abandoned:
                     del self._open[session_id]
+                    self._begun = {key: begun for key, begun in self._begun.items() if begun is not recording}
                     await _close_quietly(recording)
 
     async def close(self) -> None:
@@ -403,6 +405,16 @@ class Recordings:
             for recording in self._open.values():
                 await _close_quietly(recording)
             self._open.clear()
+            self._begun.clear()
+
+    async def _begin(self, hello: Hello, owner: str | None) -> Recording:
+        """A new recording, or the one that this browser has begun already without hearing of it."""
+        if hello.key is None:
+            return await self._create(hello, owner)
+        begun = self._begun.get((owner, hello.key))
+        if begun is None or begun.session.id not in self._open:
+            begun = self._begun[owner, hello.key] = await self._create(hello, owner)
+        return begun
 
     async def _create(self, hello: Hello, owner: str | None) -> Recording:
         schema = self._services.schemas.get(hello.procedure)

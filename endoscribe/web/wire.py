@@ -16,7 +16,7 @@ PROTOCOL_VERSION = 1
 FRAME_HEADER = struct.Struct("<BBHIQ")
 BYTES_PER_SAMPLE = 2
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
-LONGEST_NAME = 128
+LONGEST_NAME, LONGEST_KEY = 128, 64
 
 
 class FrameError(ValueError):
@@ -64,6 +64,7 @@ class _Message(BaseModel):
 class Hello(_Message):
     """First on every connection: `session` is None for a new one, else the one to go on with.
 
+    `key` is the browser's own name for a new one, so that a hello whose answer was lost begins no second session.
     `user` is who speaks, as the page knows them, where people sign in: it must never become somebody else's.
     """
 
@@ -72,6 +73,7 @@ class Hello(_Message):
     session: str | None = None
     procedure: str
     sample_rate: int = Field(ge=MIN_SAMPLE_RATE, le=MAX_SAMPLE_RATE)
+    key: str | None = Field(None, max_length=LONGEST_KEY)
     user: str | None = Field(None, max_length=LONGEST_NAME)
 
 

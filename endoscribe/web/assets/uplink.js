@@ -123,7 +123,8 @@ export class Uplink {
   async hello() {
     const { user = null } = await whoIsHere();
     const { session, procedure, sampleRate } = this;
-    return JSON.stringify({ type: 'hello', protocol: PROTOCOL, session, procedure, sample_rate: sampleRate, user });
+    const { id: key } = this.spool;
+    return JSON.stringify({ type: 'hello', protocol: PROTOCOL, session, procedure, sample_rate: sampleRate, key, user });
   }
 
   openSocket() {
