@@ -95,7 +95,7 @@ class PlayedProvider:
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("space"), **SPACE) as server:
+    with Server(tmp_path_factory.mktemp("space"), None, has_page=False, **SPACE) as server:
         yield server
 
 
