@@ -367,7 +367,7 @@ class Recordings:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._open: dict[str, Recording] = {}
-        self._begun: dict[tuple[str | None, str], Recording] = {}
+        self._begun: dict[tuple[str | None, str], asyncio.Task[Recording]] = {}
         self._lock = asyncio.Lock()
 
     async def open(self, hello: Hello, owner: str | None, access: Access) -> Recording:
@@ -396,8 +396,8 @@ class Recordings:
             for session_id, recording in list(self._open.items()):
                 if recording.is_abandoned:
                     del self._open[session_id]
-                    self._begun = {key: begun for key, begun in self._begun.items() if begun is not recording}
                     await _close_quietly(recording)
+            self._begun = {key: begun for key, begun in self._begun.items() if not self._is_over(begun)}
 
     async def close(self) -> None:
         """Keep every recording as it is, for the end of the program."""
@@ -412,9 +412,14 @@ class Recordings:
         if hello.key is None:
             return await self._create(hello, owner)
         begun = self._begun.get((owner, hello.key))
-        if begun is None or begun.session.id not in self._open:
-            begun = self._begun[owner, hello.key] = await self._create(hello, owner)
-        return begun
+        if begun is None or self._is_over(begun):
+            begun = self._begun[owner, hello.key] = asyncio.create_task(self._create(hello, owner))
+        return await asyncio.shield(begun)  # a connection that breaks meanwhile does not undo it half way
+
+    def _is_over(self, begun: asyncio.Task[Recording]) -> bool:
+        if not begun.done():
+            return False
+        return begun.cancelled() or bool(begun.exception()) or begun.result().session.id not in self._open
 
     async def _create(self, hello: Hello, owner: str | None) -> Recording:
         schema = self._services.schemas.get(hello.procedure)
