@@ -26,16 +26,24 @@ SPELLINGS = {
 _COMPOUND = re.compile(rf"\b({'|'.join(TENS)})[ -]({'|'.join(UNITS[1:])})\b")
 _GLUED_UNIT = re.compile(r"(\d)(mm|cm|ml)\b")
 _ORDINAL = re.compile(r"(\d)(st|nd|rd|th)\b")
+#: "Paris 0-IIa" and "Paris 2A" are one class, "Forrest IIa" and "Forrest 2A" another.
+_CLASS = re.compile(r"\b(paris|forrest|forest)((?: class| type)?) (?:0[ -]?)?(i{1,3}|[123])-?([abcps]{0,2})\b")
 _TOKEN = re.compile(r"[a-z0-9]+")
 
 
 @lru_cache(maxsize=50_000)
 def tokens(text: str) -> tuple[str, ...]:
-    """The words of a text in one form: lower case, no punctuation, numbers in digits, units in full."""
+    """The words of a text in one form: lower case, no punctuation, numbers and classes in digits, units in full."""
     text = text.casefold().replace("'s", "s").replace("\N{RIGHT SINGLE QUOTATION MARK}s", "s")
     text = _COMPOUND.sub(lambda found: str(int(DIGITS[found[1]]) + int(DIGITS[found[2]])), text)
     text = _ORDINAL.sub(r"\1", _GLUED_UNIT.sub(r"\1 \2", text))
+    text = _CLASS.sub(_plain_class, text)
     return tuple(DIGITS.get(word, SPELLINGS.get(word, word)) for word in _TOKEN.findall(text))
+
+
+def _plain_class(found: re.Match[str]) -> str:
+    number = len(found[3]) if found[3].startswith("i") else found[3]
+    return f"{found[1].replace('forest', 'forrest')}{found[2]} {number}{found[4]}"
 
 
 def word_error_rate(reference: str, heard: str) -> float:
@@ -70,7 +78,8 @@ def _spans(said: tuple[str, ...], terms: set[tuple[str, ...]]) -> list[range]:
     longest = max(map(len, terms), default=0)
     spans, place = [], 0
     while place < len(said):
-        length = next((size for size in range(longest, 0, -1) if said[place : place + size] in terms), 0)
+        sizes = range(min(longest, len(said) - place), 0, -1)
+        length = next((size for size in sizes if said[place : place + size] in terms), 0)
         if length:
             spans.append(range(place, place + length))
         place += length or 1

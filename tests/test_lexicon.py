@@ -33,6 +33,11 @@ def repaired(procedure: str, text: str, probability: float | None = 0.4) -> str:
         ("egd", "a hyval hernia", "a hiatal hernia"),
         ("egd", "the gastroosophageal junction", "the gastroesophageal junction"),
         ("ercp", "The colangeogram shows", "The cholangiogram shows"),
+        ("ercp", "a biliary stincterotomy with the stincterotome", "a biliary sphincterotomy with the sphincterotome"),
+        ("ercp", "the chalengeoscopy was easy", "the cholangioscopy was easy"),
+        ("ercp", "and endomethousin was given", "and indomethacin was given"),
+        ("ercp", "Recalindomethacin was given", "Rectal indomethacin was given"),
+        ("egd", "no sign of itchalasia.", "no sign of achalasia."),
         ("eus", "with the echoindoscope", "with the echoendoscope"),
     ],
 )
@@ -65,12 +70,29 @@ def test_a_word_that_was_heard_clearly_is_not_doubted() -> None:
         "ileocolonoscopy and ampullectomy and two endoclips",
         "undilated, uncannulated, decannulated, adenomatous",
         "a cecal sessile polyp. mhm, go on. The biliary structure is normal.",
+        "papillotome and papillotomy, afferent and efferent",
         "gastrotomy, duodenotomy, cholecystotomy, avascular, suprapapillary",
     ],
 )
 @pytest.mark.parametrize("procedure", ["col", "egd", "ercp", "eus"])
 def test_english_and_opposites_are_left_alone(procedure: str, said: str) -> None:
     assert repaired(procedure, said, probability=0.1) == said
+
+
+@pytest.mark.parametrize(
+    ("procedure", "said", "meant"),
+    [
+        ("col", "The colangeogram shows", "The cholangiogram shows"),
+        ("col", "a kolangograf shows", "a kolangograf shows"),
+        ("ercp", "a kolangograf shows", "a cholangiogram shows"),
+    ],
+)
+def test_a_term_of_another_procedure_has_to_be_likelier(procedure: str, said: str, meant: str) -> None:
+    assert repaired(procedure, said) == meant
+
+
+def test_a_listed_meaning_is_written_as_the_vocabulary_writes_it() -> None:
+    assert repaired("col", "the gnet was") == "the JNET was"
 
 
 def test_nothing_is_added_that_was_not_said() -> None:

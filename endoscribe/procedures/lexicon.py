@@ -8,13 +8,15 @@ they hold a word that is none, or stand beside a word of the procedure.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from rapidfuzz import fuzz, process
 
+from endoscribe.procedures.classes import ClassNames
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.repairs import is_opposite
+from endoscribe.procedures.respelling import is_one_phrase, respelled
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Word
@@ -23,17 +25,23 @@ from endoscribe.transcript import Word
 #: other term comes near; set so that the mis-hearings in tests/test_lexicon.py are put right and its English is not.
 LIKENESS = 76
 CLEARLY_BEST_BY = 5
+#: Of a term of another procedure.
+LIKENESS_ELSEWHERE = 84
 #: And its letters this much: short words sound alike easily ("orphus", "Paris").
 LETTER_LIKENESS = 62
+#: More for one word alone: "deberticule" is no diverticulosis.
+LETTER_LIKENESS_OF_ONE = 66
 #: A term of more words than were heard would add something that was not said, unless words only ran together.
 LIKENESS_TO_MORE_WORDS = 90
 SHORTEST_SOUND = 5
+#: A word of a term of several is put right alone when it is this long.
+SHORTEST_PART = 7
 LONGEST_SPAN = 3
 #: Of an unlisted mis-hearing that is a word alone: "mhm" is more often said than meant.
 LONGEST_INTERJECTION = 3
 ENDINGS = (
     "s", "es", "ed", "ing", "ion", "ions", "er", "ers", "e", "ly", "ally", "al", "ic", "ical", "ive", "ous", "a", "ar",
-    "ated", "atous", "oma", "omatous",
+    "ated", "atous", "oma", "omatous", "y", "ies",
 )  # fmt: skip
 PREFIXES = (
     "un", "de", "non", "dis", "in", "im", "ir", "a", "an", "re", "micro", "macro", "multi", "oligo", "uni", "bi",
@@ -69,88 +77,134 @@ _SOUNDS = (
 class _Meant:
     spelling: tuple[str, ...]
     sound: str
+    #: How much like it a word has to sound.
+    likeness: float
+
+
+class _Sounds:
+    """Terms to be found by their sound."""
+
+    def __init__(self, meant: Iterable[_Meant]) -> None:
+        self._meant = [each for each in meant if len(each.sound) >= SHORTEST_SOUND]
+        self._sounds = [each.sound for each in self._meant]
+
+    def most_alike(self, sound: str, letters: str) -> tuple[float, tuple[str, ...]] | None:
+        """The term that sounds like what was heard; of several, the one that is clearly written more like it."""
+        found = [
+            (likeness, self._meant[place])
+            for _, likeness, place in process.extract(sound, self._sounds, scorer=fuzz.ratio, limit=4)
+            if likeness >= LIKENESS - CLEARLY_BEST_BY
+        ]
+        if not found or found[0][0] < found[0][1].likeness:
+            return None
+        rivals = [each for each in found if found[0][0] - each[0] < CLEARLY_BEST_BY]
+        ranked = sorted(((_likeness_of_letters(letters, each[1]), each) for each in rivals), key=lambda one: -one[0])
+        if len(ranked) > 1 and ranked[0][0] - ranked[1][0] < CLEARLY_BEST_BY:
+            return None
+        likeness, best = ranked[0][1]
+        return (likeness, best.spelling) if likeness >= best.likeness else None
+
+
+#: Whether it is a whole term, how likely it is, and the term.
+_Guess = tuple[bool, float, tuple[str, ...]]
 
 
 class Lexicon:
     """One procedure's terms; immutable but for a cache of guesses."""
 
-    def __init__(self, terms: Iterable[str], listed: Mapping[str, Iterable[str]], known: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        terms: Iterable[str],
+        listed: Mapping[str, Iterable[str]],
+        known: Iterable[str] = (),
+        elsewhere: Iterable[str] = (),
+        classes: ClassNames | None = None,
+    ) -> None:
         """`terms` as they are to be written; `listed` maps what is meant to what is heard.
 
-        `known` holds further words that are never taken for something else.
+        `known` holds further words that are never taken for something else, `elsewhere` terms of other procedures, of
+        which several are done in one session: they have to be likelier.
         """
-        spellings = {_plain(term): tuple(term.split()) for term in terms}
-        self._meant = [_Meant(spelling, _sound(term)) for term, spelling in spellings.items()]
-        self._meant = [meant for meant in self._meant if len(meant.sound) >= SHORTEST_SOUND]
-        self._sounds = [meant.sound for meant in self._meant]
+        terms, self._classes = tuple(terms), classes or ClassNames((), {})
+        written = (*self._classes.words, *(word for term in terms for word in term.split()))
+        cases = {_plain(word): word for word in written if not word.islower()}
+
+        def spelt(term: str) -> tuple[str, ...]:
+            return tuple(cases.get(_plain(word), word) for word in term.split())
+
+        spellings = {_plain(term): spelt(term) for term in terms}
+        others = {_plain(term): spelt(term) for term in elsewhere}
+        meant = [_Meant(spelling, _sound(term), LIKENESS) for term, spelling in spellings.items()]
+        meant += [
+            _Meant(spelling, _sound(term), LIKENESS_ELSEWHERE)
+            for term, spelling in others.items()
+            if term not in spellings
+        ]
+        self._whole = _Sounds(meant)
+        self._parts = _Sounds(_parts(meant))
         self._term_words = frozenset(word for term in (*spellings, *map(_plain, listed)) for word in term.split())
         self._known = self._term_words | frozenset(word for phrase in known for word in _plain(phrase).split())
         self._listed: dict[tuple[str, ...], tuple[str, ...]] = {}
-        for meant, hearings in listed.items():
+        for term, hearings in listed.items():
+            spelling = spellings.get(_plain(term), spelt(term))
             for heard in map(_plain, hearings):
                 if any(len(word) > LONGEST_INTERJECTION and not self._is_word(word) for word in heard.split()):
-                    self._listed[tuple(heard.split())] = spellings.get(_plain(meant), tuple(meant.split()))
+                    self._listed[tuple(heard.split())] = spelling
         self._longest = max((LONGEST_SPAN, *map(len, self._listed)))
-        self._guessed: dict[tuple[str, ...], tuple[float, tuple[str, ...]] | None] = {}
+        self._guessed: dict[tuple[str, ...], _Guess | None] = {}
 
     @classmethod
     def of(cls, schema: ProcedureSchema) -> "Lexicon":
-        return cls((*schema.vocabulary, *_written_terms(schema)), schema.repairs, schema.real_words)
+        terms = (*schema.vocabulary, *_written_terms(schema))
+        return cls(terms, schema.repairs, schema.real_words, _shipped_terms(), ClassNames.of(schema))
 
     def repair(self, words: Sequence[Word]) -> tuple[Word, ...]:
         """The words with what was mis-heard put right; each repaired word keeps what was heard in `heard`."""
         repaired: list[Word] = []
         at = 0
         while at < len(words):
-            length, meant = self._meant_at(words, at)
-            repaired += _respelled(words[at : at + length], meant) if meant else words[at : at + length]
+            if named := self._classes.at(words, at):
+                length, written = named
+                repaired += written
+            else:
+                length, meant = self._meant_at(words, at)
+                repaired += respelled(words[at : at + length], meant) if meant else words[at : at + length]
             at += length
         return tuple(repaired)
 
     def _meant_at(self, words: Sequence[Word], at: int) -> tuple[int, tuple[str, ...]]:
         """How many words from `at` on were mis-heard, and what was meant; (1, ()) where nothing was."""
         spans = [words[at : at + length] for length in range(self._longest, 0, -1) if at + length <= len(words)]
-        spans = [span for span in spans if _is_one_phrase(span)]
+        spans = [span for span in spans if is_one_phrase(span)]
         for span in spans:
             if (meant := self._listed.get(_heard(span))) and _is_doubtful(span):
                 return len(span), meant
-        guesses = [(likeness, len(span), meant) for span in spans for likeness, meant in self._guesses(span)]
+        guesses = [(*guess, len(span)) for span in spans if (guess := self._guess(span))]
         if not guesses:
             return 1, ()
-        _, length, meant = max(guesses)
+        _, _, meant, length = max(guesses)
         return length, meant
 
-    def _guesses(self, span: Sequence[Word]) -> Iterable[tuple[float, tuple[str, ...]]]:
+    def _guess(self, span: Sequence[Word]) -> _Guess | None:
         heard = _heard(span)
         strange = [word for word in heard if not self._is_word(word)]
         if len(span) > LONGEST_SPAN or not strange or not _is_doubtful(span) or _is_acronym(span):
-            return
+            return None
         if any(_plain(word.text) in strange and not _is_doubtful([word]) for word in span):
-            return
+            return None
         if heard not in self._guessed:
             self._guessed[heard] = self._likely(heard, strange)
-        if guess := self._guessed[heard]:
-            yield guess
+        return self._guessed[heard]
 
-    def _likely(self, heard: tuple[str, ...], strange: Sequence[str]) -> tuple[float, tuple[str, ...]] | None:
-        sound = _sound(" ".join(heard))
+    def _likely(self, heard: tuple[str, ...], strange: Sequence[str]) -> _Guess | None:
+        sound, letters = _sound(" ".join(heard)), "".join(heard)
         if len(sound) < SHORTEST_SOUND:
             return None
-        found = process.extract(
-            sound, self._sounds, scorer=fuzz.ratio, score_cutoff=LIKENESS - CLEARLY_BEST_BY, limit=2
-        )
-        if not found or found[0][1] < LIKENESS or (len(found) > 1 and found[0][1] - found[1][1] < CLEARLY_BEST_BY):
-            return None
-        meant = self._meant[found[0][2]].spelling
-        written = _plain(" ".join(meant)).split()
-        if not all(word in strange or word in written for word in (heard[0], heard[-1])):
-            return None
-        letters = fuzz.ratio("".join(heard), "".join(written))
-        if letters < (LETTER_LIKENESS if len(written) <= len(heard) else LIKENESS_TO_MORE_WORDS):
-            return None
-        if any(_may_be_meant(word, term) for word in strange for term in written):
-            return None
-        return found[0][1], meant
+        for is_whole, terms in ((True, self._whole), (False, self._parts)):
+            meant = terms.most_alike(sound, letters)
+            if meant and (is_whole or len(heard) == 1) and _may_stand_for(heard, strange, meant[1]):
+                return is_whole, *meant
+        return None
 
     def _is_word(self, word: str) -> bool:
         """Known, English, or a known word behind a prefix: "decannulated", "oligocystic", "ileocolonoscopy"."""
@@ -158,6 +212,19 @@ class Lexicon:
             return True
         rests = (word.removeprefix(prefix) for prefix in PREFIXES if word.startswith(prefix))
         return any(len(rest) >= SHORTEST_STEM - 1 and self._is_word(rest) for rest in rests)
+
+
+def _may_stand_for(heard: Sequence[str], strange: Sequence[str], spelling: Sequence[str]) -> bool:
+    """Whether a term that sounds like the heard words can be what was meant."""
+    written = _plain(" ".join(spelling)).split()
+    if not all(word in strange or word in written for word in (heard[0], heard[-1])):
+        return False
+    likeness = fuzz.ratio("".join(heard), "".join(written))
+    enough = LETTER_LIKENESS if len(heard) > 1 else LETTER_LIKENESS_OF_ONE
+    if likeness < (enough if len(written) <= len(heard) else LIKENESS_TO_MORE_WORDS):
+        return False
+    terms = written if len(heard) > 1 else ["".join(written)]
+    return not any(_may_be_meant(word, term) for word in strange for term in terms)
 
 
 def is_english(word: str) -> bool:
@@ -174,6 +241,21 @@ def _dictionary() -> Callable[[str], bool]:
 
 def _in_dictionary(word: str) -> bool:
     return _dictionary()(word) or (word.endswith("s") and _dictionary()(word[:-1]))
+
+
+def _parts(terms: Sequence[_Meant]) -> Iterable[_Meant]:
+    """The long words of terms of several words: one of them may be mis-heard alone."""
+    words = {word: term.likeness for term in reversed(terms) if len(term.spelling) > 1 for word in term.spelling}
+    return [_Meant((word,), _sound(word), likeness) for word, likeness in words.items() if len(word) >= SHORTEST_PART]
+
+
+def _likeness_of_letters(letters: str, meant: _Meant) -> float:
+    return fuzz.ratio(letters, _plain("".join(meant.spelling)))
+
+
+@cache
+def _shipped_terms() -> tuple[str, ...]:
+    return tuple({term: None for schema in SchemaLibrary(SHIPPED_SCHEMA_DIR) for term in schema.vocabulary})
 
 
 def _written_terms(schema: ProcedureSchema) -> Iterable[str]:
@@ -205,7 +287,9 @@ def _spoken(schema: ProcedureSchema) -> Iterable[str]:
 
 def _may_be_meant(word: str, term: str) -> bool:
     """Whether a word that no list has may all the same be what was said, and not the term."""
-    return is_opposite(word, term) or _is_another_form(word, term) or _is_another_operation(word, term)
+    if _is_another_form(word, term):
+        return True
+    return _sound(word) != _sound(term) and (is_opposite(word, term) or _is_another_operation(word, term))
 
 
 def _is_another_operation(word: str, term: str) -> bool:
@@ -242,32 +326,9 @@ def _heard(span: Sequence[Word]) -> tuple[str, ...]:
     return tuple(_plain(" ".join(word.text for word in span)).split())
 
 
-def _is_one_phrase(span: Sequence[Word]) -> bool:
-    """Whether nothing but the last word ends with a mark, and nothing was repaired already."""
-    return all(word.text[-1:].isalnum() for word in span[:-1]) and not any(word.heard for word in span)
-
-
 def _is_doubtful(span: Sequence[Word]) -> bool:
     return any(word.probability is None or word.probability < DOUBTED_PROBABILITY for word in span)
 
 
 def _is_acronym(span: Sequence[Word]) -> bool:
     return any(len(word.text) > 1 and word.text.rstrip(".,;:?!").isupper() for word in span)
-
-
-def _respelled(span: Sequence[Word], meant: tuple[str, ...]) -> list[Word]:
-    """The meant words in the time of the heard ones, with their mark at the end and their first letter's case."""
-    heard = " ".join(word.text for word in span)
-    mark = re.search(r"[^\w]*$", heard)
-    probabilities = [word.probability for word in span if word.probability is not None]
-    start_s, length_s = span[0].start_s, span[-1].end_s - span[0].start_s
-    letters, sounded = sum(map(len, meant)), 0
-    words: list[Word] = []
-    for text in meant:
-        from_s, sounded = start_s + length_s * sounded / letters, sounded + len(text)
-        until_s = start_s + length_s * sounded / letters
-        words.append(Word(text, from_s, until_s, min(probabilities, default=None), heard))
-    if heard[:1].isupper():
-        words[0] = replace(words[0], text=words[0].text[:1].upper() + words[0].text[1:])
-    words[-1] = replace(words[-1], text=words[-1].text + (mark[0] if mark else ""))
-    return words

@@ -205,6 +205,7 @@ class FieldSchema(_Part):
     levels: dict[Jurisdiction, Level] = {}  # where the level differs: `{uk: M}`
     when: str | None = None  # an expression: when a C field is needed
     guide: str | None = None
+    written: str | None = None  # enum: the name before a class in a transcript: Paris for "Paris 0-Is"
     cues: Cues | None = None
     codes: tuple[Code, ...] = ()
     source: str | None = None
