@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ def measure(case: Case, clocks: Clocks) -> dict[str, Any]:
         "readings": readings,
         "served": served,
         "machine": machine(),
+        "measured": datetime.now(UTC).date().isoformat(),
         "command": f"python -m benchmarks.compare results.jsonl --only {case.name}",
     }
 

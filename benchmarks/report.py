@@ -1,6 +1,7 @@
 """Results to docs/BENCHMARKS.md and its picture: `python -m benchmarks.report results.jsonl`.
 
-Where a case was measured more than once, its last line counts.
+What was measured before is kept in docs/benchmarks.jsonl, so that single cases can be measured anew: the report holds
+all of them. Where a case was measured more than once, its last line counts.
 """
 
 import argparse
@@ -35,6 +36,9 @@ How EndoScribe's live text compares with other ways of getting it, on one machin
 here is written by `python -m benchmarks.report results.jsonl` from what `make benchmarks` measures;
 `benchmarks/README.md` says how. Machine: {machine}; int8 on the CPU.
 
+The days on which rows were measured differ, and so does what else ran on the machine (*others*). A busy second core
+makes every CPU second do less: compare CPU and latencies only between rows of one day with about the same *others*.
+
 - **EndoScribe**: the live text, and the final text that is ready after Stop; knows the procedure's vocabulary.
 - **WhisperLiveKit** {peer}: the public streaming server, LocalAgreement on faster-whisper, its settings as shipped.
 - **Naive page**: WhisperX on everything said so far, every 2 s or as often as it gets done; commits nothing.
@@ -63,9 +67,15 @@ Times are seconds. A word's latency counts from its spoken end, as the final dec
 Column = tuple[str, Callable[[Row], str]]
 
 
-def load(path: Path) -> list[Row]:
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+def load(*paths: Path) -> list[Row]:
+    """The rows of these files, of each case the last."""
+    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in lines if line.strip()]
     return list({row["case"]: row for row in rows}.values())
+
+
+def keep(rows: Iterable[Row], path: Path) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def mean_of(row: Row, figure: str) -> float | None:
@@ -120,6 +130,7 @@ ONE_SPEAKER: tuple[Column, ...] = (
     ("terms", lambda row: percent(mean_of(row, "term_recall"))),
     ("memory", lambda row: f"{row['peak_rss_mb'] / 1000:.1f} GB"),
     ("others", lambda row: ratio(row.get("others_cores"))),
+    ("measured", lambda row: str(row.get("measured", "-"))),
 )
 MANY_SPEAKERS: tuple[Column, ...] = (
     ("system", lambda row: SYSTEMS[row["system"]]),
@@ -134,6 +145,7 @@ MANY_SPEAKERS: tuple[Column, ...] = (
     ("final WER", lambda row: percent(mean_of(row, "final_wer"))),
     ("terms", lambda row: percent(mean_of(row, "term_recall"))),
     ("others", lambda row: ratio(row.get("others_cores"))),
+    ("measured", lambda row: str(row.get("measured", "-"))),
 )
 NOISE: tuple[Column, ...] = (
     ("noise, one minute", lambda row: row["noise"]),
@@ -303,11 +315,13 @@ def _plotted(rows: list[Row]) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=Path, nargs="*", help="what was measured anew")
     parser.add_argument("--peer", default="0.2.26", help="WhisperLiveKit's version")
     parser.add_argument("--docs", type=Path, default=DOCS)
     options = parser.parse_args()
-    rows = load(options.results)
+    kept = options.docs / "benchmarks.jsonl"
+    rows = load(kept, *options.results) if kept.is_file() else load(*options.results)
+    keep(rows, kept)
     (options.docs / "BENCHMARKS.md").write_text(page(rows, options.peer), encoding="utf-8")
     plot(rows, options.docs / "benchmarks.png")
 

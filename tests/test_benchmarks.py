@@ -8,7 +8,7 @@ import pytest
 from benchmarks.audio import SHORTFALL_S, dictation_of, speakers
 from benchmarks.metrics import flicker, latencies, percentile, rewrites, spoken_ends
 from benchmarks.noise import NOISES
-from benchmarks.report import ONE_SPEAKER, load, page, per_minute, stop_to_final, table, where_others_are_better
+from benchmarks.report import ONE_SPEAKER, keep, load, page, per_minute, stop_to_final, table, where_others_are_better
 from benchmarks.scoring import term_recall, tokens, word_error_rate
 from benchmarks.session import Shown, chunks
 
@@ -158,6 +158,13 @@ def test_of_a_case_measured_twice_the_later_line_counts(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     results.write_text('{"case": "a", "n": 1}\n{"case": "b", "n": 2}\n\n{"case": "a", "n": 3}\n')
     assert [row["n"] for row in load(results)] == [3, 2]
+
+
+def test_what_was_measured_before_stays_in_the_report(tmp_path: Path) -> None:
+    kept, new = tmp_path / "benchmarks.jsonl", tmp_path / "results.jsonl"
+    keep([row_of("a"), row_of("b")], kept)
+    keep([{**row_of("b"), "audio_s": 90.0}], new)
+    assert [(row["case"], row["audio_s"]) for row in load(kept, new)] == [("a", 60.0), ("b", 90.0)]
 
 
 def test_the_report_says_where_another_system_is_better() -> None:
