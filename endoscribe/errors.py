@@ -37,6 +37,10 @@ class ExtractionError(EndoscribeError):
     """The reader of a transcript (Claude or the offline reader) failed."""
 
 
+class RefusalError(ExtractionError):
+    """A language model declined to read a dictation."""
+
+
 class StorageError(EndoscribeError):
     """A session cannot be found, read or written."""
 

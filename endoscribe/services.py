@@ -2,11 +2,12 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from endoscribe.errors import EndoscribeError, EngineError, ExtractionError
+from endoscribe.errors import EndoscribeError, EngineError, ExtractionError, RefusalError
 from endoscribe.extraction.claims import Extractor, OnClaims, UnavailableExtractor, read_with
 from endoscribe.extraction.conversation import LanguageModel, ModelExtractor
 from endoscribe.extraction.grounding import verify
@@ -15,6 +16,7 @@ from endoscribe.extraction.offline import OfflineExtractor
 from endoscribe.extraction.parts import PartwiseExtractor
 from endoscribe.extraction.record import Record
 from endoscribe.extraction.second_reading import with_hints
+from endoscribe.metrics import Metrics, SpeechMeter
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
@@ -62,6 +64,9 @@ class Services:
         self.schemas = SchemaLibrary(*folders, jurisdiction=settings.jurisdiction, tolerant=True)
         self.sessions = open_store(settings)
         self.uploads = Uploads()
+        self.metrics = Metrics(settings.uploads_dir)
+        self.metrics.ready.set_function(lambda: self.health.status == "healthy")
+        self.metrics.speakers.set_function(lambda: self._scheduler.present if self._scheduler else 0)
         self._offline = OfflineExtractor()
         self._extractor: Extractor | None = None
         self._scheduler: Scheduler | None = None
@@ -104,13 +109,18 @@ class Services:
         answer, the offline reader takes its place and the notice says so. Takes seconds with a model.
         """
         extractor = self._extractor or self._offline
+        reader, began_s = self.settings.extractor_name, time.monotonic()
         offline = self.preview(transcript, schema)
         if isinstance(extractor, OfflineExtractor):
+            self.metrics.read(reader, "offline", time.monotonic() - began_s)
             return Report(offline)
         try:
             answer = read_with(extractor, transcript, schema, on_claims)
         except ExtractionError as error:
+            outcome = "refused" if isinstance(error, RefusalError) else "failed"
+            self.metrics.read(reader, outcome, time.monotonic() - began_s)
             return Report(offline, f"{error} The offline reader filled the table instead; press Submit to try again.")
+        self.metrics.read(reader, reader, time.monotonic() - began_s, answer.bill)
         record = verify(answer.claims, transcript, schema, extractor.name)
         return Report(replace(with_hints(record, offline, schema), bill=answer.bill), second=offline)
 
@@ -124,6 +134,7 @@ class Services:
             self._extractor = self._build_extractor()
             self._probe(self._extractor)
             self._scheduler = load(self.settings)
+            self._scheduler.meter = SpeechMeter(self.metrics)
             self._health = replace(
                 self._health, status="healthy", whisper_loaded=True, whisper_model=self._scheduler.engine.name
             )

@@ -42,6 +42,9 @@ class Settings(BaseModel):
     space_host: Annotated[str | None, EmptyAsNone] = Field(None, alias="SPACE_HOST")
     signed_in_hours: int = Field(12, alias="ENDOSCRIBE_SIGNED_IN_HOURS", ge=1, le=24 * 30)
     proxies: str = Field("127.0.0.1,::1", alias="ENDOSCRIBE_PROXIES")
+    metrics_token: Annotated[Annotated[SecretStr, Field(min_length=16)] | None, EmptyAsNone] = Field(
+        None, alias="ENDOSCRIBE_METRICS_TOKEN"
+    )
     whisper_model: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_WHISPER_MODEL")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="ENDOSCRIBE_DEVICE")
     compute_type: Annotated[str | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_COMPUTE_TYPE")

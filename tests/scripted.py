@@ -93,8 +93,12 @@ class ScriptedScheduler:
         self.failure = failure
         self.closed = False
 
+    @property
+    def present(self) -> int:
+        return sum(not speaker.closed for speaker in self.speakers)
+
     def open_speaker(self, schema: ProcedureSchema | None, on_live: Callable[[LiveTranscript], None]) -> Any:
-        if sum(not speaker.closed for speaker in self.speakers) >= self.seats:
+        if self.present >= self.seats:
             raise BusyError("As many people are speaking as this machine can hear.")
         self.speakers.append(ScriptedSpeaker(schema, on_live))
         return self.speakers[-1]

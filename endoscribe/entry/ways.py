@@ -30,6 +30,7 @@ NOT_A_SPACE = (
     "OAUTH_CLIENT_SECRET and SPACE_HOST."
 )
 HOST_NAME = re.compile(r"[a-z0-9.-]+(?::\d+)?", re.IGNORECASE)
+LOOPBACK: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 

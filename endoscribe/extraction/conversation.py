@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, Protocol
 
-from endoscribe.errors import ExtractionError
+from endoscribe.errors import ExtractionError, RefusalError
 from endoscribe.extraction.answer import AnswerCell, AnswerReader, answer_json
 from endoscribe.extraction.claims import Answer, Claim, OnClaims
 from endoscribe.extraction.grounding import examine
@@ -59,10 +59,19 @@ class RequestFailedError(Exception):
     0 means that the server asks for no particular pause.
     """
 
+    #: What whoever asked for the reading gets.
+    outcome = ExtractionError
+
     def __init__(self, sentence: str, retry_after_s: float | None = None) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.retry_after_s = retry_after_s
+
+
+class DeclinedError(RequestFailedError):
+    """The model will not read this dictation."""
+
+    outcome = RefusalError
 
 
 class LanguageModel(Protocol):
@@ -207,7 +216,7 @@ class _Reading:
         try:
             result = self._converse()
         except RequestFailedError as error:
-            result = self.complete_or(ExtractionError(error.sentence))
+            result = self.complete_or(error.outcome(error.sentence))
             if not isinstance(result, ExtractionError):
                 self._report(result)
         finally:
@@ -272,7 +281,7 @@ class _Reading:
 
     def _judged(self, reader: AnswerReader, stop: str) -> _Part:
         if stop == "refused":
-            raise RequestFailedError(f"{self.model.vendor} declined to read this dictation.")
+            raise DeclinedError(f"{self.model.vendor} declined to read this dictation.")
         is_cut_off = stop == "cut_off"
         if not reader.is_complete and not (is_cut_off and reader.claims):
             raise RequestFailedError(self._unreadable)

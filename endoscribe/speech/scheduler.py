@@ -25,6 +25,7 @@ from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
 from endoscribe.speech.engine import Engine, Samples, fit_together
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
+from endoscribe.speech.meter import Decoded, Meter
 from endoscribe.speech.upload import OnProgress, Upload
 from endoscribe.transcript import LiveTranscript, Transcript, Word
 
@@ -102,6 +103,7 @@ class Speaker:
 
         Blocks. Raises EngineError when the engine has stopped or needs longer than `timeout_s`.
         """
+        began_s = time.monotonic()
         self.transcriber.stop()
         self._scheduler.wake()
         if not self.finished.wait(timeout_s):
@@ -109,6 +111,7 @@ class Speaker:
             raise EngineError("The final text is taking too long; the recording is kept and can be transcribed again.")
         if not self.transcriber.is_finished:
             raise EngineError("Speech recognition was stopped; the recording is kept and can be transcribed again.")
+        self._scheduler.meter.finished(time.monotonic() - began_s)
         return self.transcriber.transcript
 
     def close(self) -> None:
@@ -143,6 +146,8 @@ class Scheduler:
     ) -> None:
         """`parallel` is how many speakers' live texts, and as many final ones, the engine decodes at a time."""
         self.engine = engine
+        #: Who watches what waits and what is decoded.
+        self.meter = Meter()
         self._parallel = parallel
         self._new_detector = new_detector
         self._limits = limits or Limits()
@@ -363,7 +368,9 @@ class Scheduler:
     def _decode_together(self, turns: Turns) -> list[tuple[Word, ...]] | None:
         """None where that failed: whose fault it was shows when each is decoded alone."""
         try:
-            return self.engine.decode_all([task.window for _, task in turns], turns[0][1].decoding)
+            windows = [task.window for _, task in turns]
+            with self.meter.decoding(Decoded("live", windows)):
+                return self.engine.decode_all(windows, turns[0][1].decoding)
         except Exception as error:  # noqa: BLE001
             log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
             return None
@@ -376,6 +383,7 @@ class Scheduler:
         due_s = now_s if speaker.due_since_s is None else speaker.due_since_s
         speaker.due_since_s = None
         speaker.live_turn = next(self._turns)
+        self.meter.waited("live", now_s - due_s)
         return due_s
 
     def _take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
@@ -401,7 +409,9 @@ class Scheduler:
 
     def _decode(self, task: Task, lexicon: Lexicon) -> tuple[Word, ...] | None:
         try:
-            return lexicon.repair(self.engine.decode(task.window, task.decoding))
+            with self.meter.decoding(Decoded("final" if task.kind == "final" else "live", [task.window])):
+                words = self.engine.decode(task.window, task.decoding)
+            return lexicon.repair(words)
         except EngineError as error:
             log.warning("%s (%s of %.1f s)", error, task.kind, task.window.duration_s)
             return None
@@ -418,7 +428,7 @@ class Scheduler:
             upload = self._uploads.popleft()
             if self._uploads:
                 self._final_news.set()
-        upload.step(self.engine)
+        upload.step(self.engine, self.meter)
         if not upload.done.is_set():
             self._uploads.append(upload)
         return True

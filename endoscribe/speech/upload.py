@@ -1,7 +1,8 @@
-"""A whole recording on its way to text, window by window, so that those who speak can be served in between."""
+"""A whole recording on its way through the engine: cut where nobody speaks, decoded one window after another."""
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.speech.engine import FINAL, Engine, Window
+from endoscribe.speech.meter import Decoded, Meter
 from endoscribe.transcript import Segment
 
 log = logging.getLogger(__name__)
@@ -39,11 +41,12 @@ class Upload:
         self._on_progress = on_progress
         self._cancelled = cancelled or threading.Event()
         self._parts: deque[tuple[float, float]] | None = None
+        self._asked_s = time.monotonic()
 
-    def step(self, engine: Engine) -> None:
+    def step(self, engine: Engine, meter: Meter) -> None:
         """Do the next bit of work; `done` is set after the last."""
         try:
-            self._step(engine)
+            self._step(engine, meter)
         except EngineError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001  (whatever it was, the thread must go on for everybody else)
@@ -52,15 +55,19 @@ class Upload:
         if self.error or not self._parts:
             self.done.set()
 
-    def _step(self, engine: Engine) -> None:
+    def _step(self, engine: Engine, meter: Meter) -> None:
         if self._cancelled.is_set():
             raise EngineError("The transcription was cancelled.")
         if self._parts is None:
+            meter.waited("upload", time.monotonic() - self._asked_s)
             self._parts = deque(engine.split(self.samples))
             return
         start_s, end_s = self._parts.popleft()
         samples = self.samples[int(start_s * SAMPLE_RATE) : int(end_s * SAMPLE_RATE)]
-        words = self._lexicon.repair(engine.decode(Window(samples, start_s, self._vocabulary), FINAL))
+        window = Window(samples, start_s, self._vocabulary)
+        with meter.decoding(Decoded("upload", [window])):
+            heard = engine.decode(window, FINAL)
+        words = self._lexicon.repair(heard)
         if words:
             self.segments.append(Segment(words))
         if self._on_progress:

@@ -1,5 +1,7 @@
 """The door: nothing but health, signing in and static files is answered before it is known who asks.
 
+`/metrics` has a door of its own (`scrape.py`): programs that watch this one are no users of it.
+
 Behind it `scope["state"]["user"]` holds the caller's name, for HTTP and WebSockets alike; None only where nobody has to
 say.
 """
@@ -17,7 +19,9 @@ from endoscribe.errors import EntryError
 from endoscribe.web.entrance import Caller, Entrance, TooOftenError, cookie_header
 from endoscribe.web.headers import same_origin
 
-OPEN_PATHS = frozenset({"/health", "/ready", "/login", "/login/huggingface", "/login/callback", "/favicon.ico"})
+OPEN_PATHS = frozenset(
+    {"/health", "/ready", "/metrics", "/login", "/login/huggingface", "/login/callback", "/favicon.ico"}
+)
 OPEN_PREFIXES = ("/ui/", "/assets/", "/static/")
 NOT_SIGNED_IN = "Sign in again: open this page in another tab and do so there. What you have dictated is kept."
 NOT_THIS_WAY = "This page is reached through its proxy only, which says who you are."

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from endoscribe.audio import Resampler, pcm16_to_float
-from endoscribe.errors import EngineError
+from endoscribe.errors import BusyError, EngineError
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.speech.scheduler import Speaker
@@ -32,6 +32,7 @@ class Ear:
         self._heard = 0
         self._asked_s = float("-inf")
         self._has_given_up = False
+        self._has_waited = False
         #: Why there is no live text, as a sentence.
         self.excuse: str | None = None
         #: What the final text lacks, as a sentence.
@@ -90,6 +91,9 @@ class Ear:
             speaker = self._services.scheduler.open_speaker(self._schema, self._on_live)
         except EngineError as error:
             self.excuse = f"{SAVED} {error}"
+            if isinstance(error, BusyError) and not self._has_waited:
+                self._has_waited = True
+                self._services.metrics.speakers_refused.inc()
             return
         self._speaker = speaker
         stored = self._services.sessions.audio(self._session.id)[:end_sample]

@@ -30,6 +30,7 @@ from endoscribe.entry.ways import (
     networks,
     way_in,
 )
+from endoscribe.metrics import Metrics
 from endoscribe.settings import Settings
 from endoscribe.web.headers import is_forwarded
 
@@ -80,13 +81,14 @@ class Visits:
 class Entrance:
     """Lets in whom the way in knows."""
 
-    def __init__(self, way: Way, settings: Settings) -> None:
+    def __init__(self, way: Way, settings: Settings, metrics: Metrics) -> None:
         """Raises SettingsError or StorageError when the way cannot be used."""
         self.way = way
         self.proxies: Networks = networks(settings.proxies, "ENDOSCRIBE_PROXIES")
         self.users = UsersFile(way.users) if isinstance(way, Passwords) else None
         self.visits = Visits()
         self.throttle = Throttle()
+        self._sign_ins = metrics.sign_ins
         self.tickets: Tickets | None = None
         self.provider = Provider(way) if isinstance(way, HuggingFace) else None
         if isinstance(way, Passwords | Visitors | HuggingFace):
@@ -95,8 +97,8 @@ class Entrance:
         self._salt = secrets.token_bytes(32)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Entrance":
-        return cls(way_in(settings), settings)
+    def of(cls, settings: Settings, metrics: Metrics) -> "Entrance":
+        return cls(way_in(settings), settings, metrics)
 
     async def admit(self, connection: HTTPConnection) -> Caller | None:
         """The caller, or None for whoever has to sign in first; raises EntryError when the users cannot be read."""
@@ -136,10 +138,13 @@ class Entrance:
             return False
         keys = [f"name {name[:LONGEST_NAME].casefold()}", f"address {address}"]
         if (wait_s := self.throttle.wait_s(keys)) > 0:
+            self._sign_ins.labels("made_to_wait").inc()
             raise TooOftenError(wait_s)
         if await to_thread(self.users.is_right, name, password):
             self.throttle.succeeded(keys[0])
+            self._sign_ins.labels("entered").inc()
             return True
+        self._sign_ins.labels("wrong").inc()
         self.throttle.failed(keys)
         return False
 
@@ -167,8 +172,10 @@ class Entrance:
     async def _by_header(self, connection: HTTPConnection) -> Caller | None:
         """A program's token, or a name and password."""
         kind, _, given = connection.headers.get("authorization", "").partition(" ")
-        if self.users and kind.lower() == "bearer" and (holder := self.users.holder(given.strip())):
-            return Caller(holder)
+        if self.users and kind.lower() == "bearer":
+            if holder := self.users.holder(given.strip()):
+                return Caller(holder)
+            self._sign_ins.labels("wrong").inc()
         if self.users is None or kind.lower() != "basic":
             return None
         name, password = _basic(given)

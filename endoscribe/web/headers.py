@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: What a browser calls the page, for the policy on where it may connect to.
 HOST_NAME = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
 OWN_FILES = ("/ui/", "/samples/")
-#: A container's health check asks for these by address, and they tell nothing private.
-FOR_ANY_NAME = ("/health", "/ready")
+#: A health check asks for these by address, and they tell nothing private; `/metrics` looks for itself who asks.
+FOR_ANY_NAME = ("/health", "/ready", "/metrics")
 #: What proxies and tunnels add to what they pass on (RFC 7239, RFC 9110, and the names in use); no browser sends them.
 FORWARDING = (
     "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
@@ -38,6 +38,14 @@ def is_forwarded(connection: HTTPConnection) -> bool:
     return connection.scope.get("http_version") == "1.0" or any(name in connection.headers for name in FORWARDING)
 
 
+def asked_as(headers: Headers) -> str | None:
+    """The name under which the page was asked for, without port or brackets; None where there is none."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        return None
+
+
 class OwnName:
     """Refuses what was sent to another host's name, as a site does that has given itself this machine's address."""
 
@@ -53,12 +61,7 @@ class OwnName:
         await JSONResponse({"problem": problem}, 421)(scope, receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
-        if self._names is None:
-            return True
-        try:
-            return urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname in self._names
-        except ValueError:
-            return False
+        return self._names is None or asked_as(Headers(scope=scope)) in self._names
 
 
 class BodyLimit:

@@ -74,6 +74,7 @@ class Recording:
         self.session = session
         self._services = services
         self._sessions = services.sessions
+        self._metrics = services.metrics
         self._schema = services.schemas.get(session.procedure)
         self._audio: AudioLog | None = None if session.complete else services.sessions.open_audio(session.id)
         self._samples = self._synced = self._audio.synced if self._audio else services.sessions.sample_count(session.id)
@@ -98,6 +99,10 @@ class Recording:
     def samples(self) -> int:
         """How many samples are safe on disk."""
         return self._synced
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped
 
     @property
     def is_abandoned(self) -> bool:
@@ -137,6 +142,8 @@ class Recording:
     async def accept(self, frames: Sequence[Frame]) -> None:
         """Store what is new in these frames; raises StorageError, after which they must be sent again."""
         self.last_heard_of_s = time.monotonic()
+        self._metrics.frames.inc(len(frames))
+        self._metrics.frame_bytes.inc(sum(len(frame.pcm) for frame in frames))
         if self._stopped:
             return
         async with self._lock:
@@ -145,7 +152,8 @@ class Recording:
             for frame in frames:
                 if self._is_wanted(frame):
                     self._waiting[frame.first_sample] = frame
-            await _on_disk(self._store_waiting)
+            with self._metrics.storage_failures.count_exceptions(StorageError):
+                await _on_disk(self._store_waiting)
         self._run("sync", self._sync_soon())
         await self._complete_if_all_there()
 
@@ -199,6 +207,7 @@ class Recording:
         """A recording without a Stop, or whose Stop could not be written down."""
         if self._sessions.get(self.session.id).state == "recording":
             self._sessions.set_state(self.session.id, "interrupted")
+            self._metrics.recordings.labels("interrupted").inc()
 
     def _news_of_text(self, mirror: Mirror) -> Iterator[Live]:
         words = self._live.committed
@@ -268,7 +277,8 @@ class Recording:
             if self._audio is None:
                 return
             try:
-                await _on_disk(self._audio.sync)
+                with self._metrics.disk_sync.time(), self._metrics.storage_failures.count_exceptions(StorageError):
+                    await _on_disk(self._audio.sync)
             except StorageError as error:
                 self._notice = str(error)
             self._samples, self._synced = self._audio.samples, self._audio.synced
@@ -289,6 +299,7 @@ class Recording:
         problem = None
         try:
             await _on_disk(self._sessions.set_complete, self.session.id)
+            self._metrics.recordings.labels("complete").inc()
             await self.let_go_of_audio()
             self._tell()
             await asyncio.to_thread(self._keep_transcript)
@@ -298,6 +309,8 @@ class Recording:
         except Exception as error:  # noqa: BLE001  (whatever it was, the page must not wait for ever)
             problem = "Something went wrong while the text was made."
             log.error("A recording was kept without a transcript: %s", type(error).__name__)
+        if problem:
+            self._metrics.transcripts_missing.inc()
         self._notice = None
         self._final = Final(session=self.session.id, problem=problem)
         self._tell()
@@ -369,6 +382,7 @@ class Recordings:
         self._open: dict[str, Recording] = {}
         self._begun: dict[tuple[str | None, str], asyncio.Task[Recording]] = {}
         self._lock = asyncio.Lock()
+        services.metrics.recordings_open.set_function(self._count)
 
     async def open(self, hello: Hello, owner: str | None, access: Access) -> Recording:
         """A new recording, or the owner's of the named session; raises StorageError or SchemaError."""
@@ -389,6 +403,10 @@ class Recordings:
 
     def is_open(self, session_id: str) -> bool:
         return session_id in self._open
+
+    def _count(self) -> float:
+        """How many are being spoken; those that have ended stay open until their browser has left."""
+        return sum(not recording.is_stopped for recording in list(self._open.values()))
 
     async def close_abandoned(self) -> None:
         """Give back what recordings hold that nobody is connected to any more."""

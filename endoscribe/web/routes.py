@@ -32,6 +32,7 @@ from endoscribe.web.login import end_visit, login_routes
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Recordings
 from endoscribe.web.review_routes import review_routes
+from endoscribe.web.scrape import Watch, scrape_routes
 from endoscribe.web.session_routes import list_routes, session_routes
 from endoscribe.web.theme import HEAD, theme
 from endoscribe.web.uplink import uplink_routes
@@ -74,7 +75,8 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(services.sessions.recover)
+        interrupted = await asyncio.to_thread(services.sessions.recover)
+        services.metrics.recordings.labels("interrupted").inc(len(interrupted))
         recordings = app.state.recordings = Recordings(services)
         chores = [asyncio.create_task(chore) for chore in _chores(services, recordings, entrance)]
         on_start()
@@ -84,7 +86,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
         await recordings.close()
         await asyncio.to_thread(services.close)
 
-    entrance = Entrance.of(services.settings)
+    entrance = Entrance.of(services.settings, services.metrics)
     access = Access(services.sessions, entrance.way)
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **ABOUT)
     app.state.access, app.state.entrance = access, entrance
@@ -92,6 +94,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     own = [Depends(access.own_session)]
     app.include_router(_health_routes(services))
+    app.include_router(scrape_routes(services.metrics, services.settings))
     app.include_router(login_routes(services, entrance, access))
     app.include_router(huggingface_routes(services, entrance))
     app.include_router(uplink_routes(access), include_in_schema=False)
@@ -108,6 +111,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.add_middleware(Door, entrance=entrance)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(OwnName, names=services.settings.host_names)
+    app.add_middleware(Watch, metrics=services.metrics)
     return app
 
 
