@@ -121,6 +121,22 @@ def test_a_path_that_calls_itself_an_upload_is_not_believed(url: str) -> None:
     assert SAMPLE.exists()
 
 
+def test_a_body_that_is_not_of_its_form_is_told_in_a_sentence_and_part_by_part(server: Server) -> None:
+    refused = server.client.post("/api/extract", json={"text": "", "words": "what the patient said"})
+    assert refused.status_code == 422
+    told = refused.json()
+    assert "body.procedure: Field required." in told["detail"]
+    assert {tuple(fault["loc"]) for fault in told["faults"]} == {
+        ("body", "text"),
+        ("body", "procedure"),
+        ("body", "words"),
+    }
+    assert "what the patient said" not in refused.text
+    described = server.client.get("/api/openapi.json").json()
+    (shape,) = described["paths"]["/api/extract"]["post"]["responses"]["422"]["content"].values()
+    assert shape["schema"]["$ref"].endswith("/ProblemAnswer")
+
+
 def test_openapi_describes_the_steps_and_nothing_of_the_page(server: Server) -> None:
     described = server.client.get("/api/openapi.json").json()
     steps = {"/api/procedures", "/api/transcribe", "/api/extract", "/api/process"}

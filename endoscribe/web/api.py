@@ -108,6 +108,39 @@ class ProcedureAnswer(BaseModel):
     version: str
 
 
+class FaultAnswer(BaseModel):
+    """What is wrong with one part of a request; what was sent is not repeated."""
+
+    loc: list[str | int] = Field(description="where, from the outside in", examples=[["body", "procedure"]])
+    msg: str
+    type: str
+
+
+class ProblemAnswer(BaseModel):
+    """Why there is no other answer."""
+
+    detail: str = Field(description="a sentence")
+    faults: list[FaultAnswer] | None = Field(None, description="only where the request was not of its form")
+
+
+#: Every status besides 200 that a step can answer with.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemAnswer, "description": meaning}
+    for status, meaning in {
+        400: "The body cannot be taken apart",
+        401: "Sign in first",
+        403: "Not from here",
+        411: "The length of the body is not told",
+        413: "The body is too large",
+        421: "This is not the name of this server",
+        422: "A recording, procedure or body that cannot be used",
+        429: "Too much at once; come back",
+        502: "The reader cannot answer",
+        503: "Speech is not ready",
+    }.items()
+}
+
+
 class ExtractBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -153,7 +186,7 @@ Recording = Annotated[UploadFile, File(description="wav, mp3, m4a, flac, ogg or 
 
 
 def api_routes(services: Services) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["steps"], dependencies=[Depends(_own_page_or_program)])
+    router = APIRouter(prefix="/api", tags=["steps"], dependencies=[Depends(_own_page_or_program)], responses=PROBLEMS)
     steps = Steps(services)
 
     @router.get("/procedures", summary="The procedures that can be dictated")

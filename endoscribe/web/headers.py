@@ -58,7 +58,7 @@ class OwnName:
             await self._app(scope, receive, send)
             return
         problem = "This page does not answer to that name; its operator can allow it with ENDOSCRIBE_HOST_NAMES."
-        await JSONResponse({"problem": problem}, 421)(scope, receive, send)
+        await JSONResponse({"problem": problem, "detail": problem}, 421)(scope, receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
         return self._names is None or asked_as(Headers(scope=scope)) in self._names

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
 from starlette.routing import Mount
 
 from endoscribe.entry.ways import Visitors
 from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.samples import SAMPLES_DIR
-from endoscribe.services import Services
+from endoscribe.services import Health, Services
 from endoscribe.web.access import Access
-from endoscribe.web.api import ABOUT, api_routes
+from endoscribe.web.api import ABOUT, FaultAnswer, ProblemAnswer, api_routes
 from endoscribe.web.blocks import answer_in_json
 from endoscribe.web.desk import Desk
 from endoscribe.web.door import Door
@@ -118,8 +118,9 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
 async def _say_what_is_wrong(_request: Request, error: Exception) -> JSONResponse:
     """FastAPI's own answer would give back what was sent, which may be a dictation."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  (the only one that it is registered for)
-    told = [{key: each[key] for key in ("loc", "msg", "type")} for each in error.errors()]
-    return JSONResponse({"detail": jsonable_encoder(told)}, 422)
+    faults = [FaultAnswer.model_validate(each) for each in error.errors()]
+    places = (f"{'.'.join(map(str, fault.loc))}: {fault.msg}." for fault in faults)
+    return JSONResponse(ProblemAnswer(detail=" ".join(places), faults=faults).model_dump(), 422)
 
 
 def _chores(services: Services, recordings: Recordings, entrance: Entrance) -> list[Coroutine[None, None, None]]:
@@ -172,10 +173,16 @@ async def _archive(services: Services) -> None:
         await asyncio.sleep(ARCHIVE_EVERY_S)
 
 
+class Readiness(BaseModel):
+    """Whether a dictation can be taken."""
+
+    ready: bool
+
+
 def _health_routes(services: Services) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/health")
+    @router.get("/health", response_model=Health, responses={503: {"model": Health}})
     async def health() -> JSONResponse:
         now = services.health
         body = {
@@ -189,7 +196,7 @@ def _health_routes(services: Services) -> APIRouter:
         }
         return JSONResponse(body, 503 if now.status == "unhealthy" else 200, {"Cache-Control": "no-store"})
 
-    @router.get("/ready")
+    @router.get("/ready", response_model=Readiness, responses={503: {"model": Readiness}})
     async def ready() -> JSONResponse:
         is_ready = services.health.status == "healthy"
         return JSONResponse({"ready": is_ready}, 200 if is_ready else 503, {"Cache-Control": "no-store"})
