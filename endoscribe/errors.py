@@ -73,5 +73,13 @@ class ShareError(EndoscribeError):
     """There is no public link."""
 
 
+class LimitError(EndoscribeError):
+    """Somebody has asked for something too often; the next time can be in `wait_s` seconds."""
+
+    def __init__(self, sentence: str, wait_s: float) -> None:
+        super().__init__(sentence)
+        self.wait_s = wait_s
+
+
 class EntryError(EndoscribeError):
     """Somebody may not come in, or the file of those who may cannot be used."""

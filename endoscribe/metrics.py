@@ -37,6 +37,9 @@ FINAL_TEXT_BUCKETS_S = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 READ_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0)
 SYNC_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
+#: `upload` is a request with recordings, `dictation` one that is spoken, `extraction` a text that is read.
+LimitedWork = Literal["upload", "transcription", "dictation", "extraction"]
+LIMITED: tuple[LimitedWork, ...] = ("upload", "transcription", "dictation", "extraction")
 WORK: tuple[Work, ...] = ("live", "final", "upload")
 READERS = ("offline", "claude", "openai")
 READ_OUTCOMES = (*READERS, "failed", "refused")
@@ -116,6 +119,9 @@ class Metrics:
         self.pages_open = self._gauge("pages_open", "Pages that are open in browsers now.")
         self.responses = self._counter("http_responses", "HTTP answers.", "status", STATUS_CLASSES)
         self.sign_ins = self._counter("sign_ins", "Tries to sign in.", "outcome", SIGN_IN_OUTCOMES)
+        self.limited = self._counter(
+            "limited", "Times that somebody was told to wait, having asked too often.", "work", LIMITED
+        )
         Info("endoscribe_build", "Which release runs.", registry=self.registry).info({"version": __version__})
 
     def _watch_disk(self, folder: Path) -> None:

@@ -64,10 +64,14 @@ class Settings(BaseModel):
     audio_url: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ENDOSCRIBE_AUDIO_URL")
     demo: bool = Field(False, alias="ENDOSCRIBE_DEMO")
     demo_minutes: int = Field(30, alias="ENDOSCRIBE_DEMO_MINUTES", ge=1)
+    demo_dictations: int = Field(20, alias="ENDOSCRIBE_DEMO_DICTATIONS", ge=1)
+    demo_dictation_minutes: float = Field(10, alias="ENDOSCRIBE_DEMO_DICTATION_MINUTES", gt=0)
     mcp: bool = Field(False, alias="ENDOSCRIBE_MCP")
     retention_days: int | None = Field(None, alias="ENDOSCRIBE_RETENTION_DAYS", ge=1)
     max_audio_minutes: float = Field(120, alias="ENDOSCRIBE_MAX_AUDIO_MINUTES", gt=0)
     max_upload_mb: int = Field(500, alias="ENDOSCRIBE_MAX_UPLOAD_MB", ge=1)
+    uploads_per_hour: int = Field(300, alias="ENDOSCRIBE_UPLOADS_PER_HOUR", ge=1)
+    extractions_per_hour: int = Field(1000, alias="ENDOSCRIBE_EXTRACTIONS_PER_HOUR", ge=1)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
@@ -112,6 +116,11 @@ class Settings(BaseModel):
         if self.configured_host_names:
             return frozenset(name.strip().casefold() for name in self.configured_host_names.split(","))
         return None if self.demo or not self.is_loopback else LOOPBACK_NAMES
+
+    @property
+    def longest_audio_minutes(self) -> float:
+        """The longest recording that the page and the steps for programs take."""
+        return min(self.max_audio_minutes, self.demo_dictation_minutes) if self.demo else self.max_audio_minutes
 
     @property
     def uploads_dir(self) -> Path:

@@ -8,6 +8,7 @@ from gradio.exceptions import ChecksumMismatchError
 from httpx import ConnectError
 
 import app
+from endoscribe.entry.ways import Nobody, Visitors
 from endoscribe.settings import Settings
 from endoscribe.web.panels import masthead_html
 from endoscribe.web.share import demo_settings
@@ -25,9 +26,11 @@ def test_a_demonstration_has_a_folder_of_its_own_that_goes(tmp_path: Path) -> No
 
 
 def test_the_page_says_what_a_demonstration_means() -> None:
-    assert "Do not dictate about real patients" in masthead_html(30)
-    assert "deleted 30 minutes after you left" in masthead_html(30)
-    assert "demonstration" not in masthead_html()
+    head = masthead_html(Visitors(minutes=30, dictations=20, longest_minutes=10.0))
+    assert "Do not dictate about real patients" in head
+    assert "deleted 30 minutes after you left" in head
+    assert "20 dictations an hour, of at most 10 minutes each" in head
+    assert "demonstration" not in masthead_html(Nobody())
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,14 @@ class Nobody:
 
 @dataclass(frozen=True)
 class Visitors:
-    """A demonstration: each browser is a visitor whose dictations go so many minutes after the visit."""
+    """A demonstration: each browser is a visitor whose dictations go so many minutes after the visit.
+
+    A visitor may make so many `dictations` an hour, none longer than `longest_minutes`.
+    """
 
     minutes: int
+    dictations: int
+    longest_minutes: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def way_in(settings: Settings) -> Way:
     if settings.demo:
         if settings.auth:
             raise SettingsError("ENDOSCRIBE_DEMO is for anybody and ENDOSCRIBE_AUTH is not: set one of them.")
-        return Visitors(settings.demo_minutes)
+        return Visitors(settings.demo_minutes, settings.demo_dictations, settings.longest_audio_minutes)
     if settings.auth is None:
         if not settings.is_loopback:
             raise SettingsError(OPEN_TO_ANYBODY)

@@ -26,6 +26,7 @@ from endoscribe.transcript import Transcript
 from endoscribe.web import job
 from endoscribe.web.access import Access
 from endoscribe.web.desk import Desk
+from endoscribe.web.limits import Asker
 from endoscribe.web.panels import Kind, report_panels, status_html, transcript_html
 from endoscribe.web.player import player_html
 
@@ -35,6 +36,9 @@ P = TypeVar("P")
 POLL_S = 0.25
 WELCOME = "Choose the procedure and press Start Recording, or choose a sample."
 NEXT_IS_SUBMIT = "The text is ready. Press Submit to make the report."
+
+#: So many dictations before a visitor's last one the page begins to say how many there are left.
+FEW_LEFT = 3
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,12 @@ class Actions:
         return merged(BLANK, Screen(session=session_id, can_submit=True))
 
     async def recorded(
-        self, session_id: str, problem: str | None, notice: str | None = None, owner: str | None = None
+        self,
+        session_id: str,
+        problem: str | None,
+        notice: str | None = None,
+        owner: str | None = None,
+        dictations_left: int | None = None,
     ) -> Screen:
         """The microphone has stopped; its transcript is stored unless there was a problem; a notice tells of loss."""
         try:
@@ -137,24 +146,30 @@ class Actions:
             text = f"{problem} Your recording is kept; press Submit to transcribe it and make the report."
             shown = Screen(status=status_html(text, "error"), session=session_id, can_submit=True)
         else:
-            shown = await self._with_transcript(session_id)
+            shown = await self._with_transcript(session_id, next_step(dictations_left))
             if notice:
                 shown = merged(shown, _says(f"{notice} {NEXT_IS_SUBMIT}", "error"))
         return shown
 
-    async def upload(self, path: Path, procedure: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
+    async def upload(
+        self, path: Path, procedure: str, owner: str | None = None, asker: Asker | None = None
+    ) -> AsyncGenerator[Screen, None]:
         """Store and transcribe an uploaded recording, then remove the upload."""
         with self._services.uploads.held([path]):
             yield merged(BLANK, _says("Reading the recording.", busy=True))
             try:
+                if asker:
+                    asker.take("transcription")
                 session = await asyncio.to_thread(self._store_upload, owner, path, procedure)
             except EndoscribeError as error:
                 yield _says(str(error), "error")
                 return
-        async for screen in self._stored_upload(session.id):
+        async for screen in self._stored_upload(session.id, asker.left("dictation") if asker else None):
             yield screen
 
-    async def submit(self, session_id: str, procedure: str, owner: str | None = None) -> AsyncGenerator[Screen, None]:
+    async def submit(
+        self, session_id: str, procedure: str, owner: str | None = None, asker: Asker | None = None
+    ) -> AsyncGenerator[Screen, None]:
         """Make the report of a session, transcribing it first if that is still to be done."""
         if not session_id:
             yield _says("There is nothing to report on yet: record, upload or choose a sample first.", "error")
@@ -164,6 +179,8 @@ class Actions:
             if await asyncio.to_thread(self._services.sessions.transcript, session_id) is None:
                 async for screen in self._transcribed(session_id):
                     yield screen
+            if asker:
+                asker.take("extraction")
             yield await self._with_transcript(session_id, "Reading the text.", busy=True)
             async for screen in self._reported(session_id, procedure):
                 yield screen
@@ -190,19 +207,19 @@ class Actions:
         except EndoscribeError as error:
             yield _says(str(error), "error")
 
-    async def _stored_upload(self, session_id: str) -> AsyncIterator[Screen]:
+    async def _stored_upload(self, session_id: str, dictations_left: int | None) -> AsyncIterator[Screen]:
         """From here on nothing is lost: what cannot be transcribed now is kept for Submit."""
         yield Screen(session=session_id, can_submit=True, busy=True)
         try:
             async for screen in self._transcribed(session_id):
                 yield screen
-            yield await self._with_transcript(session_id)
+            yield await self._with_transcript(session_id, next_step(dictations_left))
         except EndoscribeError as error:
             text = f"{error} Your recording is kept; press Submit to transcribe it and make the report."
             yield _says(text, "error")
 
     def _store_upload(self, owner: str | None, path: Path, procedure: str) -> Session:
-        recording = decode_recording(path, self._services.settings.max_audio_minutes)
+        recording = decode_recording(path, self._services.settings.longest_audio_minutes)
         sessions = self._services.sessions
         schema = self._services.schemas.get(procedure)
         session = sessions.create(schema.id, SAMPLE_RATE, "upload", self._access.checked(owner))
@@ -274,6 +291,14 @@ class Actions:
         review = self._desk.review(session_id)
         schema = self._desk.schema(review)
         return render_note(fitted(self._desk.record(review), schema), schema, review.latest.signature)
+
+
+def next_step(dictations_left: int | None) -> str:
+    """What to do with a text; whoever can make only a few more dictations is told so before there are none."""
+    if dictations_left is None or dictations_left > FEW_LEFT:
+        return NEXT_IS_SUBMIT
+    more = "1 more dictation" if dictations_left == 1 else f"{dictations_left or 'no'} more dictations"
+    return f"{NEXT_IS_SUBMIT} In this demonstration you can make {more} at present."
 
 
 def merged(first: Screen, second: Screen) -> Screen:

@@ -17,11 +17,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from endoscribe import __version__
 from endoscribe.audio import load_audio
-from endoscribe.errors import AudioError, BusyError, EndoscribeError, ExtractionError, ReviewError, SchemaError
+from endoscribe.errors import (
+    AudioError,
+    BusyError,
+    EndoscribeError,
+    ExtractionError,
+    LimitError,
+    ReviewError,
+    SchemaError,
+)
+from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.transcript import Transcript
 from endoscribe.web.blocks import NOT_UPLOADED
 from endoscribe.web.headers import same_origin
+from endoscribe.web.limits import Asker, Limits, retry_after
 
 ABOUT: dict[str, Any] = {
     "title": "EndoScribe",
@@ -157,21 +167,33 @@ class Steps:
     def procedures(self) -> list[dict[str, str]]:
         return [{"id": each.id, "title": each.title, "version": each.version} for each in self._services.schemas]
 
-    def hear(self, path: Path, procedure: str | None) -> Transcript:
+    def hear(self, path: Path, procedure: str | None, asker: Asker) -> Transcript:
         schema = self._services.schemas.get(procedure) if procedure else None
-        samples = load_audio(path, self._services.settings.max_audio_minutes)
+        asker.take("transcription")
+        return self._hear(path, schema)
+
+    def read(self, transcript: Transcript, procedure: str, asker: Asker) -> dict[str, Any]:
+        schema = self._services.schemas.get(procedure)
+        asker.take("extraction")
+        return self._read(transcript, schema)
+
+    def process(self, path: Path, procedure: str, asker: Asker) -> dict[str, Any]:
+        """A slip or a limit is told before minutes are spent."""
+        schema = self._services.schemas.get(procedure)
+        asker.take("transcription")
+        asker.take("extraction")
+        transcript = self._hear(path, schema)
+        return {"transcript": transcript.to_json(), "record": self._read(transcript, schema)}
+
+    def _hear(self, path: Path, schema: ProcedureSchema | None) -> Transcript:
+        samples = load_audio(path, self._services.settings.longest_audio_minutes)
         return self._services.scheduler.transcribe(samples, schema)
 
-    def read(self, transcript: Transcript, procedure: str) -> dict[str, Any]:
-        report = self._services.report(transcript, self._services.schemas.get(procedure))
+    def _read(self, transcript: Transcript, schema: ProcedureSchema) -> dict[str, Any]:
+        report = self._services.report(transcript, schema)
         made = report.record.to_json()
         del made["file"]
         return {**made, "notice": report.notice}
-
-    def process(self, path: Path, procedure: str) -> dict[str, Any]:
-        self._services.schemas.get(procedure)  # a slip is told before minutes are spent
-        transcript = self.hear(path, procedure)
-        return {"transcript": transcript.to_json(), "record": self.read(transcript, procedure)}
 
 
 # -- REST ------------------------------------------------------------------------------------------------------------
@@ -185,7 +207,7 @@ def _own_page_or_program(request: Request) -> None:
 Recording = Annotated[UploadFile, File(description="wav, mp3, m4a, flac, ogg or webm")]
 
 
-def api_routes(services: Services) -> APIRouter:
+def api_routes(services: Services, limits: Limits) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["steps"], dependencies=[Depends(_own_page_or_program)], responses=PROBLEMS)
     steps = Steps(services)
 
@@ -194,18 +216,21 @@ def api_routes(services: Services) -> APIRouter:
         return [ProcedureAnswer.model_validate(each) for each in steps.procedures()]
 
     @router.post("/transcribe", summary="A recording to text with the time of every word")
-    async def transcribe(file: Recording, procedure: Annotated[str | None, Form()] = None) -> TranscriptAnswer:
-        transcript = await _with_file(file, lambda path: steps.hear(path, procedure))
+    async def transcribe(
+        request: Request, file: Recording, procedure: Annotated[str | None, Form()] = None
+    ) -> TranscriptAnswer:
+        transcript = await _with_file(file, lambda path: steps.hear(path, procedure, limits.of(request)))
         return TranscriptAnswer.model_validate(transcript.to_json())
 
     @router.post("/extract", summary="A text to a draft record")
-    async def extract(body: ExtractBody) -> RecordAnswer:
-        made = await _step(lambda: steps.read(Transcript(body.text), body.procedure))
+    async def extract(request: Request, body: ExtractBody) -> RecordAnswer:
+        made = await _step(lambda: steps.read(Transcript(body.text), body.procedure, limits.of(request)))
         return RecordAnswer.model_validate(made)
 
     @router.post("/process", summary="A recording to text and draft record")
-    async def process(file: Recording, procedure: Annotated[str, Form()]) -> ProcessAnswer:
-        return ProcessAnswer.model_validate(await _with_file(file, lambda path: steps.process(path, procedure)))
+    async def process(request: Request, file: Recording, procedure: Annotated[str, Form()]) -> ProcessAnswer:
+        made = await _with_file(file, lambda path: steps.process(path, procedure, limits.of(request)))
+        return ProcessAnswer.model_validate(made)
 
     return router
 
@@ -223,6 +248,8 @@ async def _step(work: Callable[[], R]) -> R:
     """Run a step on a thread; what was foreseen becomes a status and a sentence."""
     try:
         return await asyncio.to_thread(work)
+    except LimitError as error:
+        raise HTTPException(429, str(error), retry_after(error)) from error
     except EndoscribeError as error:
         raise HTTPException(_status(error), str(error)) from error
 
@@ -238,7 +265,7 @@ def _status(error: EndoscribeError) -> int:
 # -- gradio_client and MCP -------------------------------------------------------------------------------------------
 
 
-def add_named_steps(services: Services) -> None:
+def add_named_steps(services: Services, limits: Limits) -> None:
     """End points `/procedures`, `/transcribe`, `/extract`, `/process` in the Blocks that are being built."""
     steps = Steps(services)
 
@@ -250,7 +277,7 @@ def add_named_steps(services: Services) -> None:
         """
         return steps.procedures()
 
-    async def transcribe(audio: gr.FileData, procedure: str = "col") -> dict[str, Any]:
+    async def transcribe(audio: gr.FileData, request: gr.Request, procedure: str = "col") -> dict[str, Any]:
         """Turn a recorded dictation into text, with the seconds of every word.
 
         Args:
@@ -260,10 +287,10 @@ def add_named_steps(services: Services) -> None:
         Returns:
             text, duration in seconds, language, and segments with words that have text, start, end and probability.
         """
-        transcript = await _named(lambda: steps.hear(_path(audio), procedure))
+        transcript = await _named(lambda: steps.hear(_path(audio), procedure, _asker(limits, request)))
         return transcript.to_json()
 
-    async def extract(text: str, procedure: str = "col") -> dict[str, Any]:
+    async def extract(text: str, request: gr.Request, procedure: str = "col") -> dict[str, Any]:
         """Read a dictation's text into a structured draft record, each value with the words that it rests on.
 
         Args:
@@ -275,9 +302,9 @@ def add_named_steps(services: Services) -> None:
         """
         if len(text) > MOST_TEXT_CHARS:
             raise gr.Error(f"A text may have {MOST_TEXT_CHARS} characters.", print_exception=False)
-        return await _named(lambda: steps.read(Transcript(text), procedure))
+        return await _named(lambda: steps.read(Transcript(text), procedure, _asker(limits, request)))
 
-    async def process(audio: gr.FileData, procedure: str = "col") -> dict[str, Any]:
+    async def process(audio: gr.FileData, request: gr.Request, procedure: str = "col") -> dict[str, Any]:
         """Turn a recorded dictation into text and a structured draft record.
 
         Args:
@@ -287,10 +314,16 @@ def add_named_steps(services: Services) -> None:
         Returns:
             transcript as by `transcribe` and record as by `extract`.
         """
-        return await _named(lambda: steps.process(_path(audio), procedure))
+        return await _named(lambda: steps.process(_path(audio), procedure, _asker(limits, request)))
 
     for step in (procedures, transcribe, extract, process):
         api(step, api_name=step.__name__, concurrency_limit=None)
+
+
+def _asker(limits: Limits, request: gr.Request) -> Asker:
+    if request.request is None:
+        raise LimitError("Ask as a request over HTTP does.", 0.0)
+    return limits.of(request.request)
 
 
 def _path(audio: gr.FileData | dict[str, str]) -> Path:

@@ -124,6 +124,7 @@ class Entrance:
         """A cookie for somebody whom Hugging Face has named; it holds for as long as their entry is on the list."""
         if self.tickets is None:
             raise RuntimeError("nobody signs in here")
+        self._sign_ins.labels("entered").inc()
         return self.tickets.issue(member.name, member.entry)
 
     def sign_in(self, name: str) -> str:

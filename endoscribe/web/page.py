@@ -21,6 +21,7 @@ from endoscribe.web.actions import WELCOME, Actions, Screen, merged
 from endoscribe.web.api import add_named_steps
 from endoscribe.web.blocks import SpokenBlocks
 from endoscribe.web.desk import Desk
+from endoscribe.web.limits import Asker, Limits
 from endoscribe.web.microphone import StreamingMicrophone
 from endoscribe.web.panels import HISTORY, LIVE_TEXT, masthead_html, samples_html, status_html
 from endoscribe.web.player import evidence_player
@@ -58,16 +59,15 @@ def _mounting(module: str, mount: str) -> str:
 class Page:
     """The components by panel, in the order in which actions name them."""
 
-    def __init__(self, services: Services, desk: Desk, access: Access) -> None:
+    def __init__(self, services: Services, desk: Desk, access: Access, limits: Limits) -> None:
         self._services = services
+        self._limits = limits
         self._access = access
         self._actions = Actions(services, desk, access)
         self._research = Research(services)
         self._turns = Turns()
         self.session = gr.Textbox(visible="hidden", elem_id="session", container=False)
-        settings = services.settings
-        head = masthead_html(settings.demo_minutes if settings.demo else None)
-        gr.HTML(head, apply_default_css=False, js_on_load=None)
+        gr.HTML(masthead_html(limits.way), apply_default_css=False, js_on_load=None)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="speaking"):
                 self._build_speaking()
@@ -173,6 +173,10 @@ class Page:
             raise UnknownSessionError("There is no such session; it may have been deleted.")
         return self._access.owner(request.request)
 
+    def _asker(self, request: gr.Request) -> Asker:
+        """The same for what there is a limit on."""
+        return self._limits.of(request.request) if request.request else self._limits.free
+
     @property
     def _nothing(self) -> list[Any]:
         """Values that leave everything as another action has made it."""
@@ -204,7 +208,8 @@ class Page:
     async def _recorded(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         turn = self._turns.begin(request.session_hash)
         owner = self._owner(request)
-        screen = await self._actions.recorded(event.session, event.problem, event.notice, owner)
+        left = self._asker(request).left("dictation")
+        screen = await self._actions.recorded(event.session, event.problem, event.notice, owner, left)
         return self._nothing if turn.is_over else self._show(screen)
 
     async def _chose_sample(self, event: gr.EventData) -> list[Any]:
@@ -215,7 +220,7 @@ class Page:
     ) -> AsyncIterator[list[Any]]:
         """The files are taken away from their components at once: they are removed when they are done."""
         paths, html = [*(files or []), *(folder or [])], ""
-        async with aclosing(self._research.run(request.session_hash, paths, procedure)) as seen:
+        async with aclosing(self._research.run(request.session_hash, paths, procedure, self._asker(request))) as seen:
             async for html in seen:
                 yield [html, None, None, gr.update(interactive=True)]
         yield [html, None, None, gr.update(interactive=False)]
@@ -231,13 +236,15 @@ class Page:
 
     async def _upload(self, path: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         async for values in self._shown(
-            self._actions.upload(Path(path), procedure, self._owner(request)), request, works_on=True
+            self._actions.upload(Path(path), procedure, self._owner(request), self._asker(request)),
+            request,
+            works_on=True,
         ):
             yield values
 
     async def _submit(self, session: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
         async for values in self._shown(
-            self._actions.submit(session, procedure, self._owner(request)), request, works_on=True
+            self._actions.submit(session, procedure, self._owner(request), self._asker(request)), request, works_on=True
         ):
             yield values
 
@@ -278,12 +285,12 @@ _REVIEW_MOUNT = "mountReview(element, { edited: (data) => trigger('edited', data
 _SAMPLES_MOUNT = "mountSamples(element, { chosen: (data) => trigger('chosen', data) })"
 
 
-def build_page(services: Services, desk: Desk, access: Access) -> gr.Blocks:
+def build_page(services: Services, desk: Desk, access: Access, limits: Limits) -> gr.Blocks:
     """The whole page on these services; nothing is loaded and no model is asked until somebody uses it."""
     blocks = SpokenBlocks(title="EndoScribe", analytics_enabled=False, fill_width=True)
     with blocks:
-        Page(services, desk, access).connect(blocks)
-        add_named_steps(services)
+        Page(services, desk, access, limits).connect(blocks)
+        add_named_steps(services, limits)
     blocks.queue(default_concurrency_limit=None, api_open=False)
     return blocks
 

@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from endoscribe.carried import carried_doubts
 from endoscribe.differences import Difference, differences
+from endoscribe.entry.ways import Visitors, Way
 from endoscribe.extraction.record import Cell
 from endoscribe.outputs.outline import fitted, target_label, value_text
 from endoscribe.outputs.table import render_checklist, render_checks, render_record
@@ -32,7 +33,8 @@ HISTORY = (
 )
 DEMO = (
     '<p class="demo" role="note"><strong>Public demonstration.</strong> Anybody with this link can try it; what you '
-    "say is processed on the computer of the person who shared it. Nothing is kept beyond your visit: you see only the "
+    "say is processed on the computer of the person who shared it. You can make {dictations} dictations an hour, of at "
+    "most {longest:g} minutes each. Nothing is kept beyond your visit: you see only the "
     "dictations of this browser, and they are deleted {minutes} minutes after you left, or at once when you end the "
     "visit. Do not dictate about real patients.</p>"
 )
@@ -46,9 +48,11 @@ _STATES = {
 }
 
 
-def masthead_html(demo_minutes: int | None = None) -> str:
-    """The head of the page; in a demonstration it says how long dictations are kept."""
-    demo = DEMO.format(minutes=demo_minutes) if demo_minutes else ""
+def masthead_html(way: Way) -> str:
+    """The head of the page; in a demonstration it says how many dictations can be made and how long they are kept."""
+    demo = ""
+    if isinstance(way, Visitors):
+        demo = DEMO.format(minutes=way.minutes, dictations=way.dictations, longest=way.longest_minutes)
     return (
         '<header class="masthead"><h1>EndoScribe</h1><p>Dictate an endoscopy, read the report, hear every cell.</p>'
         '<button type="button" id="new-dictation" hidden>New dictation</button>'

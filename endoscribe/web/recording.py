@@ -37,7 +37,8 @@ REORDER_S = 30
 MOST_WAITING = 1500
 #: A recording that nobody is connected to stays open so long, then it is kept as interrupted.
 ABANDONED_AFTER_S = 120.0
-
+#: Whoever speaks is told so long before the longest dictation ends.
+LAST_WARNING_S = 60
 
 #: Frames have threads of their own, so that no slow recognition or reading keeps them from the disk.
 _DISK = ThreadPoolExecutor(4, "disk")
@@ -220,7 +221,7 @@ class Recording:
     def _store_waiting(self) -> None:
         """Append every waiting frame that joins what is stored, and let the speaker hear it."""
         assert self._audio is not None  # noqa: S101  (nobody closes it meanwhile)
-        most = int(self._services.settings.max_audio_minutes * 60 * self.session.sample_rate)
+        most = int(self._services.settings.longest_audio_minutes * 60 * self.session.sample_rate)
         while frame := self._next_frame():
             pcm = frame.pcm[(self._samples - frame.first_sample) * BYTES_PER_SAMPLE :]
             pcm = pcm[: max(0, most - self._samples) * BYTES_PER_SAMPLE]
@@ -229,10 +230,14 @@ class Recording:
             del self._waiting[frame.first_sample]
             self._written.append(frame)
             self._ear.hear(pcm, self._samples)
-            self._notice = self._ear.excuse
+            self._notice = self._ear.excuse or self._end_is_near(most - self._samples)
             if self._samples >= most:
                 self._stop_at = self._samples
                 self._notice = "The longest dictation that is accepted was reached; it is saved."
+
+    def _end_is_near(self, samples_left: int) -> str | None:
+        is_near = samples_left <= LAST_WARNING_S * self.session.sample_rate
+        return "This dictation ends soon: it is nearly the longest that is accepted." if is_near else None
 
     @property
     def waiting_bytes(self) -> int:

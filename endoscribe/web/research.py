@@ -26,11 +26,13 @@ from endoscribe.batch import (
     table_csv,
     table_xlsx,
 )
-from endoscribe.errors import EndoscribeError
+from endoscribe.errors import EndoscribeError, LimitError
 from endoscribe.extraction.record import Record
+from endoscribe.metrics import LimitedWork
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.transcript import Transcript
+from endoscribe.web.limits import Asker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +47,10 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 class Study:
     """One run on a thread of its own."""
 
+    asker: Asker
     total: int = 0
+    #: Why it waits at present, as a sentence.
+    pause: str | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -62,9 +67,11 @@ class Research:
         if study := self._studies.get(page):
             study.cancelled.set()
 
-    async def run(self, page: str | None, paths: Iterable[str], procedure: str) -> AsyncGenerator[str, None]:
+    async def run(
+        self, page: str | None, paths: Iterable[str], procedure: str, asker: Asker
+    ) -> AsyncGenerator[str, None]:
         """The view while the dictations are worked on, then with its table; ends early when cancelled or left."""
-        study = self._studies[page] = Study()
+        study = self._studies[page] = Study(asker)
         files = [Path(path) for path in paths]
         work = asyncio.create_task(asyncio.to_thread(self._work, study, files, procedure))
         try:
@@ -85,27 +92,44 @@ class Research:
             schema = self._services.schemas.get(procedure)
             with dictations(files) as found:
                 study.total = len(found)
-                for outcome in process(found, schema, partial(self._hear, study), self._read):
+                for outcome in process(found, schema, partial(self._hear, study), partial(self._read, study)):
                     if outcome.record or not study.cancelled.is_set():  # else it was broken off, and has not failed
                         study.outcomes.append(outcome)
                     if study.cancelled.is_set():
                         break
 
     def _hear(self, study: Study, path: Path, schema: ProcedureSchema) -> Heard:
-        recording = decode_recording(path, self._services.settings.max_audio_minutes)
+        _take(study, "transcription")
+        recording = decode_recording(path, self._services.settings.longest_audio_minutes)
         transcript = self._services.scheduler.transcribe(recording.samples, schema, cancelled=study.cancelled)
         return Heard(transcript, recording.damage)
 
-    def _read(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
+    def _read(self, study: Study, transcript: Transcript, schema: ProcedureSchema) -> Record:
+        _take(study, "extraction")
         return self._services.report(transcript, schema).record
+
+
+def _take(study: Study, work: LimitedWork) -> None:
+    """Wait until there may be more; raises LimitError when the study is cancelled meanwhile."""
+    while True:
+        try:
+            study.asker.take(work)
+        except LimitError as error:
+            study.pause = str(error)
+            if study.cancelled.wait(error.wait_s):
+                raise
+        else:
+            study.pause = None
+            return
 
 
 def progress_html(study: Study) -> str:
     done, total = len(study.outcomes), study.total
     value = f'value="{done}" max="{total}"' if total else ""
     stopping = " Stopping with what is done." if study.cancelled.is_set() else ""
+    pause = f" Waiting: {escape(study.pause)}" if study.pause and not stopping else ""
     return (
-        f'<p role="status">{done} of {total or "…"} done.{stopping}</p>'
+        f'<p role="status">{done} of {total or "…"} done.{pause}{stopping}</p>'
         f'<progress {value} aria-label="Dictations done"></progress>'
     )
 

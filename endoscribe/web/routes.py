@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.routing import Mount
 
+from endoscribe.entry.allowance import Allowance
 from endoscribe.entry.ways import Visitors
 from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.samples import SAMPLES_DIR
@@ -28,6 +29,7 @@ from endoscribe.web.files import file_routes
 from endoscribe.web.gate import Gate
 from endoscribe.web.headers import BodyLimit, OwnName, SecurityHeaders
 from endoscribe.web.huggingface import huggingface_routes
+from endoscribe.web.limits import Limits, UploadLimit
 from endoscribe.web.login import end_visit, login_routes
 from endoscribe.web.page import build_page
 from endoscribe.web.recording import Recordings
@@ -49,7 +51,7 @@ log = logging.getLogger(__name__)
 def create_app(services: Services, on_start: Callable[[], None] = lambda: None) -> FastAPI:
     """Everything that is served; `on_start` is called when the server is about to answer."""
     app = create_api(services, on_start)
-    page = build_page(services, app.state.desk, app.state.access)
+    page = build_page(services, app.state.desk, app.state.access, app.state.limits)
     gr.mount_gradio_app(
         app,
         page,
@@ -88,8 +90,9 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
 
     entrance = Entrance.of(services.settings, services.metrics)
     access = Access(services.sessions, entrance.way)
+    limits = Limits(services.settings, entrance, services.metrics, Allowance())
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **ABOUT)
-    app.state.access, app.state.entrance = access, entrance
+    app.state.access, app.state.entrance, app.state.limits = access, entrance, limits
     desk = app.state.desk = Desk(services)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     own = [Depends(access.own_session)]
@@ -98,7 +101,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.include_router(login_routes(services, entrance, access))
     app.include_router(huggingface_routes(services, entrance))
     app.include_router(uplink_routes(access), include_in_schema=False)
-    app.include_router(api_routes(services))
+    app.include_router(api_routes(services, limits))
     app.include_router(file_routes(services, desk), dependencies=own)
     app.include_router(review_routes(services, desk, access), dependencies=own)
     app.include_router(list_routes(services, access))
@@ -108,6 +111,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.mount("/samples", StaticFiles(directory=SAMPLES_DIR), name="samples")
     app.add_middleware(BodyLimit, prefix="/api/", most_bytes=services.settings.max_upload_mb * 1024 * 1024)
     app.add_middleware(BodyLimit, prefix="/login", most_bytes=LOGIN_BYTES)
+    app.add_middleware(UploadLimit, limits=limits)
     app.add_middleware(Door, entrance=entrance)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(OwnName, names=services.settings.host_names)

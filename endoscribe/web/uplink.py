@@ -9,9 +9,17 @@ from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 from starlette.types import Message
 
-from endoscribe.errors import EndoscribeError, HeldError, SchemaError, StorageError, UnknownSessionError
+from endoscribe.errors import (
+    EndoscribeError,
+    HeldError,
+    LimitError,
+    SchemaError,
+    StorageError,
+    UnknownSessionError,
+)
 from endoscribe.web.access import Access
 from endoscribe.web.headers import same_origin
+from endoscribe.web.limits import retry_after
 from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
 from endoscribe.web.wire import (
     CLIENT_MESSAGE,
@@ -87,7 +95,7 @@ async def _serve_socket(socket: WebSocket, access: Access) -> None:
         await _end(socket, error.problem)
     except StorageError as error:
         await _end(socket, _storage_problem(error))
-    except (SchemaError, FrameError, ValidationError) as error:
+    except (SchemaError, LimitError, FrameError, ValidationError) as error:
         await _end(socket, Problem(text=_sentence(error), again=False))
 
 
@@ -104,6 +112,8 @@ async def _opened(text: str | bytes, connection: HTTPConnection, access: Access)
         raise FrameError("the first message of a connection is hello")
     if hello.user is not None and hello.user != access.name(connection):
         raise SomebodyElseError(hello.user)
+    if hello.session is None:
+        connection.app.state.limits.of(connection).take("dictation")
     recordings: Recordings = connection.app.state.recordings
     return await recordings.open(hello, access.owner(connection), access)
 
@@ -155,8 +165,9 @@ async def _answer_post(
         return _messages([error.problem], 403)
     except StorageError as error:
         return _messages([_storage_problem(error)], 503)
-    except (SchemaError, FrameError, ValidationError) as error:
-        return _messages([Problem(text=_sentence(error), again=False)], 400)
+    except (SchemaError, LimitError, FrameError, ValidationError) as error:
+        status, headers = (429, retry_after(error)) if isinstance(error, LimitError) else (400, None)
+        return _messages([Problem(text=_sentence(error), again=False)], status, headers)
 
 
 async def _post_hello(request: Request, access: Access) -> list[ServerMessage]:
@@ -196,9 +207,9 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _messages(messages: list[ServerMessage], status: int = 200) -> Response:
+def _messages(messages: list[ServerMessage], status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = "[" + ",".join(message.model_dump_json() for message in messages) + "]"
-    return Response(body, status, {"Cache-Control": "no-store"}, media_type="application/json")
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")
 
 
 def _count(text: str | None) -> int:
