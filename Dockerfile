@@ -43,6 +43,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     ENDOSCRIBE_HOST=0.0.0.0 \
     ENDOSCRIBE_DATA_DIR=/data \
+    CUDA_CACHE_PATH=/data/cuda \
     ENDOSCRIBE_WHISPER_MODEL=${MODEL:+/opt/models/$MODEL} \
     PORT=7860
 WORKDIR /app
