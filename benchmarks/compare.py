@@ -161,7 +161,7 @@ def _job(dictations: list[Dictation], model: Path, folder: Path, out: Path) -> l
     paths = [folder / f"{number}.npy" for number in range(len(dictations))]
     for path, dictation in zip(paths, dictations, strict=True):
         np.save(path, dictation.samples)
-    procedures = [dictation.procedure for dictation in dictations]
+    procedures = [json.dumps(dictation.procedures) for dictation in dictations]
     audio = ["--audio", *map(str, paths), "--procedures", *procedures]
     return [*audio, "--model", str(model), "--out", str(out)]
 

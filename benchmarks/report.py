@@ -48,6 +48,9 @@ Rows of that day are kept as they were printed.
 - **Naive page**: WhisperX on everything said so far, every 2 s or as often as it gets done; commits nothing.
 - **WhisperX batch**: WhisperX's own `transcribe` after Stop, without and with the vocabulary as its prompt.
 
+From 4 minutes on a dictation holds examinations of several procedures. The speaker chooses each on the page where it
+begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary.
+
 The voice is synthetic and reads invented dictations clearly; people make every error rate here higher.
 """
 

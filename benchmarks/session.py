@@ -92,7 +92,8 @@ class Job:
 
     audio: list[Samples]
     model: Path
-    procedures: list[str]
+    #: Of each recording: the procedures chosen in it, each behind its second.
+    procedures: list[list[tuple[float, str]]]
     vocabulary: bool
     out: Path
 
@@ -100,7 +101,7 @@ class Job:
     def from_arguments(cls) -> "Job":
         parser = argparse.ArgumentParser()
         parser.add_argument("--audio", type=Path, nargs="+", required=True, help="float32 mono 16 kHz, .npy")
-        parser.add_argument("--procedures", nargs="+", required=True)
+        parser.add_argument("--procedures", type=json.loads, nargs="+", required=True, help="[[second, id], ...]")
         parser.add_argument("--model", type=Path, required=True)
         parser.add_argument("--vocabulary", action="store_true")
         parser.add_argument("--out", type=Path, required=True)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def endoscribe(job: Job) -> tuple[list[Listening], Meter]:
     """All speakers at one scheduler, as on the page."""
     scheduler = Scheduler(_engine(job.model), options=LiveOptions(catch_up=True))
     listenings = [Listening() for _ in job.audio]
-    schemas = [_schema(procedure) for procedure in job.procedures]
+    chosen = [[(at_s, _schema(procedure)) for at_s, procedure in each] for each in job.procedures]
 
     def speak(number: int) -> None:
         time.sleep(number * STAGGER_S)
@@ -46,7 +47,8 @@ def endoscribe(job: Job) -> tuple[list[Listening], Meter]:
 
         recording = (Path(f"speaker{number}"), job.audio[number])
         try:
-            (summary,) = play(scheduler, [recording], schemas[number], 1.0, show)
+            (_, first), *changes = chosen[number]
+            (summary,) = play(scheduler, [recording], first, 1.0, show, changes)
         except BusyError:
             heard.refused = True
         else:
@@ -97,7 +99,7 @@ def naive(job: Job) -> tuple[list[Listening], Meter]:
 def clock(job: Job) -> list[tuple[str, float]]:
     """The words of a recording and the second at which each one ends."""
     engine, (samples,) = _engine(job.model), job.audio
-    glossary = _glossary(job.procedures[0])
+    glossary = _glossary(job.procedures[0][0][1])
     windows = [
         Window(samples[int(start_s * SAMPLE_RATE) : int(end_s * SAMPLE_RATE)], start_s, glossary)
         for start_s, end_s in engine.split(samples)
@@ -112,10 +114,12 @@ def _engine(model: Path) -> WhisperXEngine:
 
 
 def _whisperx(job: Job) -> Callable[[Samples], str]:
-    """WhisperX as its own documentation uses it, int8 on all cores."""
+    """WhisperX as its own documentation uses it, int8 on all cores.
+
+    With the vocabulary it is told where each procedure begins and hears each stretch with that procedure's glossary.
+    """
     from whisperx import asr
 
-    hints = {"initial_prompt": _glossary(job.procedures[0])} if job.vocabulary else {}
     pipeline: Any = asr.load_model(
         str(job.model),
         "cpu",
@@ -123,14 +127,23 @@ def _whisperx(job: Job) -> Callable[[Samples], str]:
         language="en",
         vad_method="pyannote",
         threads=Settings.from_environment().threads,
-        asr_options=hints,
     )
 
-    def transcribe(samples: Samples) -> str:
+    def transcribe(samples: Samples, glossary: str | None = None) -> str:
+        pipeline.options = replace(pipeline.options, initial_prompt=glossary)
         segments = pipeline.transcribe(samples, batch_size=BATCH_SIZE)["segments"]
         return " ".join(segment["text"].strip() for segment in segments)
 
-    return transcribe
+    def transcribe_stretches(samples: Samples) -> str:
+        starts = [int(at_s * SAMPLE_RATE) for at_s, _ in job.procedures[0]]
+        glossaries = [_glossary(procedure) for _, procedure in job.procedures[0]]
+        ends = [*starts[1:], len(samples)]
+        return " ".join(
+            transcribe(samples[first:end], glossary)
+            for first, end, glossary in zip(starts, ends, glossaries, strict=True)
+        )
+
+    return transcribe_stretches if job.vocabulary else transcribe
 
 
 def _schema(procedure: str) -> ProcedureSchema:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.audio import SHORTFALL_S, dictation_of, speakers
+from benchmarks.audio import PAUSE_S, SHORTFALL_S, dictation_of, speakers
 from benchmarks.metrics import flicker, latencies, percentile, rewrites, spoken_ends
 from benchmarks.noise import NOISES
 from benchmarks.report import ONE_SPEAKER, keep, load, page, per_minute, stop_to_final, table, where_others_are_better
@@ -100,7 +100,16 @@ def test_joined_dictations_are_as_long_as_they_say() -> None:
     joined = dictation_of(16)
     assert 16 * 60 - SHORTFALL_S < joined.duration_s < 17 * 60
     assert len(joined.text) > 4 * len(dictation_of(1).text)
-    assert [each.procedure for each in speakers(5)] == ["col", "egd", "ercp", "eus", "col"]
+    assert [each.procedures[0][1] for each in speakers(5)] == ["col", "egd", "ercp", "eus", "col"]
+
+
+def test_a_joined_dictation_changes_its_procedure_where_each_part_begins() -> None:
+    one, joined = dictation_of(1), dictation_of(16)
+    assert one.procedures == ((0.0, "col"),)
+    assert joined.procedures[1] == (one.duration_s + PAUSE_S, "egd")
+    seconds = [at_s for at_s, _ in joined.procedures]
+    assert seconds == sorted(seconds)
+    assert [procedure for _, procedure in joined.procedures[:8]] == ["col", "egd", "ercp", "eus"] * 2
 
 
 def test_a_microphone_hands_over_everything() -> None:

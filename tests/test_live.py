@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from speech_script import HearingEngine, LevelDetector, Samples, audio_of, words_at
 
 from endoscribe.speech.engine import FINAL
-from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
+from endoscribe.speech.live import LiveOptions, LiveTranscriber
 from endoscribe.transcript import LiveTranscript, Word
 
 TEXT = "the cecum was reached today. withdrawal took nine minutes and there were no further findings at all"
@@ -136,14 +136,21 @@ def test_the_final_text_is_the_same_on_a_machine_that_comes_late() -> None:
     assert late.transcript == prompt.transcript
 
 
-def test_a_new_vocabulary_counts_from_the_next_decode() -> None:
-    engine = HearingEngine(WORDS)
+def test_a_new_vocabulary_counts_from_the_next_window() -> None:
+    """Also where all of it arrives at once: what was said before the change keeps the words of its time."""
+    engine, audio = HearingEngine(WORDS), audio_of(WORDS)
+    at = int((WORDS[4].end_s + 0.6) * 16_000)  # in the pause after "today."
     transcriber = LiveTranscriber("first words", REPLAY, LevelDetector())
-    transcriber.insert(audio_of(WORDS))
-    _decode_once(transcriber, engine)
+    transcriber.insert(audio[:at])
     transcriber.change_vocabulary("second words")
-    _decode_once(transcriber, engine)
-    assert [window.prompt for window, _ in engine.decoded] == ["first words", "second words"]
+    transcriber.insert(audio[at:])
+    transcriber.stop()
+    while task := transcriber.next_task() or transcriber.next_chunk():
+        transcriber.accept(task, engine.decode(task.window, task.decoding))
+    prompts = [(window.prompt, window.start_s) for window, _ in engine.decoded]
+    assert {prompt for prompt, start_s in prompts if start_s * 16_000 < at} == {"first words"}
+    assert {prompt for prompt, start_s in prompts if start_s * 16_000 >= at} == {"second words"}
+    assert transcriber.transcript.text == TEXT
 
 
 def test_words_of_a_noise_that_turned_out_empty_leave_no_trace() -> None:
@@ -158,10 +165,3 @@ def test_words_of_a_noise_that_turned_out_empty_leave_no_trace() -> None:
         transcriber.accept(task, (Word(f"Thanks{turn}.", 0.6, 1.0, 0.2),) if task.kind == "preview" else ())
     assert transcriber.live == LiveTranscript()
     assert transcriber.transcript.text == ""
-
-
-def _decode_once(transcriber: LiveTranscriber, engine: HearingEngine) -> Task:
-    task = transcriber.next_task()
-    assert task
-    transcriber.accept(task, engine.decode(task.window, task.decoding))
-    return task

@@ -7,6 +7,8 @@ import pytest
 from speech_script import HearingEngine, LevelDetector, audio_of, words_at
 
 from endoscribe.errors import BusyError
+from endoscribe.procedures.library import load_schema
+from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.speech.live import LiveOptions
 from endoscribe.speech.playback import LiveEvent, Observer, play
 from endoscribe.speech.scheduler import Limits, Scheduler
@@ -46,6 +48,18 @@ def test_played_in_time_the_latencies_are_those_of_the_clock() -> None:
     assert all(isinstance(summary[name], float) for name in ("first_word_s", "commit_p50_s", "commit_p95_s"))
     assert summary["commit_p50_s"] <= summary["commit_p95_s"]  # type: ignore[operator]
     assert [event.audio_s for event in events] == sorted(event.audio_s for event in events)
+
+
+def test_another_procedure_is_listened_for_where_it_was_chosen() -> None:
+    engine, schema = HearingEngine(WORDS), load_schema(SHIPPED_SCHEMA_DIR / "egd.yaml")
+    scheduler = Scheduler(engine, options=LiveOptions(catch_up=False), new_detector=LevelDetector)
+    try:
+        play(scheduler, [(Path("speaker.wav"), audio_of(WORDS))], None, 0, lambda _: None, [(2.0, schema)])
+    finally:
+        scheduler.close()
+    prompts = [(window.start_s + window.duration_s, window.prompt) for window, _ in engine.decoded]
+    assert all(not prompt for end_s, prompt in prompts if end_s < 2.0)
+    assert "hiatal hernia" in prompts[-1][1]
 
 
 def test_speakers_at_once_share_the_cost() -> None:

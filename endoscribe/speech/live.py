@@ -61,9 +61,12 @@ class _Cut:
     start_s: float
     end_s: float
     words: OpenWords
+    #: The terms listened for when it was spoken.
+    vocabulary: str
 
-    def window(self, vocabulary: str) -> Window:
-        return Window(self.samples, self.start_s, vocabulary)
+    @property
+    def window(self) -> Window:
+        return Window(self.samples, self.start_s, self.vocabulary)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +98,8 @@ class LiveTranscriber:
         self._detector = detector or SileroDetector()
         self._activity = SpeechActivity()
         self._hop_s = self._options.hop_s
-        self._vocabulary = vocabulary
-        self._waiting: deque[Samples] = deque()  # inserted and not yet looked at
+        self._vocabulary = self._window_vocabulary = vocabulary
+        self._waiting: deque[Samples | str] = deque()  # inserted and not yet looked at; texts are vocabularies
         self._unframed = np.zeros(0, np.float32)
         self._open = np.zeros(0, np.float32)  # the window's audio, from frame self._activity.start_frame on
         self._rests: deque[_Cut] = deque()  # cut before a preview had heard all of it
@@ -135,8 +138,8 @@ class LiveTranscriber:
         return self._stopped and not self._rests and not self._chunks
 
     def change_vocabulary(self, vocabulary: str) -> None:
-        """Terms to listen for from now on."""
-        self._vocabulary = vocabulary
+        """Terms to listen for from the next window on; what was said before keeps those of its time."""
+        self._waiting.append(vocabulary)
 
     def slow_down(self, hop_s: float) -> None:
         """Leave at least this much new audio between two previews, however short the configured hop."""
@@ -156,10 +159,10 @@ class LiveTranscriber:
         while not self._rests and not self._must_preview_now() and self._take_step():
             pass
         if self._rests:
-            return Task("rest", self._rests[0].window(self._vocabulary), self._rests[0].end_s, REST)
+            return Task("rest", self._rests[0].window, self._rests[0].end_s, REST)
         if self._stopped or not self._is_preview_due():
             return None
-        window = Window(self._open, self._start_s, self._vocabulary)
+        window = Window(self._open, self._start_s, self._window_vocabulary)
         return Task("preview", window, self._edge_s, PREVIEW, self._silence_s() >= self._options.breath_s)
 
     def next_chunk(self) -> Task | None:
@@ -169,7 +172,7 @@ class LiveTranscriber:
         """
         if not self._chunks:
             return None
-        return Task("final", self._chunks[0].window(self._vocabulary), self._chunks[0].end_s, FINAL)
+        return Task("final", self._chunks[0].window, self._chunks[0].end_s, FINAL)
 
     def accept(self, task: Task, words: Sequence[Word]) -> None:
         """Take the words of the task that `next_task` or `next_chunk` gave last."""
@@ -186,7 +189,11 @@ class LiveTranscriber:
     def _take_step(self) -> bool:
         """Look at the next STEP_SAMPLES, so that what is cut depends on the audio alone and not on how it arrived."""
         while len(self._unframed) < STEP_SAMPLES and self._waiting:
-            self._unframed = np.concatenate([self._unframed, self._waiting.popleft()])
+            news = self._waiting.popleft()
+            if isinstance(news, str):
+                self._vocabulary = news
+            else:
+                self._unframed = np.concatenate([self._unframed, news])
         if len(self._unframed) >= STEP_SAMPLES:
             step, self._unframed = self._unframed[:STEP_SAMPLES], self._unframed[STEP_SAMPLES:]
             self._look_at(step)
@@ -199,6 +206,8 @@ class LiveTranscriber:
         return False
 
     def _look_at(self, samples: Samples) -> None:
+        if self._activity.first_speech() is None:
+            self._window_vocabulary = self._vocabulary
         self._activity.extend(self._detector.insert(samples))
         self._open = np.concatenate([self._open, samples])
         self._drop_silence()
@@ -268,20 +277,23 @@ class LiveTranscriber:
     def _cut(self, frame: int) -> None:
         """End the window at `frame`; where it holds speech, commit its words and keep its audio for the final text."""
         samples = self._open[: (frame - self._activity.start_frame) * FRAME_SAMPLES]
-        cut = _Cut(samples, self._start_s, frame * FRAME_S, self._words)
+        cut = _Cut(samples, self._start_s, frame * FRAME_S, self._words, self._window_vocabulary)
         if self._holds_speech(frame):
             self._gather(cut)
             if self._words.is_sure and self._decoded_until_s >= self._activity.speech_end(frame) * FRAME_S:
                 self._committed += self._words.close_as_shown(cut.end_s)
             else:
                 self._rests.append(cut)
-        self._words = self._words.after(cut.end_s)
+        self._words, self._window_vocabulary = self._words.after(cut.end_s), self._vocabulary
         self._advance(frame)
         self._decoded_until_s = self._start_s
         self._drop_silence()
 
     def _gather(self, cut: _Cut) -> None:
-        if self._gathered and cut.end_s - self._gathered[0].start_s > self._options.max_chunk_s:
+        if self._gathered and (
+            cut.end_s - self._gathered[0].start_s > self._options.max_chunk_s
+            or cut.vocabulary != self._gathered[0].vocabulary
+        ):
             self._finish_chunk()
         self._gathered.append(cut)
         if cut.end_s - self._gathered[0].start_s >= self._options.chunk_s:
@@ -296,7 +308,8 @@ class LiveTranscriber:
         for cut in self._gathered:
             first = round((cut.start_s - start_s) * SAMPLE_RATE)
             samples[first : first + len(cut.samples)] = cut.samples
-        self._chunks.append(_Cut(samples, start_s, end_s, self._gathered[-1].words))
+        last = self._gathered[-1]
+        self._chunks.append(_Cut(samples, start_s, end_s, last.words, last.vocabulary))
         self._gathered.clear()
 
     def _advance(self, frame: int) -> None:

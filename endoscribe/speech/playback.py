@@ -3,6 +3,7 @@
 import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,13 +78,15 @@ def play(
     schema: ProcedureSchema | None,
     speed: float,
     on_event: Callable[[LiveEvent], None],
+    changes: Sequence[tuple[float, ProcedureSchema]] = (),
 ) -> list[Summary]:
     """Let all recordings speak at once, `speed` times as fast as spoken; 0 is as fast as they can be heard.
 
+    `changes` are the seconds of the recordings at which another procedure is chosen, in their order.
     Raises BusyError or EngineError of the first speaker that could not be served.
     """
     began_cpu_s = time.process_time()
-    players = [_Player(scheduler, path, samples, schema, speed, on_event) for path, samples in recordings]
+    players = [_Player(scheduler, path, samples, schema, speed, on_event, changes) for path, samples in recordings]
     for player in players:
         player.thread.start()
     for player in players:
@@ -104,7 +107,9 @@ class _Player:
         schema: ProcedureSchema | None,
         speed: float,
         on_event: Callable[[LiveEvent], None],
+        changes: Sequence[tuple[float, ProcedureSchema]],
     ) -> None:
+        self._changes = deque(changes)
         self.error: Exception | None = None
         self._name, self._samples, self._speed, self._on_event = path.stem, samples, speed, on_event
         self._observer = Observer()
@@ -138,6 +143,8 @@ class _Player:
             for first in range(0, len(self._samples), CHUNK_SAMPLES):
                 chunk = self._samples[first : first + CHUNK_SAMPLES]
                 self._wait_until_spoken(first + len(chunk))
+                while self._changes and self._changes[0][0] * SAMPLE_RATE <= first:
+                    self._speaker.change_procedure(self._changes.popleft()[1])
                 self._speaker.insert(chunk)
             stopped_s = time.monotonic()
             timeout_s = 120 + 2 * len(self._samples) / SAMPLE_RATE
