@@ -49,7 +49,8 @@ Rows of that day are kept as they were printed.
 - **WhisperX batch**: WhisperX's own `transcribe` after Stop, without and with the vocabulary as its prompt.
 
 From 4 minutes on a dictation holds examinations of several procedures. The speaker chooses each on the page where it
-begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary.
+begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary. Rows measured before
+28 November 2026 heard all of them with the vocabulary of the first.
 
 The voice is synthetic and reads invented dictations clearly; people make every error rate here higher.
 """
