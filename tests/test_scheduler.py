@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from speech_script import HearingEngine, LevelDetector, Samples, audio_of, words
 from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
 from endoscribe.speech.engine import FINAL, Decoding, Window
+from endoscribe.speech.meter import Decoded, Meter, Work
 from endoscribe.speech.scheduler import Limits, Scheduler, Speaker
 from endoscribe.transcript import LiveTranscript, Word
 
@@ -164,9 +166,20 @@ def wait_for_chunks(speakers: Sequence[Speaker]) -> None:
         time.sleep(0.005)
 
 
+class Counting(Meter):
+    def __init__(self) -> None:
+        self.decoded: list[tuple[Work, int]] = []
+
+    @contextmanager
+    def decoding(self, decoded: Decoded) -> Iterator[None]:
+        self.decoded.append((decoded.work, len(decoded.windows)))
+        yield
+
+
 def test_chunks_of_those_who_still_speak_are_decoded_together(scheduler_of: MakeScheduler) -> None:
-    engine = CarefulEngine(WORDS)
+    engine, meter = CarefulEngine(WORDS), Counting()
     scheduler = scheduler_of(engine)
+    scheduler.meter = meter
     first = speak_a_chunk(scheduler)
     assert engine.final_started.wait(30)
     others = [speak_a_chunk(scheduler) for _ in range(2)]
@@ -175,6 +188,7 @@ def test_chunks_of_those_who_still_speak_are_decoded_together(scheduler_of: Make
     assert engine.together.wait(30)
     assert [speaker.finish().text for speaker in (first, *others)] == [TEXT] * 3
     assert engine.batches == [2]
+    assert ("final", 2) in meter.decoded
 
 
 def test_whoever_has_stopped_gets_the_final_text_first_and_alone(scheduler_of: MakeScheduler) -> None:

@@ -25,7 +25,7 @@ from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
 from endoscribe.speech.engine import Engine, Samples, fit_together
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
-from endoscribe.speech.meter import Decoded, Meter
+from endoscribe.speech.meter import Decoded, Meter, Work
 from endoscribe.speech.upload import OnProgress, Upload
 from endoscribe.transcript import LiveTranscript, Transcript, Word
 
@@ -369,7 +369,7 @@ class Scheduler:
         """None where that failed: whose fault it was shows when each is decoded alone."""
         try:
             windows = [task.window for _, task in turns]
-            with self.meter.decoding(Decoded("live", windows)):
+            with self.meter.decoding(Decoded(_work(turns[0][1]), windows)):
                 return self.engine.decode_all(windows, turns[0][1].decoding)
         except Exception as error:  # noqa: BLE001
             log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
@@ -409,7 +409,7 @@ class Scheduler:
 
     def _decode(self, task: Task, lexicon: Lexicon) -> tuple[Word, ...] | None:
         try:
-            with self.meter.decoding(Decoded("final" if task.kind == "final" else "live", [task.window])):
+            with self.meter.decoding(Decoded(_work(task), [task.window])):
                 words = self.engine.decode(task.window, task.decoding)
             return lexicon.repair(words)
         except EngineError as error:
@@ -447,6 +447,10 @@ def _look_at(speaker: Speaker) -> Task | None:
 
 def _lexicon(schema: ProcedureSchema | None) -> Lexicon:
     return Lexicon.of(schema) if schema else Lexicon((), {})
+
+
+def _work(task: Task) -> Work:
+    return "final" if task.kind == "final" else "live"
 
 
 def _vocabulary(schema: ProcedureSchema | None) -> str:
