@@ -162,6 +162,14 @@ def test_a_microphones_socket_says_why_a_visitor_has_to_wait(tmp_path: Path) -> 
         assert limited in server.services.metrics.exposition()
 
 
+def test_a_hello_said_again_because_its_answer_was_lost_takes_no_second_dictation(tmp_path: Path) -> None:
+    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="true", ENDOSCRIBE_DEMO_DICTATIONS="1") as server:
+        assert server.client.get("/who").status_code == 200
+        answers = [server.client.post("/microphone/hello", json={**HELLO, "key": key}) for key in ("a", "a", "b")]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[0].json()[0]["session"] == answers[1].json()[0]["session"]
+
+
 # -- on the page -------------------------------------------------------------------------------------------------------
 
 

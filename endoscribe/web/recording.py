@@ -425,19 +425,25 @@ class Recordings:
     async def close(self) -> None:
         """Keep every recording as it is, for the end of the program."""
         async with self._lock:
+            await asyncio.gather(*self._begun.values(), return_exceptions=True)
             for recording in self._open.values():
                 await _close_quietly(recording)
             self._open.clear()
             self._begun.clear()
 
+    def has_begun(self, hello: Hello, owner: str | None) -> bool:
+        """Whether this browser has begun this recording already, without hearing of it."""
+        begun = self._begun.get((owner, hello.key)) if hello.session is None and hello.key is not None else None
+        return begun is not None and not self._is_over(begun)
+
     async def _begin(self, hello: Hello, owner: str | None) -> Recording:
         """A new recording, or the one that this browser has begun already without hearing of it."""
         if hello.key is None:
             return await self._create(hello, owner)
-        begun = self._begun.get((owner, hello.key))
-        if begun is None or self._is_over(begun):
-            begun = self._begun[owner, hello.key] = asyncio.create_task(self._create(hello, owner))
-        return await asyncio.shield(begun)  # a connection that breaks meanwhile does not undo it half way
+        if not self.has_begun(hello, owner):
+            self._begun[owner, hello.key] = asyncio.create_task(self._create(hello, owner))
+        # A connection that breaks meanwhile does not undo it half way.
+        return await asyncio.shield(self._begun[owner, hello.key])
 
     def _is_over(self, begun: asyncio.Task[Recording]) -> bool:
         if not begun.done():

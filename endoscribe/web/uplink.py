@@ -112,10 +112,11 @@ async def _opened(text: str | bytes, connection: HTTPConnection, access: Access)
         raise FrameError("the first message of a connection is hello")
     if hello.user is not None and hello.user != access.name(connection):
         raise SomebodyElseError(hello.user)
-    if hello.session is None:
-        connection.app.state.limits.of(connection).take("dictation")
     recordings: Recordings = connection.app.state.recordings
-    return await recordings.open(hello, access.owner(connection), access)
+    owner = access.owner(connection)
+    if hello.session is None and not recordings.has_begun(hello, owner):
+        connection.app.state.limits.of(connection).take("dictation")
+    return await recordings.open(hello, owner, access)
 
 
 async def _take(recording: Recording, message: Message) -> None:
