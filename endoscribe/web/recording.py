@@ -20,10 +20,9 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.storage import BYTES_PER_SAMPLE, AudioLog, Session
 from endoscribe.transcript import LiveTranscript, Segment, Transcript
-from endoscribe.web.access import Access
 from endoscribe.web.ear import Ear
 from endoscribe.web.job import transcribe
-from endoscribe.web.wire import Ack, Final, Frame, Hello, Live, Notice, Preview, ServerMessage, Stopped
+from endoscribe.web.wire import Ack, Final, Frame, Live, Notice, Preview, ServerMessage, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +45,9 @@ _DISK = ThreadPoolExecutor(4, "disk")
 R = TypeVar("R")
 
 
-async def _on_disk(work: Callable[..., R], *arguments: object) -> R:
+async def on_disk(work: Callable[..., R], *arguments: object) -> R:
+    """Blocking work on one of the threads that are kept for the disk."""
     return await asyncio.get_running_loop().run_in_executor(_DISK, work, *arguments)
-
-
-class NotOpenError(StorageError):
-    """The session is not being recorded here; a new hello opens it again."""
 
 
 @dataclass
@@ -154,7 +150,7 @@ class Recording:
                 if self._is_wanted(frame):
                     self._waiting[frame.first_sample] = frame
             with self._metrics.storage_failures.count_exceptions(StorageError):
-                await _on_disk(self._store_waiting)
+                await on_disk(self._store_waiting)
         self._run("sync", self._sync_soon())
         await self._complete_if_all_there()
 
@@ -168,13 +164,13 @@ class Recording:
         if schema.id == self._schema.id:
             return
         self._schema = schema
-        self.session = await _on_disk(self._sessions.set_procedure, self.session.id, procedure)
+        self.session = await on_disk(self._sessions.set_procedure, self.session.id, procedure)
         self._ear.change_procedure(schema)
         self._previewed_words = 0
         self._preview_if_due()
 
     async def pause(self, sample: int) -> None:
-        self.session = await _on_disk(self._sessions.add_pause, self.session.id, sample)
+        self.session = await on_disk(self._sessions.add_pause, self.session.id, sample)
 
     async def stop(self, samples: int) -> None:
         """The recording ends after so many samples; finish as soon as they are all there."""
@@ -190,7 +186,7 @@ class Recording:
             self._ear.close()
         try:
             with suppress(UnknownSessionError):
-                await _on_disk(self._leave_interrupted)
+                await on_disk(self._leave_interrupted)
         finally:
             await self.let_go_of_audio()
 
@@ -199,7 +195,7 @@ class Recording:
         async with self._lock:
             if self._audio:
                 try:
-                    await _on_disk(self._audio.sync)
+                    await on_disk(self._audio.sync)
                 finally:
                     self._audio.close()
                     self._audio = None
@@ -283,7 +279,7 @@ class Recording:
                 return
             try:
                 with self._metrics.disk_sync.time(), self._metrics.storage_failures.count_exceptions(StorageError):
-                    await _on_disk(self._audio.sync)
+                    await on_disk(self._audio.sync)
             except StorageError as error:
                 self._notice = str(error)
             self._samples, self._synced = self._audio.samples, self._audio.synced
@@ -303,7 +299,7 @@ class Recording:
         """Close the audio, get the last words, keep the transcript."""
         problem = None
         try:
-            await _on_disk(self._sessions.set_complete, self.session.id)
+            await on_disk(self._sessions.set_complete, self.session.id)
             self._metrics.recordings.labels("complete").inc()
             await self.let_go_of_audio()
             self._tell()
@@ -377,106 +373,3 @@ def words_as_transcript(live: LiveTranscript) -> Transcript:
     """The committed words alone, with the times that they have so far."""
     words = live.committed
     return Transcript.from_segments([Segment(words)] if words else [], words[-1].end_s if words else 0.0)
-
-
-class Recordings:
-    """The recordings that are open now, by session."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._open: dict[str, Recording] = {}
-        self._begun: dict[tuple[str | None, str], asyncio.Task[Recording]] = {}
-        self._lock = asyncio.Lock()
-        services.metrics.recordings_open.set_function(self._count)
-
-    async def open(self, hello: Hello, owner: str | None, access: Access) -> Recording:
-        """A new recording, or the owner's of the named session; raises StorageError or SchemaError."""
-        async with self._lock:
-            if hello.session is None:
-                return await self._begin(hello, access.checked(owner))
-            await _on_disk(access.session, owner, hello.session)
-            if found := self._open.get(hello.session):
-                return found
-            return await self._add(await _on_disk(self._services.sessions.get, hello.session))
-
-    def find(self, session_id: str, owner: str | None, access: Access) -> Recording:
-        """An open recording of the owner; raises StorageError."""
-        found = self._open.get(session_id)
-        if found is None or not access.is_own(owner, found.session):
-            raise NotOpenError("This recording is not open here; say hello again.")
-        return found
-
-    def is_open(self, session_id: str) -> bool:
-        return session_id in self._open
-
-    def _count(self) -> float:
-        """How many are being spoken; those that have ended stay open until their browser has left."""
-        return sum(not recording.is_stopped for recording in list(self._open.values()))
-
-    async def close_abandoned(self) -> None:
-        """Give back what recordings hold that nobody is connected to any more."""
-        async with self._lock:
-            for session_id, recording in list(self._open.items()):
-                if recording.is_abandoned:
-                    del self._open[session_id]
-                    await _close_quietly(recording)
-            self._begun = {key: begun for key, begun in self._begun.items() if not self._is_over(begun)}
-
-    async def close(self) -> None:
-        """Keep every recording as it is, for the end of the program."""
-        async with self._lock:
-            await asyncio.gather(*self._begun.values(), return_exceptions=True)
-            for recording in self._open.values():
-                await _close_quietly(recording)
-            self._open.clear()
-            self._begun.clear()
-
-    def has_begun(self, hello: Hello, owner: str | None) -> bool:
-        """Whether this browser has begun this recording already, without hearing of it."""
-        begun = self._begun.get((owner, hello.key)) if hello.session is None and hello.key is not None else None
-        return begun is not None and not self._is_over(begun)
-
-    async def _begin(self, hello: Hello, owner: str | None) -> Recording:
-        """A new recording, or the one that this browser has begun already without hearing of it."""
-        if hello.key is None:
-            return await self._create(hello, owner)
-        if not self.has_begun(hello, owner):
-            self._begun[owner, hello.key] = asyncio.create_task(self._create(hello, owner))
-        # A connection that breaks meanwhile does not undo it half way.
-        return await asyncio.shield(self._begun[owner, hello.key])
-
-    def _is_over(self, begun: asyncio.Task[Recording]) -> bool:
-        if not begun.done():
-            return False
-        return begun.cancelled() or bool(begun.exception()) or begun.result().session.id not in self._open
-
-    async def _create(self, hello: Hello, owner: str | None) -> Recording:
-        schema = self._services.schemas.get(hello.procedure)
-        create = self._services.sessions.create
-        session = await _on_disk(create, schema.id, hello.sample_rate, "microphone", owner)
-        return await self._add(session)
-
-    async def _add(self, session: Session) -> Recording:
-        recording = Recording(session, self._services)
-        try:
-            recording.session = await _on_disk(self._go_on, session.id)
-        except StorageError:
-            await recording.let_go_of_audio()
-            raise
-        self._open[session.id] = recording
-        return recording
-
-    def _go_on(self, session_id: str) -> Session:
-        """Now that nobody else can have it: somebody may have used, or taken for interrupted, what never got a Stop."""
-        session = self._services.sessions.get(session_id)
-        if session.complete or session.state == "recording":
-            return session
-        return self._services.sessions.set_state(session_id, "recording")
-
-
-async def _close_quietly(recording: Recording) -> None:
-    """One that cannot be closed must not keep the others open; its samples stay acknowledged only if safe."""
-    try:
-        await recording.close()
-    except StorageError as error:
-        log.warning("A recording could not be closed cleanly: %s", error)

@@ -32,7 +32,7 @@ from endoscribe.web.huggingface import huggingface_routes
 from endoscribe.web.limits import Limits, UploadLimit
 from endoscribe.web.login import end_visit, login_routes
 from endoscribe.web.page import build_page
-from endoscribe.web.recording import Recordings
+from endoscribe.web.recordings import Recordings
 from endoscribe.web.review_routes import review_routes
 from endoscribe.web.scrape import Watch, scrape_routes
 from endoscribe.web.session_routes import list_routes, session_routes

@@ -20,7 +20,8 @@ from endoscribe.errors import (
 from endoscribe.web.access import Access
 from endoscribe.web.headers import same_origin
 from endoscribe.web.limits import retry_after
-from endoscribe.web.recording import Mirror, NotOpenError, Recording, Recordings
+from endoscribe.web.recording import Mirror, Recording
+from endoscribe.web.recordings import NotOpenError, Recordings
 from endoscribe.web.wire import (
     CLIENT_MESSAGE,
     ClientMessage,
