@@ -149,12 +149,15 @@ def cluster(cpus: int, address: str | None = None) -> Iterator[None]:
 
 
 def _start_ray(cpus: int) -> None:
-    """On this machine. Ray gives itself half a minute, which cannot be set and which a busy machine does not keep."""
+    """A cluster of its own, whatever runs here already.
+
+    Ray gives itself half a minute, which cannot be set and which a busy machine does not keep.
+    """
     import ray
 
     for left in reversed(range(MOST_STARTS)):
         try:
-            ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False)
         except Exception as error:  # a kind of its own it does not have for that
             ray.shutdown()
             if not left:
