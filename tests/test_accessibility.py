@@ -28,6 +28,7 @@ LOOKS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
 
 
 def violations(page: Page) -> list[str]:
+    page.emulate_media(reduced_motion="reduce")  # or a colour on its way to another would be measured
     found = Axe().run(page, options=WCAG).response["violations"]
     return [f"{each['id']}: {node['target']} {node['html'][:120]}" for each in found for node in each["nodes"]]
 
