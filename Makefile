@@ -47,6 +47,10 @@ lock: $(UV) ## renew requirements*.txt from pyproject.toml, keeping locked versi
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml --extra test -c requirements.txt -o requirements-test.txt
 
+.PHONY: sbom
+sbom: ## write sbom.cdx.json: what is installed, with versions and digests
+	$(if $(PYTHON),$(PYTHON),$(BIN)/python) deploy/sbom.py sbom.cdx.json
+
 .PHONY: samples
 samples: $(VOICE)/stamp ## speak the sample dictations anew
 	$(VOICE)/bin/python benchmarks/make_samples.py
