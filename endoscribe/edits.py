@@ -114,8 +114,17 @@ def _edited(change: Edit, old: Cell | None, field: FieldSchema) -> Cell | None:
     value = change.value if change.kind != "not_done" else None
     before = _before(old, value, field)
     empty = Cell(None, field.unit, "", None, "absent", "edited")
-    as_dictated = NOT_DONE if change.kind == "not_done" else (old or empty).as_dictated
+    as_dictated = NOT_DONE if change.kind == "not_done" else _dictated(old)
     return replace(old or empty, value=value, as_dictated=as_dictated, status="edited", problem=before)
+
+
+def _dictated(old: Cell | None) -> str:
+    """What was said of the cell; that it was not done is what a person has said."""
+    if old is None:
+        return ""
+    if is_not_done(old):
+        return old.evidence.quote if old.evidence else ""
+    return old.as_dictated
 
 
 def _before(old: Cell | None, value: Value | None, field: FieldSchema) -> str | None:

@@ -112,6 +112,33 @@ def test_checks_gaps_and_derived_values_follow_the_edits() -> None:
     assert "bbps_transverse" in shown(steps(opened(), ("not_stated", "bbps_transverse", None, None))).gaps
 
 
+@pytest.mark.parametrize(
+    ("changes", "origin"),
+    [
+        ((), "7 as dictated"),
+        ((("confirm", "bbps_total", None, None),), "7 as dictated"),
+        ((("set", "bbps_total", None, "9"),), "9 entered by hand"),
+        ((("not_stated", "bbps_total", None, None), ("set", "bbps_total", None, "7")), "7 entered by hand"),
+        ((("not_done", "bbps_left", None, None), ("set", "bbps_left", None, "2")), "7 as dictated"),
+    ],
+)
+def test_a_contradiction_says_whether_a_value_was_dictated_or_entered(
+    changes: tuple[tuple[Kind, str, int | None, Value | None], ...], origin: str
+) -> None:
+    said = "Boston was three on the right, three in the transverse, two on the left, seven in total."
+    values = {"bbps_right": "3", "bbps_transverse": "3", "bbps_left": "2", "bbps_total": "7"}
+    quotes = ("three on the right", "three in the transverse", "two on the left", "seven in total")
+    claims = [Claim(target, value, quote) for (target, value), quote in zip(values.items(), quotes, strict=True)]
+    record = verify(claims, Transcript(said), MINI, "offline")
+    messages = {check.id: check.message for check in shown(steps(opened(record), *changes)).checks}
+    assert messages["bbps_sum"] == f"Boston score: 8 by calculation, {origin}."
+
+
+def test_a_value_that_takes_the_place_of_not_done_was_not_dictated() -> None:
+    cell = shown(steps(opened(), ("not_done", "bbps_transverse", None, None), ("set", "bbps_transverse", None, "3")))
+    assert cell.fields["bbps_transverse"].as_dictated == ""
+
+
 def test_not_done_is_said_and_no_gap_and_not_stated_is_nothing() -> None:
     not_done = shown(steps(opened(), ("not_done", "bbps_transverse", None, None)))
     assert is_not_done(not_done.fields["bbps_transverse"])

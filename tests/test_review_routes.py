@@ -72,7 +72,7 @@ def test_a_cell_up_close_shows_what_it_rests_on(server: Server, session: str) ->
     card = closeups(server, session)["cards"]["bbps_total/"]
     assert "read as 8" in card
     assert "Read by offline" in card
-    assert "8 by calculation, 7 as dictated" in card
+    assert "8 by calculation, 7 entered by hand" in card
 
 
 def test_every_cell_that_the_report_shows_has_a_form_of_its_type(server: Server, session: str) -> None:

@@ -77,7 +77,7 @@ def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     page.locator(f"{total} input").fill("7")
     page.keyboard.press("Enter")
     reviewer.sees(total, "read as 8")
-    reviewer.sees("#checks", "8 by calculation, 7 as dictated")
+    reviewer.sees("#checks", "8 by calculation, 7 entered by hand")
     reviewer.sees("#evidence", "Read by offline")
     page.locator(f"{total} .es-play").click()
     reviewer.click("[data-review=undo]")

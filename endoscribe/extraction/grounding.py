@@ -84,7 +84,12 @@ def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
         name: [{column: _reliable(row.get(column)) for column in table.columns} for row in record.tables.get(name, ())]
         for name, table in schema.tables.items()
     }
-    return Stated(fields, tables)
+    return Stated(fields, tables, frozenset(name for name, cell in record.fields.items() if _is_entered(cell)))
+
+
+def _is_entered(cell: Cell) -> bool:
+    """Whether a person has put in another value than was read; one that they have confirmed was still dictated."""
+    return cell.status == "edited" and (cell.problem is not None or not cell.as_dictated)
 
 
 def examine(

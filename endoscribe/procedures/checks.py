@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from endoscribe.procedures.advice import advise, interval_text
@@ -53,7 +53,7 @@ def derive(schema: "ProcedureSchema", stated: Stated) -> dict[str, Value]:
 
 def run_checks(schema: "ProcedureSchema", stated: Stated) -> tuple[Verdict, ...]:
     """The schema's checks that fire, and derived values that contradict what was dictated, in the schema's order."""
-    known = Stated({**schema.limits, **stated.fields, **derive(schema, stated)}, stated.tables)
+    known = replace(stated, fields={**schema.limits, **stated.fields, **derive(schema, stated)})
     verdicts = [_disagreement(schema, name, rule, known) for name, rule in schema.derived.items()]
     verdicts += [_verdict(schema, check_id, known) for check_id in schema.checks]
     verdicts += [verdict for name in schema.advice for verdict in _advised(schema, name, known)]
@@ -62,7 +62,7 @@ def run_checks(schema: "ProcedureSchema", stated: Stated) -> tuple[Verdict, ...]
 
 def find_gaps(schema: "ProcedureSchema", stated: Stated) -> tuple[str, ...]:
     """What a complete report needs and was not stated: fields, `polyps.size_mm` for columns, tables without rows."""
-    known = Stated({**schema.limits, **stated.fields, **derive(schema, stated)}, stated.tables)
+    known = replace(stated, fields={**schema.limits, **stated.fields, **derive(schema, stated)})
     gaps = [name for name, part in schema.fields.items() if known.fields.get(name) is None and _needed(part, known)]
     for name, table in schema.tables.items():
         rows = known.tables.get(name, ())
@@ -110,7 +110,7 @@ def _verdict(schema: "ProcedureSchema", check_id: str, stated: Stated) -> Verdic
 
 
 def _disagreement(schema: "ProcedureSchema", name: str, rule: "Derived", stated: Stated) -> Verdict | None:
-    """Where what was computed and what was dictated differ by more than the tolerance."""
+    """Where what was computed and what was dictated or entered differ by more than the tolerance."""
     computed, dictated = stated.fields.get(name), stated.fields.get(rule.compare or "")
     if rule.compare is None or computed is None or dictated is None:
         return None
@@ -120,8 +120,12 @@ def _disagreement(schema: "ProcedureSchema", name: str, rule: "Derived", stated:
     elif computed == dictated:
         return None
     said = schema.fields[rule.compare].value_label(dictated) if rule.compare in schema.fields else str(dictated)
-    message = f"{rule.label}: {_number(computed)} by calculation, {said} as dictated."
+    message = f"{rule.label}: {_number(computed)} by calculation, {said} {_origin(rule.compare, stated)}."
     return Verdict(name, rule.severity, message, (*_targets(schema, expression(rule.expression)), rule.compare), "ours")
+
+
+def _origin(field: str, stated: Stated) -> str:
+    return "entered by hand" if field in stated.by_hand else "as dictated"
 
 
 def _targets(schema: "ProcedureSchema", rule: Expression) -> tuple[str, ...]:
@@ -148,7 +152,8 @@ def _advised(schema: "ProcedureSchema", name: str, stated: Stated) -> Iterator[V
     dictated = stated.fields.get(rule.compare or "")
     if isinstance(dictated, int | float) and not advised.allows(dictated):
         said = interval_text((dictated, dictated), rule.unit)
-        message = f"{rule.label}: {said} as dictated fits none of the rows that may hold."
+        origin = _origin(rule.compare or "", stated)
+        message = f"{rule.label}: {said} {origin} fits none of the rows that may hold."
         yield Verdict(f"{name}_interval", "warning", message, fields, source)
 
 

@@ -44,11 +44,13 @@ class ExpressionError(ValueError):
 class Stated:
     """The values that were stated; None or absent is what was not.
 
-    `tables` holds each table of the schema with its rows in order, and each row holds every column.
+    `tables` holds each table of the schema with its rows in order, and each row holds every column. `by_hand` are the
+    fields whose values a person has entered and nobody has dictated.
     """
 
     fields: Mapping[str, Value | None]
     tables: Mapping[str, Sequence[Mapping[str, Value | None]]] = field(default_factory=dict)
+    by_hand: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
