@@ -1,12 +1,14 @@
 """Servers to be killed, each in a process of its own.
 
-`python fault_server.py` imports everything once; each line `FOLDER PORT` on its standard input then makes a server in a
-few milliseconds, whose process id is printed. `POST /submit/{session}` does what the page's Submit does.
+`python fault_server.py` imports everything once; each line `FOLDER [DATABASE]` on its standard input then makes a
+server in a few milliseconds, whose process id and port are printed. `POST /submit/{session}` does what the page's
+Submit does.
 """
 
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -22,11 +24,11 @@ from endoscribe.web.actions import Actions
 from endoscribe.web.routes import create_api
 
 
-def serve(services: Services, folder: Path, port: int) -> None:
-    services.sessions = SessionStore(folder / "uploads", folder / "results")
+def serve(services: Services, listening: socket.socket, folder: Path, database_url: str | None = None) -> None:
+    services.sessions = SessionStore(folder / "uploads", folder / "results", database_url)
     app = create_api(services, lambda: services.start(lambda _: ScriptedScheduler()))  # type: ignore[arg-type,return-value]
     add_submit(app, services)
-    uvicorn.run(app, port=port, log_level="error", access_log=False)
+    uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[listening])
 
 
 def add_submit(app: FastAPI, services: Services) -> None:
@@ -43,12 +45,13 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the killed leave nothing behind to be waited for
     services = Services(Settings.from_environment({"ENDOSCRIBE_DATA_DIR": sys.argv[1]}, None))
     for line in sys.stdin:
-        folder, port = line.split()
-        child = os.fork()
-        if child == 0:
-            serve(services, Path(folder), int(port))
-            os._exit(0)
-        print(child, flush=True)  # noqa: T201
+        folder, *database_url = line.split()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            child = os.fork()
+            if child == 0:
+                serve(services, listening, Path(folder), *database_url)
+                os._exit(0)
+            print(child, listening.getsockname()[1], flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

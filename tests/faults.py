@@ -1,30 +1,32 @@
 """Kills a server at random moments of a dictation, and holds what is left against what was acknowledged.
 
-`PYTHONPATH=. python tests/faults.py 200` does so 200 times and prints what docs/RELIABILITY.md reports. One
-round is a dictation of two seconds of noise, so that any sample that is lost, doubled or moved shows; its number is the
-seed.
+`PYTHONPATH=. python tests/faults.py 200` does so 200 times and prints what docs/RELIABILITY.md reports; with `postgres`
+behind it on a Postgres of its own, each round in a new database, else on SQLite. One round is a dictation of two
+seconds of noise, so that any sample that is lost, doubled or moved shows; its number is the seed. Most of a round is
+waiting: some run beside each other.
 """
 
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from threading import Timer
+from threading import Lock, Timer
 from typing import Any, Literal, Protocol
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import numpy as np
+from postgres import new_database, running_postgres
 from scripted import transcript_of
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -37,6 +39,8 @@ SAMPLES = 2 * RATE
 FRAME = 1_600
 #: The longest that a server needs to be there again, or to make text of two seconds; a machine may be very busy.
 PATIENCE_S = 60
+
+BESIDE_EACH_OTHER = 4
 
 #: `recording`: while frames come in; `finishing`: after Stop; `reporting`: while Submit works.
 Phase = Literal["recording", "finishing", "reporting"]
@@ -54,16 +58,16 @@ class Nursery:
         self._process = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ, text=True
         )
+        self._lock = Lock()
 
-    def serve(self, folder: Path) -> "Victim":
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    def serve(self, place: "Place") -> "Victim":
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f"{folder} {port}\n")
-        self._process.stdin.flush()
-        victim = Victim(int(self._process.stdout.readline()), port)
+        with self._lock:
+            self._process.stdin.write(f"{place.folder} {place.database_url or ''}\n")
+            self._process.stdin.flush()
+            pid, port = self._process.stdout.readline().split()
+        victim = Victim(int(pid), int(port))
         victim.wait_until_ready()
         return victim
 
@@ -73,6 +77,25 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server keeps its sessions: in a folder, and what is known of them in the folder or in a Postgres."""
+
+    folder: Path
+    database_url: str | None = None
+
+    def stored_audio(self, session: str) -> bytes:
+        return (self.folder / "uploads" / session / "audio.pcm").read_bytes()
+
+    def open_store(self) -> SessionStore:
+        return SessionStore(self.folder / "uploads", self.folder / "results", self.database_url)
+
+
+def place_in(folder: Path, seed: int, postgres: str | None = None) -> Place:
+    """A new one for a round, with a database of its own on that server."""
+    return Place(folder / str(seed), new_database(postgres, f"faults_{seed}") if postgres else None)
 
 
 @dataclass(frozen=True)
@@ -176,18 +199,24 @@ class Round:
     stored: int
 
 
-def kill_once(nursery: Nursery, folder: Path, seed: int) -> Round:
+def kill_often(nursery: Nursery, rounds: Iterable[tuple[int, Place]]) -> list[Round]:
+    """Each round has a number and a place of its own."""
+    with ThreadPoolExecutor(BESIDE_EACH_OTHER) as pool:
+        return list(pool.map(lambda each: kill_once(nursery, each[1], each[0]), rounds))
+
+
+def kill_once(nursery: Nursery, place: Place, seed: int) -> Round:
     """One dictation with a kill in it; asserts that what was promised is there and that it is completed afterwards."""
     random = Random(seed)
     phase = PHASES[seed % len(PHASES)]
     browser = Browser(np.random.default_rng(seed).integers(-20_000, 20_000, SAMPLES, dtype="<i2").tobytes())
-    _dictate_until_killed(browser, nursery.serve(folder), phase, random)
-    acknowledged, stored = browser.acknowledged, _stored(browser, folder)
-    victim = nursery.serve(folder)
+    _dictate_until_killed(browser, nursery.serve(place), phase, random)
+    acknowledged, stored = browser.acknowledged, _stored(browser, place)
+    victim = nursery.serve(place)
     try:
-        _assert_listed(browser, folder)
+        _assert_listed(browser, place)
         _complete(browser, victim)
-        _assert_complete(browser, folder)
+        _assert_complete(browser, place)
     finally:
         victim.kill()
     return Round(phase, acknowledged, stored)
@@ -211,25 +240,25 @@ def _dictate_until_killed(browser: Browser, victim: Victim, phase: Phase, random
     victim.kill()
 
 
-def _stored(browser: Browser, folder: Path) -> int:
+def _stored(browser: Browser, place: Place) -> int:
     """How many samples are on disk; asserts that they are the right ones, and all that were promised."""
     if browser.session is None:
         return 0
-    stored = (folder / "uploads" / browser.session / "audio.pcm").read_bytes()
+    stored = place.stored_audio(browser.session)
     assert stored == browser.pcm[: len(stored)], "what is stored is not what was said"
     assert len(stored) // 2 >= browser.acknowledged, "what was acknowledged is not stored"
     return len(stored) // 2
 
 
-def _assert_listed(browser: Browser, folder: Path) -> None:
+def _assert_listed(browser: Browser, place: Place) -> None:
     """After the restart the session is in the list, interrupted unless its end had come, and readable."""
     if browser.session is None:
         return
-    store = SessionStore(folder / "uploads", folder / "results")
-    session = next(each for each in store.sessions() if each.id == browser.session)
-    assert session.complete or session.state == "interrupted"
-    assert store.transcript(session.id) in (None, transcript_of(SAMPLES))
-    store.record(session.id)
+    with closing(place.open_store()) as store:
+        session = next(each for each in store.sessions() if each.id == browser.session)
+        assert session.complete or session.state == "interrupted"
+        assert store.transcript(session.id) in (None, transcript_of(SAMPLES))
+        store.record(session.id)
 
 
 def _complete(browser: Browser, victim: Victim) -> None:
@@ -243,28 +272,26 @@ def _complete(browser: Browser, victim: Victim) -> None:
     victim.submit(browser.session)
 
 
-def _assert_complete(browser: Browser, folder: Path) -> None:
+def _assert_complete(browser: Browser, place: Place) -> None:
     assert browser.session
-    store = SessionStore(folder / "uploads", folder / "results")
-    assert (folder / "uploads" / browser.session / "audio.pcm").read_bytes() == browser.pcm
-    assert store.transcript(browser.session) == transcript_of(SAMPLES)
-    assert store.record(browser.session)
-    assert store.get(browser.session).state == "done"
+    assert place.stored_audio(browser.session) == browser.pcm
+    with closing(place.open_store()) as store:
+        assert store.transcript(browser.session) == transcript_of(SAMPLES)
+        assert store.record(browser.session)
+        assert store.get(browser.session).state == "done"
+        assert store.audit.verify().broken_at is None
 
 
 def main() -> None:
-    rounds = int(sys.argv[1])
-    met: Counter[Phase] = Counter()
-    beyond = []
-    with tempfile.TemporaryDirectory() as folder:
+    count, on_postgres = int(sys.argv[1]), sys.argv[2:] == ["postgres"]
+    with tempfile.TemporaryDirectory() as folder, running_postgres() if on_postgres else nullcontext() as server:
         nursery = Nursery(Path(folder) / "nursery")
-        for seed in range(rounds):
-            done = kill_once(nursery, Path(folder) / str(seed), seed)
-            met[done.phase] += 1
-            beyond.append((done.stored - done.acknowledged) / RATE)
+        rounds = kill_often(nursery, ((seed, place_in(Path(folder), seed, server)) for seed in range(count)))
         nursery.close()
-    print(f"{rounds} kills ({', '.join(f'{count} while {phase}' for phase, count in met.items())}); no failure.")  # noqa: T201
-    print(f"On disk beyond what was acknowledged: at most {max(beyond):.2f} s; never less.")  # noqa: T201
+    met = Counter(each.phase for each in rounds)
+    beyond_s = max(each.stored - each.acknowledged for each in rounds) / RATE
+    print(f"{count} kills ({', '.join(f'{times} while {phase}' for phase, times in met.items())}); no failure.")  # noqa: T201
+    print(f"On disk beyond what was acknowledged: at most {beyond_s:.2f} s; never less.")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import RATE, SAMPLES, Browser, Nursery, Victim
+from faults import RATE, SAMPLES, Browser, Nursery, Place, Victim
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect
 from test_bad_network import EAVESDROP, stored
@@ -91,7 +91,7 @@ def complete(browser: Browser, victim: Victim, folder: Path) -> None:
 
 def test_a_full_disk_costs_nothing(nursery: Nursery, small_disk: Path) -> None:
     browser = dictation_of(1)
-    victim = nursery.serve(small_disk)
+    victim = nursery.serve(Place(small_disk))
     try:
         with browser.connected(victim) as connection:
             browser.hear(connection, 0.5)
@@ -109,7 +109,7 @@ def test_a_full_disk_costs_nothing(nursery: Nursery, small_disk: Path) -> None:
 
 def test_a_file_that_may_not_grow_costs_nothing(nursery: Nursery, tmp_path: Path) -> None:
     browser = dictation_of(2)
-    victim = nursery.serve(tmp_path)
+    victim = nursery.serve(Place(tmp_path))
     try:
         with browser.connected(victim) as connection:
             browser.hear(connection, 0.5)
@@ -122,7 +122,7 @@ def test_a_file_that_may_not_grow_costs_nothing(nursery: Nursery, tmp_path: Path
 
 
 def test_a_dictation_can_begin_while_the_disk_is_full(nursery: Nursery, small_disk: Path) -> None:
-    victim = nursery.serve(small_disk)
+    victim = nursery.serve(Place(small_disk))
     browser = dictation_of(3)
     ballast = fill(small_disk, 1 << 10)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import SAMPLES, Nursery
+from faults import SAMPLES, Nursery, Place
 from playwright.sync_api import Browser, expect
 from test_bad_network import EAVESDROP, stored
 from test_browser import CHROMIUM, TESTS, Visitor, running
@@ -66,13 +66,13 @@ def test_an_engine_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
 def test_what_was_interrupted_is_listed_and_one_click_makes_its_report(nursery: Nursery, tmp_path: Path) -> None:
     """Nobody comes back: the server is killed in the middle, and all that is left is the list of dictations."""
     spoken = dictation_of(5)
-    victim = nursery.serve(tmp_path)
+    victim = nursery.serve(Place(tmp_path))
     with spoken.connected(victim) as connection:
         spoken.speak(connection, stop=False)
         while spoken.acknowledged < SAMPLES:
             spoken.hear(connection, 0.5)
         victim.kill()
-    victim = nursery.serve(tmp_path)
+    victim = nursery.serve(Place(tmp_path))
     store = SessionStore(tmp_path / "uploads", tmp_path / "results")
     try:
         (session,) = store.sessions()
