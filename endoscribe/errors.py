@@ -4,6 +4,11 @@ A message is one sentence for the person at the page or the command line: what h
 dictated words, a model's answer or a key.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from endoscribe.extraction.usage import Bill
+
 
 class EndoscribeError(Exception):
     """The root; `except EndoscribeError` at the page and the command line catches all that was foreseen."""
@@ -34,7 +39,9 @@ class SchemaError(EndoscribeError):
 
 
 class ExtractionError(EndoscribeError):
-    """The reader of a transcript (Claude or the offline reader) failed."""
+    """The reader of a transcript (Claude or the offline reader) failed; `bill` is what that cost all the same."""
+
+    bill: "Bill | None" = None
 
 
 class RefusalError(ExtractionError):

@@ -3,6 +3,7 @@
 import logging
 import sys
 import warnings
+from typing import TextIO
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -14,9 +15,17 @@ CHATTY_LIBRARIES = (
 )  # fmt: skip
 
 
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is when something is logged: the one of before may have been closed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def configure_logging(level: int = logging.INFO) -> None:
     """Send EndoScribe's log to stderr and quieten the libraries beneath it; stdout stays free for JSON."""
-    logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr, force=True)
+    logging.basicConfig(level=level, format=LOG_FORMAT, handlers=[StderrHandler()], force=True)
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", module=r"(pyannote|torchaudio|lightning|speechbrain|transformers)\b")
     quieten_libraries()

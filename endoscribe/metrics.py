@@ -112,8 +112,12 @@ class Metrics:
             READERS,
         )
         self.model_requests = self._counter("model_requests", "Requests to a language model that were answered.")
-        self.model_tokens = self._counter("model_tokens", "Tokens of answered readings.", "kind", TOKEN_KINDS)
-        self.model_cost = self._counter("model_cost_dollars", "About what answered readings cost, at list prices.")
+        self.model_tokens = self._counter(
+            "model_tokens", "Tokens of readings, also where no report came of them.", "kind", TOKEN_KINDS
+        )
+        self.model_cost = self._counter(
+            "model_cost_dollars", "About what readings cost, at list prices, also where no report came of them."
+        )
 
     def _measure_server(self) -> None:
         self.pages_open = self._gauge("pages_open", "Pages that are open in browsers now.")

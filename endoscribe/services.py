@@ -118,8 +118,9 @@ class Services:
             answer = read_with(extractor, transcript, schema, on_claims)
         except ExtractionError as error:
             outcome = "refused" if isinstance(error, RefusalError) else "failed"
-            self.metrics.read(reader, outcome, time.monotonic() - began_s)
-            return Report(offline, f"{error} The offline reader filled the table instead; press Submit to try again.")
+            self.metrics.read(reader, outcome, time.monotonic() - began_s, error.bill)
+            notice = f"{error} The offline reader filled the table instead; press Submit to try again."
+            return Report(replace(offline, bill=error.bill), notice)
         self.metrics.read(reader, reader, time.monotonic() - began_s, answer.bill)
         record = verify(answer.claims, transcript, schema, extractor.name)
         return Report(replace(with_hints(record, offline, schema), bill=answer.bill), second=offline)

@@ -594,6 +594,62 @@ def test_the_bill_counts_every_request_and_tells_list_prices_for_the_api_only() 
     assert "about $0.0160" in Bill(sonnet, sonnet.cost_usd("claude-sonnet-5-5")).sentence()
 
 
+CUT = json.dumps({"cells": CELLS})[:-20]
+#: Each request: 40 tokens in and 900 from the cache; out 77 for one that ended, else 1.
+ENDED, BROKEN = Usage(40, 900, 0, 77, 1), Usage(40, 900, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("responses", "usage"),
+    [
+        ([sse(wire(events("I am sorry, but no.")))], ENDED),
+        ([sse(wire(events("", stop_reason="refusal")))], ENDED),
+        ([sse(wire(events(CUT, "max_tokens"))) for _ in range(4)], ENDED + ENDED + ENDED + ENDED),
+        ([sse(wire(events(CUT))[:-100])], BROKEN),
+        ([sse(wire(events(CUT, "max_tokens"))), refused(401, "authentication_error")], ENDED),
+        ([httpx2.ConnectError("down"), sse(wire(events("no")))], ENDED),
+    ],
+    ids=["unreadable", "refused", "endless", "broken off", "refused later", "second attempt"],
+)
+def test_a_reading_that_fails_has_its_bill(responses: "list[httpx2.Response | Exception]", usage: Usage) -> None:
+    with pytest.raises(ExtractionError) as caught:
+        PlayedServer(*responses).extractor().extract(HEARD, MINI)
+    assert caught.value.bill == Bill(usage)
+
+
+def test_what_was_never_answered_costs_nothing() -> None:
+    for failure in (refused(401, "authentication_error"), httpx2.ConnectError("down")):
+        with pytest.raises(ExtractionError) as caught:
+            PlayedServer(failure, failure, failure).extractor().extract(HEARD, MINI)
+        assert caught.value.bill is None
+
+
+def test_an_answer_that_comes_too_late_has_its_bill_and_is_broken_off() -> None:
+    stream = events(json.dumps({"cells": CELLS}), pieces=3)
+    over, taken = threading.Event(), []
+
+    def slow() -> Iterator[bytes]:
+        yield wire(stream[:6])
+        over.wait(20)
+        for event in stream[6:]:
+            taken.append(event)
+            yield wire([event])
+
+    def response() -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=slow())
+
+    server = PlayedServer(response)
+    with pytest.raises(ExtractionError, match="within 3 seconds") as caught:
+        server.extractor(deadline_s=3).extract(HEARD, MINI)
+    assert caught.value.bill == Bill(BROKEN)
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name == "language-model":
+            thread.join(20)
+    assert len(taken) == 1
+    assert len(server.requests) == 1
+
+
 # -- reading piece by piece ------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from scripted import SCRIPT, ScriptedScheduler, Server
 from speech_script import HearingEngine, LevelDetector, audio_of, words_at
 from test_browser import CHROMIUM, TESTS, App, launch, running
+from test_claude import PlayedServer, events, sse, wire
 from test_door import PASSWORD, QUICK, browser, log_in
 from test_services import DICTATION, DisagreeingExtractor, FailingExtractor, services_in
 from test_wire import SAMPLES, Socket, connect, even_frames, record
@@ -21,6 +22,9 @@ from test_wire import SAMPLES, Socket, connect, even_frames, record
 from endoscribe.entry.users import UsersFile
 from endoscribe.errors import RefusalError, SettingsError
 from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.conversation import ModelExtractor
+from endoscribe.extraction.identifiers import MaskingExtractor
+from endoscribe.extraction.parts import PartwiseExtractor
 from endoscribe.metrics import Metrics, SpeechMeter
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import Settings
@@ -206,6 +210,20 @@ def test_readings_are_counted_by_what_came_of_them(tmp_path: Path, extractor: ob
     assert told['endoscribe_model_tokens_total{kind="fresh"}'] == (10 if paid else 0)
     assert told['endoscribe_model_tokens_total{kind="cached"}'] == (5 if paid else 0)
     assert told["endoscribe_model_cost_dollars_total"] == (0.01 if paid else 0)
+
+
+@pytest.mark.parametrize(("stop", "outcome"), [("refusal", "refused"), ("end_turn", "failed")])
+def test_what_was_paid_in_vain_is_counted(tmp_path: Path, stop: str, outcome: str) -> None:
+    claude = PlayedServer(sse(wire(events("no cells", stop)))).extractor().model
+    claude.model = "claude-sonnet-5-5"  # type: ignore[misc]
+    services = services_in(tmp_path, ENDOSCRIBE_EXTRACTOR="claude")
+    services._extractor = PartwiseExtractor(MaskingExtractor(ModelExtractor(claude)))
+    services.report(DICTATION, services.schemas.get("col"))
+    told = figures(services.metrics)
+    assert told[f'endoscribe_extractions_total{{outcome="{outcome}"}}'] == 1
+    assert told["endoscribe_model_requests_total"] == 1
+    assert told['endoscribe_model_tokens_total{kind="answered"}'] == 77
+    assert told["endoscribe_model_cost_dollars_total"] == pytest.approx((40 * 2 + 900 * 0.1 + 77 * 10) / 1e6)
 
 
 def test_live_final_and_uploaded_speech_are_told_apart(tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ class Part:
         with self.lock:
             self.given.append(transcript.text)
         if self.fails_at and self.fails_at in transcript.text:
-            raise ExtractionError("Claude cannot be reached.")
+            error = ExtractionError("Claude cannot be reached.")
+            error.bill = Bill(Usage(50, 0, 0, 1, 1), 0.0005)
+            raise error
         claims = OfflineExtractor().extract(transcript, schema)
         claims = tuple(Claim(claim.target, claim.value, claim.quote, claim.row) for claim in claims)
         if on_claims:
@@ -132,8 +134,10 @@ def test_the_table_fills_while_the_parts_come_in() -> None:
 
 
 def test_a_part_that_fails_fails_the_whole() -> None:
-    with pytest.raises(ExtractionError, match="cannot be reached"):
+    with pytest.raises(ExtractionError, match="cannot be reached") as caught:
         PartwiseExtractor(Part(fails_at="10 mm")).extract(hour(), COL)
+    assert caught.value.bill is not None
+    assert caught.value.bill.usage == Usage(350, 0, 0, 31, 4)
 
 
 def test_a_short_dictation_is_given_on_as_it_is() -> None:

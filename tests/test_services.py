@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from speech_script import HearingEngine, LevelDetector, words_at
+from test_claude import PlayedServer, answer
 
 from endoscribe.errors import EngineError, ExtractionError, SchemaError, WeightsError
 from endoscribe.extraction.claims import Answer, Claim, OnClaims
@@ -132,6 +133,16 @@ def test_what_the_second_reader_heard_stands_beside_the_value_and_the_bill_below
     assert "heard also: 2" in html
     assert "Read by claude: 1 request, 15 tokens in (5 from the cache), 2 out, about $0.0100." in html
     assert record.to_json()["usage"]["cost_usd"] == 0.01
+
+
+def test_what_a_failed_reading_took_stands_below_the_offline_readers_table(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    services._extractor = PlayedServer(answer([], "refusal")).extractor()
+    record = services.report(DICTATION, services.schemas.get("col")).record
+    assert record.extractor == "offline"
+    foot = "Read by offline after a language model had failed: 1 request, 940 tokens in (900 from the cache), 77 out."
+    assert foot in render_record(record, services.schemas.get("col"))
+    assert record.to_json()["usage"]["answered"] == 77
 
 
 def test_a_reader_that_cannot_be_built_leaves_the_offline_one_and_says_why(tmp_path: Path) -> None:

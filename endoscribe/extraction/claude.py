@@ -122,8 +122,8 @@ class Claude:
             return _failure(error, self.model).sentence
         return _model_problem(model, self.model, is_on_site=self.platform == "server")
 
-    def stream(self, system: str, messages: Sequence[Message]) -> Iterator[str | Ending]:
-        """The answer's text piece by piece, then its ending; raises only RequestFailedError."""
+    def stream(self, system: str, messages: Sequence[Message]) -> Iterator[str | Usage | Ending]:
+        """The answer's text piece by piece, between what it has taken, then its ending; raises RequestFailedError."""
         if self._client is None:
             raise RequestFailedError(NO_KEY_SENTENCE)
         failure: RequestFailedError | None = None
@@ -139,6 +139,8 @@ class Claude:
                 for event in stream:
                     if event.type == "text":
                         yield event.text
+                    elif event.type in ("message_start", "message_delta"):
+                        yield _usage(stream.current_message_snapshot.usage)
                 final = stream.get_final_message()
             yield Ending(STOPS.get(final.stop_reason, "complete"), _usage(final.usage))
         except REQUEST_ERRORS as error:

@@ -86,8 +86,11 @@ class CompatibleModel:
             return self._failure(error).sentence
         return None
 
-    def stream(self, system: str, messages: Sequence[Message]) -> Iterator[str | Ending]:
-        """The answer's text piece by piece, then its ending; raises only RequestFailedError."""
+    def stream(self, system: str, messages: Sequence[Message]) -> Iterator[str | Usage | Ending]:
+        """The answer's text piece by piece, then its ending; raises RequestFailedError.
+
+        Tokens are told at the end only; of an answer that breaks off it is known that there was one.
+        """
         import openai
 
         failure: RequestFailedError | None = None
@@ -102,6 +105,7 @@ class CompatibleModel:
                 stream=True,
                 stream_options={"include_usage": True},
             ) as chunks:
+                yield usage
                 for chunk in chunks:
                     usage = _usage(chunk.usage) if chunk.usage else usage
                     for choice in chunk.choices[:1]:

@@ -95,8 +95,11 @@ class LanguageModel(Protocol):
     def probe(self) -> str | None:
         """A sentence saying why it cannot be asked now; None when it can. One small request at most."""
 
-    def stream(self, system: str, messages: Sequence[Message]) -> Iterator[str | Ending]:
-        """The answer's text piece by piece, then its ending; raises only RequestFailedError."""
+    def stream(self, system: str, messages: Sequence[Message]) -> Iterator[str | Usage | Ending]:
+        """The answer's text piece by piece, then its ending; raises only RequestFailedError.
+
+        What it has taken so far comes as soon as that is known: an answer that breaks off is paid for, too.
+        """
 
 
 class ModelExtractor:
@@ -172,6 +175,7 @@ class ModelExtractor:
         finally:
             reading.abandon()
         if isinstance(result, ExtractionError):
+            result.bill = reading.bill
             raise result
         return Answer(result, reading.bill)
 
@@ -197,13 +201,18 @@ class _Reading:
         self.on_claims = on_claims
         self.wait = reader.wait
         self.ends_at = time.monotonic() + reader.deadline_s
-        self.usage = Usage()
+        self.usage = Usage()  # of the requests that have ended, well or badly
+        self.running = Usage()  # of the one that is being answered
         self.abandoned = threading.Event()
         self.complete: tuple[Claim, ...] | None = None  # of a whole answer, while faulty cells are asked for again
 
     @property
-    def bill(self) -> Bill:
-        return Bill(self.usage, self.usage.cost_usd(self.model.model) if self.model.has_list_price else None)
+    def bill(self) -> Bill | None:
+        """None while nothing was answered, which costs nothing."""
+        usage = self.usage + self.running
+        if not usage.requests:
+            return None
+        return Bill(usage, usage.cost_usd(self.model.model) if self.model.has_list_price else None)
 
     def abandon(self) -> None:
         """Nobody waits any more: report nothing and ask nothing further."""
@@ -271,12 +280,18 @@ class _Reading:
     def _ask(self, messages: Sequence[Message], earlier: Sequence[Claim]) -> _Part:
         reader = AnswerReader()
         stop = ""
-        for piece in self.model.stream(_system(self.schema), messages):
-            if not isinstance(piece, str):
-                stop = piece.stop
-                self.usage += piece.usage
-            elif not self.abandoned.is_set() and reader.insert(piece):
-                self._report(_replaced(earlier, reader.claims))
+        try:
+            for piece in self.model.stream(_system(self.schema), messages):
+                if isinstance(piece, Ending):
+                    stop, self.running = piece.stop, piece.usage
+                elif isinstance(piece, Usage):
+                    self.running = piece
+                elif reader.insert(piece):
+                    self._report(_replaced(earlier, reader.claims))
+                if self.abandoned.is_set():  # what is not written any more is not paid for
+                    break
+        finally:
+            self.usage, self.running = self.usage + self.running, Usage()
         return self._judged(reader, stop)
 
     def _judged(self, reader: AnswerReader, stop: str) -> _Part:
@@ -296,7 +311,7 @@ class _Reading:
             self.on_claims(claims)
 
     def _log_usage(self, wall_s: float) -> None:
-        used, cost = self.usage, self.bill.cost_usd
+        used, cost = self.usage, self.bill.cost_usd if self.bill else 0.0
         log.info(
             "%s %s: %d request(s), %d tokens in, %d from the cache, %d written to it, %d out, %s, %.1f s",
             self.model.vendor, self.model.model, used.requests, used.fresh, used.cached, used.written_to_cache,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from endoscribe.errors import ExtractionError
 from endoscribe.extraction.claims import Answer, Claim, OnClaims, Value, WrappingExtractor, read_with
 from endoscribe.extraction.grounding import examine
 from endoscribe.extraction.usage import Bill, Usage
@@ -86,14 +87,26 @@ class PartwiseExtractor(WrappingExtractor):
 
             return report
 
-        def read_part(index: int) -> Answer:
+        def read_part(index: int) -> Answer | ExtractionError:
             text = transcript.text[parts[index].start : parts[index].end]
-            return read_with(self._inner, Transcript(text), schema, reporter(index))
+            try:
+                return read_with(self._inner, Transcript(text), schema, reporter(index))
+            except ExtractionError as error:
+                return error
 
         with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="part") as pool:
-            answers = list(pool.map(read_part, range(len(parts))))
+            answers = _all_or_error(list(pool.map(read_part, range(len(parts)))))
         placed = [_placed(answer.claims, part, transcript, schema) for answer, part in zip(answers, parts, strict=True)]
         return Answer(together(placed, schema), _total([answer.bill for answer in answers]))
+
+
+def _all_or_error(outcomes: Sequence[Answer | ExtractionError]) -> list[Answer]:
+    """The answers of all parts; when one failed, raises its error, with what the others took, too."""
+    failed = next((each for each in outcomes if isinstance(each, ExtractionError)), None)
+    if failed:
+        failed.bill = _total([each.bill for each in outcomes])
+        raise failed
+    return [each for each in outcomes if isinstance(each, Answer)]
 
 
 def _total(bills: Sequence[Bill | None]) -> Bill | None:

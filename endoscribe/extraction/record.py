@@ -55,7 +55,7 @@ class Record:
     checks: tuple[Verdict, ...] = ()
     gaps: tuple[str, ...] = ()
     derived: Mapping[str, Value] = field(default_factory=dict)  # computed, not dictated
-    bill: Bill | None = None  # what a language model took
+    bill: Bill | None = None  # what a language model took, also one whose answer could not be used
 
     def to_json(self, file: str | None = None) -> dict[str, Any]:
         """The record as the command line prints it."""

@@ -68,7 +68,10 @@ def _foot(record: Record) -> str:
     """Who read, and what it took."""
     if record.bill is None:
         return ""
-    return f'<p class="es-foot">Read by {escape(record.extractor)}: {escape(record.bill.sentence())}.</p>'
+    reader = record.extractor
+    if reader == "offline":
+        reader += " after a language model had failed"
+    return f'<p class="es-foot">Read by {escape(reader)}: {escape(record.bill.sentence())}.</p>'
 
 
 def render_checks(
