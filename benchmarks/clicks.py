@@ -136,8 +136,14 @@ async def _press_enter(page: Page, _: int) -> None:
     await page.locator("#record .editor button[type=submit]").press("Enter")
 
 
-async def _saved(page: Page, number: int) -> str:
+async def _entered(page: Page, number: int) -> str:
     return f"!document.querySelector('#record .editor') && document.querySelector(`{await _cell(page, number)}`)"
+
+
+async def _saved(page: Page, number: int) -> str:
+    """Its value is stored, and the whole report has come back with it."""
+    cell = await _cell(page, number)
+    return f"document.querySelector(`{cell}:not([data-status=saving])`) && !document.querySelector('#record .editor')"
 
 
 async def _click_word(page: Page, number: int) -> None:
@@ -186,6 +192,19 @@ async def _empty_search(page: Page, number: int) -> None:
         await page.wait_for_timeout(2 * BETWEEN_MS)
 
 
+async def _dimmed(page: Page, _: int) -> None:
+    await page.locator("#history-search").press("x")
+
+
+async def _steps_back(_page: Page, _: int) -> str:
+    return "!document.querySelector('#history tbody tr:not(.unsure)')"
+
+
+async def _search_all(page: Page, _: int) -> None:
+    await page.locator("#history-search").fill("")
+    await page.locator("#history .sessions").wait_for()
+
+
 async def _found(_page: Page, number: int) -> str:
     return f"Boolean(document.querySelector('#history .sessions')) === {str(number % 2 == 1).lower()}"
 
@@ -194,10 +213,14 @@ ANSWERS: dict[str, Answer] = {
     "a cell is clicked: its words are lit": Answer("click", _click_cell, _lit, _in_sight),
     "a cell is clicked: its card is open": Answer("click", _click_cell, _card, _in_sight),
     "e on a cell: its form is open": Answer("keydown", _press_edit, _editor, _focus_cell, _leave_editor),
-    "an edit is saved: the report shows it": Answer("keydown", _press_enter, _saved, _open_editor),
+    "an edit is saved: its cell shows it, marked as being saved": Answer(
+        "keydown", _press_enter, _entered, _open_editor
+    ),
+    "an edit is saved: it is stored and the report follows": Answer("keydown", _press_enter, _saved, _open_editor),
     "a word is clicked: it plays from there": Answer("click", _click_word, _plays, _pause_player),
     "the note is unfolded or folded": Answer("click", _fold, _unfolded),
     "a letter is typed into the search": Answer("keydown", _type, _typed, _open_earlier),
+    "a search is typed: lines without it step back": Answer("keydown", _dimmed, _steps_back, _search_all),
     "a search is typed: what was found is listed": Answer("keydown", _search, _found, _empty_search),
 }
 

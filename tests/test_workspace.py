@@ -8,7 +8,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from test_browser import CHROMIUM, App, Visitor
 from test_browser import app as app  # noqa: PLC0414  (a fixture)
 from test_browser import browser as browser  # noqa: PLC0414
@@ -63,6 +63,107 @@ def test_a_card_and_a_form_open_without_asking_the_server(reviewer: Visitor) -> 
     reviewer.sees("#evidence", "BBPS total")
     page.keyboard.press("e")
     expect(page.locator(cell(page, "bbps_total") + " .editor")).to_be_visible()
+
+
+def test_a_word_plays_without_asking_the_server(reviewer: Visitor) -> None:
+    page = reviewer.page
+    expect(page.locator("#player audio[src^='blob:']")).to_be_attached(timeout=20_000)
+    page.route("**/audio/**", lambda route: route.abort())
+    word = page.locator("#transcript span", has_text="sessile")
+    word.click()
+    word_s = float(word.get_attribute("data-start-s") or "nan")
+    reviewer.until(lambda: page.evaluate(f"{PLAYER}.currentTime") >= word_s)
+    assert page.evaluate(f"{PLAYER}.currentTime") < word_s + 1
+
+
+def hold(page: Page, address: str) -> list[Route]:
+    """Requests to an address wait from now on, in this list, for their `continue_`."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(address, keep)
+    return held
+
+
+def enter(page: Page, target: str, value: str) -> None:
+    page.locator(f"{target} button").first.click()
+    page.keyboard.press("e")
+    page.locator(f"{target} input").fill(value)
+    page.keyboard.press("Enter")
+
+
+def test_an_entry_stands_in_its_cell_at_once_and_nobody_signs_before_it_is_saved(reviewer: Visitor) -> None:
+    page, held = reviewer.page, hold(reviewer.page, "**/edits")
+    total, right = cell(page, "bbps_total"), cell(page, "bbps_right")
+    enter(page, total, "7")
+    expect(page.locator(total)).to_have_attribute("data-status", "saving")
+    expect(page.locator(total)).to_have_text("7 ↻ being saved")
+    expect(page.locator(f"{total} .es-pending")).to_be_focused()
+    page.locator("#signer").fill("Dr. Example")
+    page.keyboard.press("Enter")
+    reviewer.sees("#status", "still being saved")
+    reviewer.click("#export-json")
+    reviewer.sees("#status", "still being saved")
+    page.locator(f"{right} .es-play").click()
+    page.keyboard.press("e")
+    expect(page.locator(right)).to_have_attribute("data-chosen", "")
+    expect(page.locator("#record .editor")).to_have_count(0)
+    reviewer.until(lambda: len(held) == 1)
+    held[0].continue_()
+    expect(page.locator(total)).to_have_attribute("data-status", "edited")
+    expect(page.locator(f"{right} .editor")).to_be_visible()  # asked for meanwhile
+    expect(page.locator("#signer")).to_have_value("Dr. Example")
+    page.keyboard.press("Escape")
+    page.locator("#review .sign button").click()
+    reviewer.sees("#review", "Signed by Dr. Example")
+
+
+def test_an_entry_that_cannot_be_sent_comes_back_in_its_form(reviewer: Visitor) -> None:
+    page, total = reviewer.page, cell(reviewer.page, "bbps_total")
+    page.context.set_offline(True)
+    enter(page, total, "7")
+    reviewer.sees(f"{total} .fault", "This is not saved, or not for certain.")
+    reviewer.sees("#status", "cannot be reached")
+    expect(page.locator(f"{total} input")).to_have_value("7")
+    expect(page.locator(f"{total} input")).to_be_focused()
+    page.context.set_offline(False)
+    page.locator("#signer").fill("Dr. Example")
+    page.keyboard.press("Enter")
+    reviewer.sees("#status", "A cell is still open.")
+    expect(page.locator(f"{total} input")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(total)).to_have_attribute("data-status", "edited")
+    reviewer.sees(total, "read as 8")
+    reviewer.click("[data-review=undo]")
+    expect(page.locator(total)).to_have_attribute("data-status", "ok")
+    reviewer.sees(total, "8")
+    reviewer.sees("#status", "Taken back.")
+    page.context.set_offline(True)
+    enter(page, total, "7")
+    reviewer.sees(f"{total} .fault", "This is not saved")
+    page.keyboard.press("Escape")
+    expect(page.locator(f"{total} .es-play")).to_have_text("8")
+    page.context.set_offline(False)
+
+
+def test_a_search_shows_at_once_where_it_looks(reviewer: Visitor) -> None:
+    page = reviewer.page
+    row = page.locator(f"#history tr:has([data-session='{reviewer.session()}'])")
+    reviewer.click("#earlier button")
+    expect(row).to_be_visible()
+    held = hold(page, "**/sessions/list")
+    page.locator("#history-search").fill("colono")
+    reviewer.until(lambda: len(held) == 1)
+    expect(row).not_to_have_class("unsure")
+    page.locator("#history-search").fill("sigmoid")
+    expect(row).to_have_class("unsure")  # what was spoken only the server knows
+    for number in range(2):
+        reviewer.until(lambda number=number: len(held) > number)  # type: ignore[misc]
+        held[number].continue_()
+    expect(row).not_to_have_class("unsure")
+    expect(row).to_be_visible()
 
 
 def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
@@ -191,7 +292,7 @@ def test_a_reload_brings_the_work_back_and_history_finds_and_deletes_it(reviewer
     page.reload()
     reviewer.sees("#transcript", "This is a screening colonoscopy.")
     reviewer.sees(cell(page, "bbps_total"), "8")
-    assert page.evaluate(f"{PLAYER}.getAttribute('src')").endswith(session)
+    expect(page.locator("#player audio")).to_have_attribute("data-recording", session)
     other = page.context.new_page()
     other.goto(reviewer.app.url)
     expect(other.locator("#transcript")).to_contain_text("This is a screening colonoscopy.", timeout=20_000)

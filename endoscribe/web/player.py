@@ -15,5 +15,8 @@ def evidence_player() -> gr.HTML:
 
 
 def player_html(session_id: str) -> str:
-    source = escape(f"audio/{session_id}")
-    return f'<audio controls preload="auto" src="{source}" aria-label="Recording"></audio>'
+    session = escape(session_id)
+    source = (
+        f'preload="metadata" src="audio/{session}" data-recording="{session}"'  # assets/evidence.js fetches the rest
+    )
+    return f'<audio controls {source} aria-label="Recording"></audio>'

@@ -11,6 +11,7 @@ _SCRIPTS = (
     "microphone.js",
     "evidence.js",
     "closeups.js",
+    "pending.js",
     "review.js",
     "history.js",
     "keys.js",

@@ -1,17 +1,53 @@
 // The evidence of a cell: its second of the recording is played, with half a second before, and its words are lit.
-// Both happen in the browser, without asking the server.
+// Both happen in the browser, without asking the server: it has the recording before anybody clicks.
 
 import * as page from './page.js';
 
 const LEAD_S = 0.5;
 const TAIL_S = 0.3;
+const LONGEST_KEPT_BYTES = 64e6; // half an hour at 16 kHz; of a longer one the browser asks for the part that it plays
 
 let player = null;
 let playUntil = null;
+let kept = null; // the address at which the browser has the recording itself
 
 export function mountPlayer(element, props) {
   page.addPanel('player', element, props);
   element.addEventListener('timeupdate', stopAtEnd, true);
+  new MutationObserver(keep).observe(element, { childList: true, subtree: true });
+  keep();
+}
+
+// The recording, in the browser's memory for as long as it is on the screen.
+async function keep() {
+  const element = audio();
+  if (kept && !element?.src.startsWith(kept)) {
+    URL.revokeObjectURL(kept);
+    kept = null;
+  }
+  if (!element || element.dataset.keeping) return;
+  element.dataset.keeping = 'true';
+  const recording = await whole(element.src).catch(() => null);
+  if (!recording || !element.isConnected) return;
+  const put = () => element.isConnected && playFrom(element, recording);
+  if (element.paused) put();
+  else element.addEventListener('pause', put, { once: true });
+}
+
+// Null for one that is too long; what fails here is played from the server.
+async function whole(address) {
+  const giveUp = new AbortController();
+  const answer = await fetch(address, { priority: 'low', signal: giveUp.signal });
+  if (answer.ok && Number(answer.headers.get('content-length')) <= LONGEST_KEPT_BYTES) return answer.blob();
+  giveUp.abort();
+  return null;
+}
+
+function playFrom(element, recording) {
+  const { currentTime } = element;
+  kept = URL.createObjectURL(recording);
+  element.src = kept;
+  element.currentTime = currentTime;
 }
 
 // The audio element itself, whatever the panel has rendered since.

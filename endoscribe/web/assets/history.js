@@ -67,9 +67,22 @@ export function mountHistory(mounted) {
     event.preventDefault();
     refresh();
   });
-  element.addEventListener('input', refresh);
+  element.addEventListener('input', () => {
+    dim();
+    refresh();
+  });
   document.querySelector('#earlier button')?.addEventListener('click', refresh);
   refresh();
+}
+
+// Lines in which what is searched for cannot be seen step back at once; the server, which also knows what was spoken, then
+// says which of them go and which others come.
+function dim() {
+  const words = element.querySelector('input[type=search]').value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const row of element.querySelectorAll('.list tbody tr')) {
+    const line = [...row.cells].slice(0, -1).map((cell) => cell.textContent.toLowerCase()).join('\n');
+    row.classList.toggle('unsure', !words.every((word) => line.includes(word)));
+  }
 }
 
 // At once, but one at a time: whoever types on meanwhile is answered with all that they have typed.
@@ -84,9 +97,11 @@ export async function refresh() {
       const answer = await page.post('sessions/list', { search });
       const rows = answer?.ok ? await answer.text() : null;
       if (rows !== null && rows !== listed) element.querySelector('.list').innerHTML = listed = rows;
+      if (isStale) dim();
     }
   } finally {
     isListing = false;
+    element.querySelectorAll('.unsure').forEach((row) => row.classList.remove('unsure'));
   }
 }
 

@@ -4,6 +4,7 @@
 import { whoIsHere } from './who.js';
 
 const HEALTH_EVERY_MS = 2000;
+const ANSWER_WITHIN_MS = 30_000; // a network that drops everything in silence gives no error
 const STATUS_ICONS = { error: '! ', info: '' };
 // What belongs to one dictation, and goes from the screen before another one comes.
 const DICTATION_PANELS = ['record', 'checklist', 'checks', 'transcript', 'review', 'exports', 'evidence', 'player'];
@@ -130,7 +131,7 @@ export function submit() {
 // Asks the server; a failure is told on the status line and gives null.
 export async function ask(path, options = {}) {
   try {
-    const response = await fetch(base(path), options);
+    const response = await fetch(base(path), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...options });
     if (response.ok || response.status === 409 || response.status === 422) return response;
     const { problem } = await response.json().catch(() => ({}));
     say(problem ?? 'The server could not answer. Try again.', 'error');

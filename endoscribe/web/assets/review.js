@@ -4,8 +4,15 @@
 import { closeup, prepare } from './closeups.js';
 import * as page from './page.js';
 import { hear } from './evidence.js';
+import { standIn } from './pending.js';
+
+const NOT_TAKEN = 'The server could not take this change.';
+const NOT_SAVED = 'This is not saved, or not for certain. Save it again once the server can be reached.';
+const AFTER_ANOTHER = 'The change before this one was not made, so this one was not either.';
+const STILL_SAVING = 'Your last edit is still being saved. Wait until it is there, then try again.';
 
 let triggers = {};
+let underWay = null; // the change that the server is making, as a promise of whether it was made
 
 const recordElement = () => document.querySelector('#record .es-record');
 const isEditable = () => recordElement()?.dataset.editable === 'true';
@@ -162,8 +169,10 @@ export function mountChecklist(element) {
 
 // -- editing in place ----------------------------------------------------------------------------------------------------
 
-export async function openEditor(cell) {
-  if (!isEditable() || cell.dataset.status === 'computed' || cell.querySelector('.editor')) return;
+export async function openEditor(clicked) {
+  if (!isEditable() || clicked.dataset.status === 'computed' || clicked.querySelector('.editor')) return;
+  const cell = underWay ? await onceSaved(clicked) : clicked;
+  if (!cell) return;
   document.querySelectorAll('#record .editor').forEach((form) => closeEditor(form));
   choose(cell);
   const html = await closeup('forms', cell.dataset);
@@ -179,6 +188,13 @@ export async function openEditor(cell) {
   });
   form.querySelector('input, select')?.focus();
   if (cell.dataset.status !== 'empty') showCard(cell);
+}
+
+// The same cell after the change that is under way; none where that was not made: then its own form is open again.
+async function onceSaved(cell) {
+  choose(cell);
+  while (underWay) if (!(await underWay)) return null;
+  return findCell(cell.dataset.field, cell.dataset.row);
 }
 
 function closeEditor(form, refocus = false) {
@@ -202,34 +218,52 @@ function save(form) {
 const confirm = (target, row) => edit('confirm', target, row, null, null);
 
 function edit(kind, target, row, value, form) {
-  return change('edits', { kind, target, row: row === '' ? null : Number(row), value }, { target, row, form });
+  const pending = form && standIn(form, kind);
+  return change('edits', { kind, target, row: row === '' ? null : Number(row), value }, { target, row, pending });
 }
 
 function changeRows(button) {
   const { table, tableRow } = button.dataset;
-  if (tableRow === undefined) change('edits', { kind: 'add_row', target: table }, { table });
-  else change('edits', { kind: 'remove_row', target: table, row: Number(tableRow) }, {});
+  if (tableRow === undefined) change('edits', { kind: 'add_row', target: table }, { table, button });
+  else change('edits', { kind: 'remove_row', target: table, row: Number(tableRow) }, { button });
 }
 
 // -- one change ----------------------------------------------------------------------------------------------------------
 
-// Returns whether it was made. `focus` says where the keyboard goes on: a cell, or the last row of a table.
+// One after the other, each on the state that the one before has left; returns whether it was made. `focus` says where
+// the keyboard goes on: a cell, or the last row of a table; `pending` stands in the cell meanwhile, or `button` is busy.
 async function change(path, body, focus = {}) {
-  const { session, revision } = section().dataset;
-  const answer = await page.post(`sessions/${session}/${path}`, { ...body, revision });
-  if (!answer) return false;
-  const { panels, problem } = await answer.json().catch(() => ({ problem: 'The server could not take this change.' }));
-  if (!panels) {
-    if (focus.form) focus.form.querySelector('.fault').textContent = problem;
-    else page.say(problem ?? 'The server could not take this change.', 'error');
-    return false;
+  focus.button?.setAttribute('aria-busy', 'true');
+  while (underWay) if (!(await underWay)) return refused(focus, AFTER_ANOTHER);
+  underWay = make(path, body, focus);
+  try {
+    return await underWay;
+  } finally {
+    underWay = null;
   }
+}
+
+async function make(path, body, focus) {
+  const { session, revision } = section()?.dataset ?? {};
+  if (!session) return false;
+  const answer = await page.post(`sessions/${session}/${path}`, { ...body, revision });
+  if (!answer) return refused(focus);
+  const { panels, problem } = await answer.json().catch(() => ({ problem: NOT_TAKEN }));
+  if (!panels) return refused(focus, problem ?? NOT_TAKEN);
   if (section()?.dataset.session !== session) return false; // another dictation has taken the page meanwhile
   await showPanels(panels, focus);
   if (problem) page.say(problem, 'error');
   else page.say(SAID[path]);
   triggers.edited?.({ session });
   return answer.ok;
+}
+
+// Without a problem of its own the status line has said what is the matter.
+function refused({ pending, button }, problem) {
+  button?.removeAttribute('aria-busy');
+  const isInItsForm = pending?.giveBack(problem ?? NOT_SAVED);
+  if (problem && !isInItsForm) page.say(problem, 'error');
+  return false;
 }
 
 const SAID = {
@@ -241,17 +275,33 @@ const SAID = {
 
 async function showPanels(panels, focus) {
   const scrolled = window.scrollY;
-  for (const [name, html] of Object.entries(panels)) page.setPanel(name, html);
+  const name = document.querySelector('#signer')?.value;
+  const goesOn = whereTheyAre(focus);
+  for (const [panel, html] of Object.entries(panels)) page.setPanel(panel, html);
   await page.frame();
   await page.frame();
   window.scrollTo(0, scrolled);
-  const cell = focus.target ? findCell(focus.target, focus.row) : lastRowCell(focus.table);
-  if (!cell) return;
-  if (cell.dataset.status !== 'empty') {
+  const signer = document.querySelector('#signer:not([readonly])');
+  if (signer && name) signer.value = name;
+  const cell = goesOn.target ? findCell(goesOn.target, goesOn.row) : lastRowCell(goesOn.table);
+  if (cell && cell.dataset.status !== 'empty') {
     choose(cell);
     showCard(cell);
   }
-  cell.querySelector('button')?.focus({ preventScroll: true });
+  const { keyboard = cell?.querySelector('button') ?? undoAgain(focus) } = goesOn;
+  const next = keyboard?.isConnected ? keyboard : keyboard?.id && document.getElementById(keyboard.id);
+  next?.focus({ preventScroll: true });
+}
+
+const undoAgain = ({ button }) => button?.dataset.review && document.querySelector('#review [data-review=undo]');
+
+// Who has gone on to another cell, or somewhere else, while an entry was saved is left there.
+function whereTheyAre(focus) {
+  if (!focus.pending) return focus;
+  const chosen = document.querySelector('#record [data-chosen]')?.dataset;
+  const active = document.activeElement;
+  const keyboard = active === document.body || active.closest('#record') ? undefined : active;
+  return { target: chosen?.field ?? focus.target, row: chosen?.row ?? focus.row, keyboard };
 }
 
 function lastRowCell(table) {
@@ -268,15 +318,27 @@ export function mountReview(element, events) {
   new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
   element.addEventListener('click', ({ target }) => {
     const { review, choice } = target.closest('[data-review]')?.dataset ?? {};
-    if (review === 'undo') change('undo', {});
-    else if (review === 'reading') change('reading', { choice });
+    const button = target.closest('button');
+    if (review === 'undo') change('undo', {}, { button });
+    else if (review === 'reading') change('reading', { choice }, { button });
   });
   element.addEventListener('submit', (event) => {
     event.preventDefault();
     const form = event.target;
-    if (form.matches('.sign')) change('signature', { name: form.elements.name.value });
-    else compare(form);
+    if (!form.matches('.sign')) compare(form);
+    else if (isSettled()) change('signature', { name: form.elements.name.value }, { button: form.querySelector('button') });
   });
+}
+
+// What is signed is what stands in the report: nothing is on its way there, and no form is open.
+function isSettled() {
+  const form = document.querySelector('#record .editor');
+  if (underWay) page.say(STILL_SAVING, 'error');
+  else if (form) {
+    page.say('A cell is still open. Save it or cancel it, then sign.', 'error');
+    form.querySelector('input, select')?.focus();
+  }
+  return !underWay && !form;
 }
 
 async function compare(form) {
@@ -290,8 +352,13 @@ async function compare(form) {
 // -- the clipboard ---------------------------------------------------------------------------------------------------------
 
 export function mountExports(element) {
-  element.addEventListener('click', async ({ target }) => {
-    const { url } = target.closest('#copy-note')?.dataset ?? {};
+  element.addEventListener('click', async (event) => {
+    if (underWay && event.target.closest('a, button')) {
+      event.preventDefault();
+      page.say(STILL_SAVING, 'error');
+      return;
+    }
+    const { url } = event.target.closest('#copy-note')?.dataset ?? {};
     if (!url) return;
     const text = page.ask(url).then((answer) => (answer?.ok ? answer.text() : Promise.reject(new Error('no note'))));
     try {
