@@ -4,6 +4,7 @@ import logging
 
 import scripted
 import uvicorn
+from fault_server import add_submit
 
 from endoscribe.logs import configure_logging
 from endoscribe.services import Services
@@ -18,6 +19,8 @@ def main() -> None:
     settings = Settings.from_environment(env_file=None)
     services = Services(settings)
     app = create_app(services, lambda: services.start(lambda _: scripted.ScriptedScheduler()))  # type: ignore[arg-type,return-value]
+    add_submit(app, services)
+    app.router.routes.insert(0, app.router.routes.pop())  # before Gradio's page, which takes what is left over
     uvicorn.run(app, port=settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from scripted import ScriptedScheduler
 
 from endoscribe.logs import configure_logging
@@ -35,8 +35,8 @@ def add_submit(app: FastAPI, services: Services) -> None:
     actions = Actions(services, app.state.desk, app.state.access)
 
     @app.post("/submit/{session_id}")
-    async def submit(session_id: str) -> None:
-        async for _ in actions.submit(session_id, "col"):
+    async def submit(request: Request, session_id: str) -> None:
+        async for _ in actions.submit(session_id, "col", app.state.access.owner(request)):
             pass
 
 

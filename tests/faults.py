@@ -144,10 +144,12 @@ class Browser:
         self.is_final = False
         #: Why the server ended the last connection.
         self.problem = ""
+        self.headers: dict[str, str] = {}
 
     @contextmanager
     def connected(self, victim: HasPort) -> Iterator[ClientConnection]:
-        with connect(f"ws://127.0.0.1:{victim.port}/ws/microphone") as connection:
+        address = f"ws://127.0.0.1:{victim.port}/ws/microphone"
+        with connect(address, additional_headers=self.headers) as connection:
             self.problem = ""
             hello = {"type": "hello", "protocol": 1, "session": self.session, "procedure": "col", "sample_rate": RATE}
             connection.send(json.dumps(hello))

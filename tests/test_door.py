@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from scripted import ScriptedScheduler, Server, transcript_of
+from starlette.requests import HTTPConnection
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
@@ -485,6 +486,37 @@ def test_a_header_is_believed_from_its_proxy_only(tmp_path: Path) -> None:
         headers = {"X-Forwarded-User": "ada", "X-Forwarded-For": "10.0.0.7"}
         assert other.get("/who", headers=headers).status_code == 403
         assert other.get("/health").status_code == 200
+
+
+def counted(server: Server, peer: str, *passed_on: str) -> str:
+    """The address that limits count for a request that came by these."""
+    headers = [(b"x-forwarded-for", each.encode()) for each in passed_on]
+    scope = {"type": "http", "headers": headers, "client": (peer, 1)}
+    return str(server.app.state.entrance.address(HTTPConnection(scope)))
+
+
+def test_a_visitor_is_counted_behind_the_proxies_that_are_named(tmp_path: Path) -> None:
+    with Server(tmp_path, ENDOSCRIBE_DEMO="true", ENDOSCRIBE_PROXIES="10.0.0.0/8,127.0.0.1") as server:
+        assert counted(server, "10.1.2.3", "203.0.113.9") == "203.0.113.9"
+        assert counted(server, "10.1.2.3", "made.up, 203.0.113.9", "10.4.4.4") == "203.0.113.9"
+        assert counted(server, "10.1.2.3") == "10.1.2.3"
+        assert counted(server, "203.0.113.9", "10.1.2.3") == "203.0.113.9"
+
+
+def test_a_proxy_that_is_not_named_is_told_of_once_and_no_visitor_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told() -> list[str]:
+        return [each.getMessage() for each in caplog.records if "ENDOSCRIBE_PROXIES" in each.getMessage()]
+
+    with Server(tmp_path, ENDOSCRIBE_DEMO="true") as server:
+        assert counted(server, "8.8.8.8", "203.0.113.9") == "8.8.8.8"
+        assert counted(server, "10.16.4.9") == "10.16.4.9"
+        assert told() == []
+        for _ in range(2):
+            assert counted(server, "10.16.4.9", "8.8.8.8") == "10.16.4.9"
+        (line,) = told()
+        assert line.startswith("Requests are passed on by 10.16.4.9, ")
 
 
 # -- a proxy where nobody signs in -------------------------------------------------------------------------------------

@@ -119,6 +119,14 @@ def is_within(address: str, allowed: Networks) -> bool:
     return any(plain in network for network in allowed)
 
 
+def is_internal(address: str) -> bool:
+    """Whether nobody on the Internet can have this address."""
+    try:
+        return not ip_address(address).is_global
+    except ValueError:
+        return False
+
+
 def _header(text: str) -> ProxyHeader:
     name, _, proxies = text.partition("@")
     allowed = networks(proxies, "ENDOSCRIBE_AUTH")

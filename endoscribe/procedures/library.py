@@ -86,13 +86,16 @@ class SchemaLibrary:
         return iter(sorted(self._schemas.values(), key=lambda schema: (schema.position, schema.title)))
 
     def get(self, procedure: str) -> ProcedureSchema:
-        """The schema with this id; raises SchemaError with the nearest known one."""
+        """The schema with this id; raises SchemaError with the nearest known one.
+
+        The message does not say what was asked for: a caller may have sent anything.
+        """
         if procedure in self._schemas:
             return self._schemas[procedure]
         known = ", ".join(self._schemas)
         near = get_close_matches(procedure, self._schemas, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise SchemaError(f"There is no procedure {procedure!r}.{hint} Known: {known}.")
+        raise SchemaError(f"There is no procedure of that name.{hint} Known: {known}.")
 
 
 def schema_files(folder: Path) -> list[Path]:

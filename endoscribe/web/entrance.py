@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from asyncio import to_thread
@@ -26,6 +27,7 @@ from endoscribe.entry.ways import (
     ProxyHeader,
     Visitors,
     Way,
+    is_internal,
     is_within,
     networks,
     way_in,
@@ -33,6 +35,8 @@ from endoscribe.entry.ways import (
 from endoscribe.metrics import Metrics
 from endoscribe.settings import Settings
 from endoscribe.web.headers import is_forwarded
+
+log = logging.getLogger(__name__)
 
 #: A browser takes the first name only over https, and only from this very host.
 SAFE_COOKIE, PLAIN_COOKIE = "__Host-endoscribe", "endoscribe"
@@ -93,6 +97,7 @@ class Entrance:
         self.provider = Provider(way) if isinstance(way, HuggingFace) else None
         if isinstance(way, Passwords | Visitors | HuggingFace):
             self.tickets = Tickets(settings.entry_dir, settings.signed_in_hours * 3600)
+        self._has_told_of_proxy = False
         self._remembered: dict[bytes, tuple[float, str | None]] = {}
         self._salt = secrets.token_bytes(32)
 
@@ -153,10 +158,23 @@ class Entrance:
         """Where a request comes from: the last address before the proxies that are believed."""
         address = connection.client.host if connection.client else ""
         for before in reversed(",".join(connection.headers.getlist("x-forwarded-for")).split(",")):
-            if not is_within(address, self.proxies) or not before.strip():
+            if not before.strip():
+                break
+            if not is_within(address, self.proxies):
+                self._tell_of_proxy(address)
                 break
             address = before.strip()
         return address
+
+    def _tell_of_proxy(self, address: str) -> None:
+        """Once, and only of what can be no visitor; anybody can send that header."""
+        if not self._has_told_of_proxy and is_internal(address):
+            self._has_told_of_proxy = True
+            log.warning(
+                "Requests are passed on by %s, which ENDOSCRIBE_PROXIES does not name: all who come that way count as "
+                "one where something is limited by address.",
+                address,
+            )
 
     def _by_cookie(self, connection: HTTPConnection) -> Caller | None:
         """A ticket of which half the time is gone is written anew: who works is not sent away."""
