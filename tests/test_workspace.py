@@ -1,6 +1,7 @@
 """The clinician's workspace in a real Chromium: hear, correct, sign and take away; bring work back; many at once."""
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 from io import BytesIO
@@ -315,11 +316,12 @@ def test_a_reload_while_recording_goes_on_in_the_same_recording(visitor: Visitor
     page.keyboard.press("Space")
     visitor.sees("#live-text .committed", "This is a screening")
     visitor.until(lambda: visitor.recorded_s() >= 2)
+    visitor.until(lambda: visitor.session() != "")
     session = visitor.session()
     page.reload()
     visitor.sees("#status", "interrupted; all of it is here")
     visitor.sees("#live-text .committed", "This is a screening")
-    assert visitor.recorded_s() >= 2
+    visitor.until(lambda: visitor.recorded_s() >= 2)
     visitor.click("#pause")
     visitor.until(lambda: visitor.recorded_s() >= 5)
     page.evaluate("document.activeElement.blur()")
@@ -327,6 +329,40 @@ def test_a_reload_while_recording_goes_on_in_the_same_recording(visitor: Visitor
     visitor.sees("#status", "Press Submit")
     assert visitor.session() == session
     assert visitor.app.sessions.duration_s(visitor.app.sessions.get(session)) >= 5
+
+
+def test_a_reload_finds_a_recording_that_python_has_not_heard_of_yet(visitor: Visitor) -> None:
+    page = visitor.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    held = hold(page, "**/queue/join**")
+    visitor.start.click()
+    visitor.sees("#live-text .committed", "This is a screening")
+    assert held
+    assert visitor.session() == ""
+    page.unroute("**/queue/join**")
+    page.reload()
+    visitor.sees("#status", "interrupted; all of it is here")
+    visitor.sees("#live-text .committed", "This is a screening")
+
+
+def test_after_a_reload_speech_follows_all_that_the_server_has(visitor: Visitor) -> None:
+    page = visitor.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    visitor.start.click()
+    visitor.until(lambda: visitor.recorded_s() >= 3)
+    visitor.click("#pause")
+    visitor.sees("#status", "Paused")
+    expect(page.locator("#microphone .unsaved")).to_have_text("saved")
+    paused_s = visitor.recorded_s()
+
+    def as_before_the_last_second(route: Route) -> None:
+        standing = route.fetch().json()
+        route.fulfill(json={**standing, "samples": standing["samples"] - 16_000})
+
+    page.route(re.compile("/sessions/[0-9a-f]+$"), as_before_the_last_second)
+    page.reload()
+    visitor.sees("#status", "interrupted; all of it is here")
+    visitor.until(lambda: visitor.recorded_s() == paused_s)
 
 
 def test_space_and_escape_leave_a_typing_person_alone(reviewer: Visitor) -> None:

@@ -102,6 +102,7 @@ async def _serve_socket(socket: WebSocket, access: Access) -> None:
 
 async def _greet(socket: WebSocket, access: Access) -> Recording:
     recording = await _opened(await socket.receive_text(), socket, access)
+    await recording.settle()  # frames of an earlier connection may have come that are not told yet
     await socket.send_text(Welcome(session=recording.session.id, samples=recording.samples).model_dump_json())
     return recording
 
@@ -174,6 +175,7 @@ async def _answer_post(
 
 async def _post_hello(request: Request, access: Access) -> list[ServerMessage]:
     recording = await _opened(await _body(request), request, access)
+    await recording.settle()
     return [Welcome(session=recording.session.id, samples=recording.samples)]
 
 

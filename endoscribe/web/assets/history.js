@@ -4,7 +4,6 @@
 import { sendWhatWasLeftBehind } from './microphone.js';
 import * as page from './page.js';
 
-const CURRENT = 'endoscribe.session';
 const ANSWER_MS = 250;
 
 let element = null;
@@ -20,14 +19,14 @@ const tabs = new BroadcastChannel('endoscribe');
 // The id of a session is kept, nothing of what was said.
 export function remember(session) {
   if (!session) return;
-  sessionStorage.setItem(CURRENT, session);
-  localStorage.setItem(CURRENT, session);
+  sessionStorage.setItem(page.CURRENT, session);
+  localStorage.setItem(page.CURRENT, session);
   showNewButton(true);
 }
 
 function forget(session) {
-  if (localStorage.getItem(CURRENT) === session) localStorage.removeItem(CURRENT);
-  if (sessionStorage.getItem(CURRENT) === session) sessionStorage.removeItem(CURRENT);
+  if (localStorage.getItem(page.CURRENT) === session) localStorage.removeItem(page.CURRENT);
+  if (sessionStorage.getItem(page.CURRENT) === session) sessionStorage.removeItem(page.CURRENT);
 }
 
 function showNewButton(shown) {
@@ -44,7 +43,7 @@ function putAway() {
     return;
   }
   forget(page.session());
-  sessionStorage.setItem(CURRENT, '');
+  sessionStorage.setItem(page.CURRENT, '');
   page.clear();
   triggers.then(({ closed }) => closed());
   showNewButton(false);
@@ -147,7 +146,7 @@ export async function restore() {
   const left = (await microphone.left).find((each) => each.session && each.session === standing?.session);
   // After a reload this tab goes on itself; what another tab left behind is sent and finished.
   const isInterrupted = standing && !standing.complete && ['recording', 'interrupted'].includes(standing.state);
-  const isMine = isInterrupted && (!left || sessionStorage.getItem(CURRENT) === standing.session);
+  const isMine = isInterrupted && (!left || sessionStorage.getItem(page.CURRENT) === standing.session);
   sendWhatWasLeftBehind(microphone, isMine ? left : null);
   if (!standing || page.isRecording() || page.session() || (left && !isMine)) return; // somebody was faster
   showNewButton(true);
@@ -158,7 +157,7 @@ export async function restore() {
 
 // How the session stands that this tab, or else this browser, was working on; null when there is none any more.
 async function whereItWas() {
-  const session = sessionStorage.getItem(CURRENT) ?? localStorage.getItem(CURRENT);
+  const session = sessionStorage.getItem(page.CURRENT) ?? localStorage.getItem(page.CURRENT);
   if (!session) return null;
   const response = await fetch(page.base(`sessions/${session}`)).catch(() => null);
   if (response?.status === 404) forget(session);

@@ -1,6 +1,7 @@
 // The microphone on the page: buttons, level, clock, and the capture that feeds the uplink.
 // States: idle -> starting -> recording <-> paused -> stopping -> idle. A shipped sample takes the microphone's place.
 
+import { listen } from './keys.js';
 import { leftBehind } from './spool.js';
 import { Uplink } from './uplink.js';
 import * as page from './page.js';
@@ -26,7 +27,8 @@ const NO_MEDIA =
 export function mount(element, events) {
   const microphone = new Microphone(element, events);
   page.setMicrophone(microphone);
-  microphone.left = leftBehind();
+  microphone.left = leftBehind(sessionStorage.getItem(page.CURRENT));
+  listen();
 }
 
 // Sound of an earlier visit that never reached the server, because the tab crashed or was closed without a network.
@@ -83,7 +85,7 @@ class Microphone {
   }
 
   async start() {
-    if (this.isActive) return;
+    if (this.isActive || !page.procedure()) return;
     this.setState('starting');
     try {
       this.source = await openMicrophone((data) => this.captured(data), () => this.microphoneEnded());
@@ -214,6 +216,7 @@ class Microphone {
   }
 
   chooseProcedure(procedure) {
+    this.show();
     if (this.isActive && this.uplink && this.uplink.procedure !== procedure) this.uplink.chooseProcedure(procedure);
   }
 
@@ -237,6 +240,7 @@ class Microphone {
     this.troubled = false;
     if (this.session !== session) {
       this.session = session;
+      window.endoscribe.remember?.(session); // at once: a reload may come before Python has heard of it
       this.events.began({ session });
     }
   }
@@ -290,7 +294,7 @@ class Microphone {
     const { root, start, pause, stop, level, clock, unsaved } = this.parts;
     const speaking = this.state === 'recording' || this.state === 'paused';
     root.dataset.state = this.state;
-    start.disabled = this.isActive;
+    start.disabled = this.isActive || !page.procedure();
     pause.disabled = !speaking;
     stop.disabled = !speaking;
     pause.textContent = this.state === 'paused' ? 'Resume' : 'Pause';

@@ -4,6 +4,7 @@
 import { whoIsHere } from './who.js';
 
 const HEALTH_EVERY_MS = 2000;
+export const CURRENT = 'endoscribe.session'; // where the browser keeps which dictation it is at work on
 const ANSWER_WITHIN_MS = 30_000; // a network that drops everything in silence gives no error
 const STATUS_ICONS = { error: '! ', info: '' };
 // What belongs to one dictation, and goes from the screen before another one comes.
@@ -109,7 +110,13 @@ export function showPreview({ record, checklist, checks }) {
   setPanel('checks', checks);
 }
 
+let samplesAreThere;
+const samplesMounted = new Promise((resolve) => {
+  samplesAreThere = resolve;
+});
+
 export function mountSamples(element, events) {
+  samplesAreThere();
   element.addEventListener('click', (event) => {
     const button = event.target.closest('button[data-url]');
     if (!button) return;
@@ -178,12 +185,13 @@ async function showWho() {
   form.hidden = false;
 }
 
+// Once a procedure is chosen the microphone can be started; then all the rest answers, too.
 export async function start(id) {
+  await samplesMounted;
   chooseProcedure(id);
   showWho();
   const input = document.querySelector('#upload input[type=file]');
   if (input) input.accept = 'audio/*,video/webm,video/mp4,.wav,.mp3,.m4a,.flac,.ogg,.webm';
   watchHealth();
-  (await import('./keys.js')).listen();
   (await import('./history.js')).restore();
 }

@@ -5,6 +5,7 @@
 import { whoIsHere } from './who.js';
 
 const DATABASE = 'endoscribe';
+const RELEASED_WITHIN_MS = 1000;
 const RECORDINGS = 'recordings'; // id -> {id, session, procedure, sampleRate, user}
 const FRAMES = 'frames'; // [id, end] -> {buffer, end}: one frame and the number of samples up to its end
 
@@ -95,13 +96,16 @@ function lock(id, options) {
 }
 
 // The user's recordings that no open tab works on, each with its frames in order; those without frames are cleared away.
-// Somebody else's stay until they sign in here again.
-export async function leftBehind() {
+// Somebody else's stay until they sign in here again. The recording into `session` is this tab's own from before a reload:
+// the page that held it goes away while this one comes, so its lock is waited for.
+export async function leftBehind(session) {
   const found = [];
   const mine = await userName();
   for (const recording of (await transaction('readonly', (recordings) => recordings.getAll())) ?? []) {
     if ((recording.user ?? null) !== mine) continue;
-    if (!(await lock(recording.id, { ifAvailable: true }))) continue;
+    const isOwn = session && recording.session === session;
+    const options = isOwn ? { signal: AbortSignal.timeout(RELEASED_WITHIN_MS) } : { ifAvailable: true };
+    if (!(await lock(recording.id, options))) continue;
     const frames = await transaction('readonly', (_, stored) => stored.getAll(framesOf(recording.id)));
     if (frames?.length) found.push({ ...recording, frames });
     else await new Spool(recording.id).remove();

@@ -252,6 +252,8 @@ export class Uplink {
   forget(samples) {
     if (samples > this.saved) this.waitingSince = null;
     this.saved = Math.max(this.saved, samples);
+    // After a reload the server may have what this page never saw; what is spoken from here on comes after that.
+    this.samples = Math.max(this.samples, samples);
     let safe = 0;
     while (this.pending.length && this.pending[0].end <= samples) safe = this.pending.shift().end;
     if (safe) this.spool.forget(safe);
