@@ -240,8 +240,12 @@ def test_a_new_reading_waits_beside_edits(server: Server, session: str) -> None:
     panels = server.client.get(f"/sessions/{session}/report").json()["panels"]
     assert "A new reading of this dictation differs" in panels["review"]
     assert 'data-procedure="col"' in panels["record"]
+    assert "A new reading waits." in panels["checks"]
+    assert server.services.sessions.get(session).procedure == "col"  # as the report that is shown
     taken = change(server, session, "reading", choice="drop_edits").json()["panels"]
     assert 'data-procedure="egd"' in taken["record"]
+    assert "A new reading waits." not in taken["checks"]
+    assert server.services.sessions.get(session).procedure == "egd"
     assert "Versions: 2" in taken["review"]
 
 

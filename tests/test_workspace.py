@@ -259,6 +259,13 @@ def test_reading_anew_asks_before_it_takes_the_place_of_edits(reviewer: Visitor)
     reviewer.click("#submit")
     reviewer.sees("#review .waiting", "Nothing was changed")
     reviewer.sees(cell(page, "bbps_right"), "1")
+    page.get_by_role("button", name="Decide").click()
+    expect(page.locator("[data-choice=leave]")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#procedure input")).to_have_value("Colonoscopy")  # as the report that stays
+    page.locator("#procedure input").click()
+    page.get_by_role("option", name="EGD").click()
+    reviewer.click("#submit")
     reviewer.click("[data-choice=drop_edits]")
     expect(page.locator("#record .es-record")).to_have_attribute("data-procedure", "egd")
 

@@ -2,7 +2,8 @@
 
 Everything is escaped; nothing here styles. The page's style sheet knows these classes:
 
-    es-record, es-standing         the whole, and the line that says whether it is a draft
+    es-record, es-title            the whole, and the procedure
+    es-standing                    the line that says whether it is a draft
     es-section, es-section-title   a section of the report
     es-fields                      table of a section's fields, a row each (th label, td cell)
     es-grid, es-grid-scroll        table of findings, and the box in which a wide one scrolls
@@ -60,7 +61,8 @@ def render_record(
     parts = "".join(_section(part, record, editable) for part in outline(record, schema, with_empty_tables=editable))
     return (
         f'<div class="es-record" data-procedure="{escape(schema.id)}" data-editable="{str(editable).lower()}">'
-        f'<p class="es-standing">{escape(standing_line(record, signature))}</p>{parts}{_foot(record)}</div>'
+        f'<p class="es-standing">{escape(standing_line(record, signature))}</p>'
+        f'<h2 class="es-title">{escape(schema.title)}</h2>{parts}{_foot(record)}</div>'
     )
 
 

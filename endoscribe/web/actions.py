@@ -101,11 +101,12 @@ class Actions:
         """The dictation was put away."""
         return merged(BLANK, _says(WELCOME))
 
-    async def edited(self, session_id: str, owner: str | None = None) -> Screen:
-        """The report was changed beside Gradio; the note follows."""
+    async def edited(self, session_id: str, owner: str | None = None, *, decided: bool = False) -> Screen:
+        """The report was changed beside Gradio; the note follows, and the procedure a decision about a new reading."""
         try:
-            await asyncio.to_thread(self._access.session, owner, session_id)
-            return Screen(note=await asyncio.to_thread(self._note, session_id))
+            session = await asyncio.to_thread(self._access.session, owner, session_id)
+            note = await asyncio.to_thread(self._note, session_id)
+            return Screen(note=note, procedure=session.procedure if decided else None)
         except EndoscribeError as error:
             return _says(str(error), "error")
 
@@ -332,7 +333,9 @@ def _nothing_heard(transcript: Transcript) -> str:
 
 
 def _report_status(made: Report, session_notice: str | None, review: Review) -> str:
-    waiting = "Your edits were kept: decide below about the new reading." if review.waiting else None
-    if notices := [notice for notice in (session_notice, made.notice, waiting) if notice]:
-        return status_html(" ".join(notices), "error")
+    waiting = "Your edits were kept. Decide below the report whether to take the new reading." if review.waiting else ""
+    if notices := [notice for notice in (session_notice, made.notice) if notice]:
+        return status_html(" ".join([*notices, waiting]).rstrip(), "error")
+    if waiting:
+        return status_html(waiting)
     return status_html("Draft report ready. Click a cell to hear it. A clinician must review it.")

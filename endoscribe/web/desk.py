@@ -111,6 +111,8 @@ class Desk:
         return changed
 
     def _save(self, session_id: str, review: Review) -> None:
+        """A session is of the procedure of the report that it shows, not of a reading that waits."""
+        self._sessions.set_procedure(session_id, review.latest.reading.record.procedure)
         self._services.sessions.save_review(session_id, review, len(self.record(review).gaps))
 
 

@@ -60,7 +60,6 @@ def report(
         if now is None or now.text != transcript.text:  # its places would point into another text
             raise StorageError("The text of this dictation changed while it was read; press Submit again.")
         desk.receive(session_id, Reading(made.record, made.second))
-        sessions.set_procedure(session_id, procedure)
         sessions.save_record(session_id, made.record)
         sessions.set_state(session_id, "done")
     return made

@@ -187,7 +187,7 @@ class Page:
         return self._show(self._actions.closed())
 
     async def _edited(self, event: gr.EventData, request: gr.Request) -> list[Any]:
-        return self._show(await self._actions.edited(event.session, self._owner(request)))
+        return self._show(await self._actions.edited(event.session, self._owner(request), decided=event.decided))
 
     async def _opened_page(self, procedure: str) -> list[Any]:
         """The procedures as their files are now, and the history."""

@@ -36,7 +36,7 @@ DEMO = (
     "say is processed on the computer of the person who shared it. You can make {dictations} dictations an hour, of at "
     "most {longest:g} minutes each. Nothing is kept beyond your visit: you see only the "
     "dictations of this browser, and they are deleted {minutes} minutes after you left, or at once when you end the "
-    "visit. Do not dictate about real patients.</p>"
+    "visit. <strong>Do not dictate about real patients.</strong></p>"
 )
 
 _STATES = {
@@ -126,13 +126,20 @@ def report_panels(review: Review, session_id: str, schema: ProcedureSchema, sign
     record = fitted(current(latest, schema), schema)
     return {
         "record": render_record(record, schema, latest.signature, editable=True),
-        "checks": render_checks(
-            record, schema, latest.reading.second, carried=carried_doubts(latest, schema), editable=True
-        ),
+        "checks": (_WAITS if review.waiting else "")
+        + render_checks(record, schema, latest.reading.second, carried=carried_doubts(latest, schema), editable=True),
         "checklist": render_checklist(record, schema, editable=True),
         "review": review_html(review, session_id, schema, signer),
         "exports": downloads_html(session_id, is_signed=latest.signature is not None),
     }
+
+
+#: Leads from the head of the report to the question below it.
+_WAITS = (
+    '<section class="es-eyes" aria-label="A new reading waits"><p class="es-check es-warning"><span class="es-mark" '
+    'aria-hidden="true">⚠</span> <span class="es-severity">A new reading waits.</span> <span class="es-message">Your '
+    'report was not changed.</span> <button type="button" class="es-decide">Decide</button></p></section>'
+)
 
 
 def review_html(review: Review, session_id: str, schema: ProcedureSchema, signer: str | None = None) -> str:

@@ -67,7 +67,8 @@ function clicked(element, { target }) {
   if (target.closest('.editor')) {
     const { kind } = button?.dataset ?? {};
     if (kind) leaveEditor(target.closest('.editor'), kind);
-  } else if (button?.dataset.go) followDoubt(button);
+  } else if (button?.matches('.es-decide')) decide();
+  else if (button?.dataset.go) followDoubt(button);
   else if (button?.dataset.table) changeRows(button);
   else {
     const cell = target.closest('td[data-field]');
@@ -135,6 +136,12 @@ export function mountCard(element) {
     else if (action === 'edit') openEditor(cell);
     else if (action === 'confirm') confirm(cell.dataset.field, cell.dataset.row);
   });
+}
+
+function decide() {
+  const waiting = document.querySelector('#review .waiting');
+  waiting?.scrollIntoView({ block: 'center' });
+  waiting?.querySelector('button').focus({ preventScroll: true });
 }
 
 function followDoubt(button) {
@@ -254,7 +261,7 @@ async function make(path, body, focus) {
   await showPanels(panels, focus);
   if (problem) page.say(problem, 'error');
   else page.say(SAID[path]);
-  triggers.edited?.({ session });
+  triggers.edited?.({ session, decided: path === 'reading' });
   return answer.ok;
 }
 
