@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from jiwer import wer
 
-from endoscribe.audio import SAMPLE_RATE
+from endoscribe.audio import SAMPLE_RATE, load_audio
 from endoscribe.procedures.library import load_schema
 from endoscribe.samples import shipped_samples
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
@@ -69,6 +69,24 @@ def test_a_real_dictation_is_shown_early_and_heard_to_its_end(
         assert heard.endswith("3 years")
         assert wer(plain(said), heard) < 0.2
     assert final.duration_s == pytest.approx(len(colonoscopy_speech) / SAMPLE_RATE)
+
+
+@pytest.mark.parametrize(
+    ("sample", "start_s", "end_s", "said"),
+    [
+        ("egd-reflux", 30.98, 32.43, "stomach is otherwise normal"),
+        ("col-two-polyps", 0.0, 5.0, "screening colonoscopy"),
+    ],
+)
+def test_words_without_any_silence_before_and_after_them_are_heard(
+    base_engine: WhisperXEngine, sample: str, start_s: float, end_s: float, said: str
+) -> None:
+    """As of somebody who speaks while the microphone opens, and presses Stop with the last word."""
+    audio = load_audio(next(each.path for each in shipped_samples() if each.id == sample))
+    sentence = audio[int(start_s * SAMPLE_RATE) : int(end_s * SAMPLE_RATE)]
+    loud = np.flatnonzero(np.abs(sentence) > 0.02)
+    _, final = dictated(base_engine, sentence[loud[0] : loud[-1]], 4000)
+    assert said in plain(final.text)
 
 
 def test_a_room_without_speech_gives_no_words(tiny_engine: WhisperXEngine) -> None:
