@@ -164,3 +164,32 @@ def test_whoever_signs_in_meanwhile_does_not_get_what_another_one_dictates(brows
         (session,) = guarded.sessions.sessions()
         assert session.owner == "roe"
         assert guarded.sessions.duration_s(session) >= spoken_s
+
+
+@pytest.mark.parametrize("how", ["signed out", "taken out"])
+def test_whoever_signs_out_at_one_page_has_signed_out_at_all(
+    browser: Browser, guarded: App, tmp_path: Path, how: str
+) -> None:
+    with browser.new_context() as context, browser.new_context() as elsewhere:
+        idle, speaking = signed_in(context, guarded, "roe"), Visitor(context.new_page(), guarded)
+        other = signed_in(elsewhere, guarded, "poe")
+        speaking.start.click()
+        speaking.until(lambda: speaking.recorded_s() >= 2)
+        speaking.click("#pause")  # nothing is sent any more
+        if how == "signed out":
+            assert context.request.post(f"{guarded.url}logout").ok
+        else:
+            UsersFile(tmp_path / "users.txt").remove("roe")
+        for visitor in (speaking, idle):
+            visitor.page.bring_to_front()
+            visitor.sees("#microphone .sign-in", "Your sign-in has ended.", timeout_s=30)
+            assert violations(visitor.page) == []
+        expect(other.page.locator("#microphone .sign-in")).to_be_hidden()
+        if how == "signed out":
+            sign_in_again(idle, "roe")
+            expect(idle.page.locator("#microphone .sign-in")).to_be_hidden(timeout=30_000)
+            speaking.page.bring_to_front()
+            expect(speaking.page.locator("#microphone .sign-in")).to_be_hidden(timeout=30_000)
+            speaking.click("#stop")
+            speaking.sees("#status", "Press Submit", timeout_s=60)
+        assert idle.errors == []

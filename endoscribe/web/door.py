@@ -6,7 +6,6 @@ Behind it `scope["state"]["user"]` holds the caller's name, for HTTP and WebSock
 say.
 """
 
-import time
 from contextlib import nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +17,7 @@ from endoscribe.entry.ways import HuggingFace, Nobody, Passwords, Visitors
 from endoscribe.errors import EntryError
 from endoscribe.web.entrance import Caller, Entrance, TooOftenError, cookie_header
 from endoscribe.web.headers import same_origin
+from endoscribe.web.lease import Lease
 
 OPEN_PATHS = frozenset(
     {"/health", "/ready", "/metrics", "/login", "/login/huggingface", "/login/callback", "/favicon.ico"}
@@ -30,8 +30,8 @@ NOT_THROUGH_A_PROXY = (
     "set ENDOSCRIBE_AUTH (users:FILE, or header:NAME@ADDRESS where the proxy signs people in) or ENDOSCRIBE_DEMO=true."
 )
 TOO_OFTEN = "Too many tries; wait a little and try again."
-#: A socket may stay open for hours; whether its sign-in still holds is asked this often.
-ASK_AGAIN_S = 5.0
+#: Gradio's streams of events are there.
+STREAM_PREFIX = "/gradio_api/"
 #: From the range that RFC 6455 leaves to applications, and like the status of the same meaning.
 SIGN_IN_ENDED = 4401
 
@@ -66,34 +66,42 @@ class Door:
             return
         scope.setdefault("state", {})["user"] = caller.user
         is_visitor = isinstance(self._entrance.way, Visitors) and caller.user
-        if scope["type"] == "websocket":
-            receive = self._while_signed_in(connection, caller, receive, send)
         with self._entrance.visits.during(caller.user) if is_visitor and caller.user else nullcontext():
-            await self._app(scope, receive, self._with_cookie(connection, caller, send))
+            send = self._with_cookie(connection, caller, send)
+            if _stays_open(scope) and self._entrance.tickets:
+                await self._serve_while_signed_in(connection, caller, receive, send)
+            else:
+                await self._app(scope, receive, send)
 
-    def _while_signed_in(self, connection: HTTPConnection, caller: Caller, receive: Receive, send: Send) -> Receive:
-        """Whoever signs out or may not come in any more is heard no more on a socket that is open, either."""
-        asked_s = time.monotonic()
+    async def _serve_while_signed_in(
+        self, connection: HTTPConnection, caller: Caller, receive: Receive, send: Send
+    ) -> None:
+        """Whoever signs out or may not come in any more hears no more of what is open, and is heard no more."""
+        is_socket = connection.scope["type"] == "websocket"
+        last: Message = (
+            {"type": "websocket.disconnect", "code": SIGN_IN_ENDED} if is_socket else {"type": "http.disconnect"}
+        )
+        lease = Lease(receive, lambda: self._entrance.holds(connection, caller), last)
+        is_running = False
 
-        async def receive_while_signed_in() -> Message:
-            nonlocal asked_s
-            message = await receive()
-            if message["type"] == "websocket.receive" and time.monotonic() - asked_s >= ASK_AGAIN_S:
-                asked_s = time.monotonic()
-                if not await self._is_still(connection, caller):
-                    await send({"type": "websocket.close", "code": SIGN_IN_ENDED})
-                    return {"type": "websocket.disconnect", "code": SIGN_IN_ENDED}
+        async def send_until_the_end(message: Message) -> None:
+            nonlocal is_running
+            is_running = message["type"] == "http.response.start" or message.get("more_body", False)
+            if not (is_socket and lease.has_ended):
+                await send(message)
+
+        async def receive_and_close() -> Message:
+            had_ended, message = lease.has_ended, await lease.receive()
+            if is_socket and lease.has_ended and not had_ended:
+                await send({"type": "websocket.close", "code": SIGN_IN_ENDED})
             return message
 
-        return receive_while_signed_in
-
-    async def _is_still(self, connection: HTTPConnection, caller: Caller) -> bool:
-        """Whether the same person would be let in now; while that cannot be found out nobody is interrupted."""
         try:
-            now = await self._entrance.admit(connection)
-        except (EntryError, TooOftenError):
-            return True
-        return now is not None and now.user == caller.user
+            await self._app(connection.scope, receive_and_close, send_until_the_end)
+        finally:
+            lease.close()
+        if lease.has_ended and is_running:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _turned_away(self, connection: HTTPConnection) -> Response:
         if isinstance(self._entrance.way, Nobody):
@@ -121,6 +129,11 @@ class Door:
             await send(message)
 
         return send_with_cookie
+
+
+def _stays_open(scope: Scope) -> bool:
+    """Sockets, and what may be a stream of events: these may go on for hours."""
+    return scope["type"] == "websocket" or (scope["method"] == "GET" and scope["path"].startswith(STREAM_PREFIX))
 
 
 def is_open(path: str) -> bool:

@@ -59,6 +59,7 @@ class Microphone {
     this.state = 'idle';
     this.uplink = null;
     this.level = 0;
+    this.signInEnded = '';
     const part = (name) => element.querySelector(name);
     this.parts = {
       root: part('.microphone'),
@@ -305,9 +306,15 @@ class Microphone {
     page.allowUpload(!this.isActive);
   }
 
+  // Also where nobody dictates: what is on the screen can then neither be changed nor heard.
+  mustSignIn(why) {
+    this.signInEnded = why;
+    this.showSignIn();
+  }
+
   showSignIn() {
     const { signIn, why } = this.parts;
-    const reason = (this.isActive && this.uplink?.signInEnded) || '';
+    const reason = (this.isActive && this.uplink?.signInEnded) || this.signInEnded;
     if (why.textContent !== reason) why.textContent = reason; // it would be read out each time
     signIn.hidden = !reason;
   }

@@ -1,11 +1,12 @@
 // What the parts of the page share: panels that Python and the browser both fill, the status line, the live text, and
 // the one microphone. Evidence, review, history and keys have modules of their own.
 
-import { whoIsHere } from './who.js';
+import { signInProblem, whoIsHere } from './who.js';
 
 const HEALTH_EVERY_MS = 2000;
 export const CURRENT = 'endoscribe.session'; // where the browser keeps which dictation it is at work on
 const ANSWER_WITHIN_MS = 30_000; // a network that drops everything in silence gives no error
+const SIGN_IN_EVERY_MS = 5000;
 const STATUS_ICONS = { error: '! ', info: '' };
 // What belongs to one dictation, and goes from the screen before another one comes.
 const DICTATION_PANELS = ['record', 'checklist', 'checks', 'transcript', 'review', 'exports', 'evidence', 'player'];
@@ -183,6 +184,18 @@ async function showWho() {
   form.querySelector('.who').textContent = user ?? '';
   if (visit) form.querySelector('button').textContent = 'End the visit';
   form.hidden = false;
+  if (user) watchSignIn();
+}
+
+// Somebody may sign out at another page, here or elsewhere, or be let in no more.
+function watchSignIn() {
+  const ask = async () => {
+    const why = document.hidden ? null : await signInProblem();
+    if (why !== null) microphone?.mustSignIn(why);
+  };
+  setInterval(ask, SIGN_IN_EVERY_MS);
+  addEventListener('focus', ask);
+  document.addEventListener('visibilitychange', ask);
 }
 
 // Once a procedure is chosen the microphone can be started; then all the rest answers, too.

@@ -3,7 +3,7 @@
 // Where WebSockets are refused the same frames go by POST. docs/PROTOCOL.md describes what passes.
 
 import { Spool } from './spool.js';
-import { whoIsHere } from './who.js';
+import { signInProblem, whoIsHere } from './who.js';
 
 const PROTOCOL = 1;
 const HEADER_BYTES = 16;
@@ -14,7 +14,6 @@ const POST_STALLED_MS = 30000; // a second of 48 kHz sound may need a second of 
 const POST_EVERY_MS = 400;
 const POST_FRAMES_BYTES = 1 << 20;
 const SOCKET_FAILURES_BEFORE_POST = 2;
-const SIGN_IN_ENDED = 'Your sign-in has ended.';
 
 export function encodeFrame(sequence, firstSample, samples) {
   const buffer = new ArrayBuffer(HEADER_BYTES + samples.length * 2);
@@ -151,14 +150,10 @@ export class Uplink {
     this.askWhetherSignedIn();
   }
 
-  // A socket that is refused does not say why. A proxy that knows the users may send elsewhere to sign in.
+  // A socket that is refused does not say why.
   async askWhetherSignedIn() {
-    try {
-      const answer = await fetch(new URL('who', this.base), { cache: 'no-store', redirect: 'manual' });
-      if ([401, 403].includes(answer.status) || answer.type === 'opaqueredirect') this.mustSignIn(SIGN_IN_ENDED);
-    } catch {
-      // Without a network nobody can tell.
-    }
+    const why = await signInProblem();
+    if (why) this.mustSignIn(why);
   }
 
   mustSignIn(why) {

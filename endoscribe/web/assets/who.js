@@ -6,3 +6,17 @@ const asked = fetch(new URL('who', document.baseURI))
 
 // {user, visit}: a name, or null where nobody has to sign in; `visit` in a demonstration. Empty without an answer.
 export const whoIsHere = () => asked;
+
+// Why the page has to wait for its user to sign in again, as a sentence; '' when it need not, null when nobody can tell.
+// A proxy that knows the users may send elsewhere to sign in.
+export async function signInProblem() {
+  try {
+    const answer = await fetch(new URL('who', document.baseURI), { cache: 'no-store', redirect: 'manual' });
+    if ([401, 403].includes(answer.status) || answer.type === 'opaqueredirect') return 'Your sign-in has ended.';
+    if (!answer.ok) return null;
+    const [{ user: before }, { user: now }] = [await asked, await answer.json()];
+    return !before || before === now ? '' : `Somebody else has signed in in this browser. Sign in as ${before} again.`;
+  } catch {
+    return null;
+  }
+}
