@@ -15,6 +15,10 @@ CHATTY_LIBRARIES = (
 )  # fmt: skip
 
 
+#: uvicorn 0.54 takes a refusal (the extension `websocket.http.response`) for a handshake that was forgotten.
+REFUSED_SOCKET = "ASGI callable returned without completing handshake."
+
+
 class StderrHandler(logging.StreamHandler[TextIO]):
     """Writes to what `sys.stderr` is when something is logged: the one of before may have been closed."""
 
@@ -29,6 +33,15 @@ def configure_logging(level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", module=r"(pyannote|torchaudio|lightning|speechbrain|transformers)\b")
     quieten_libraries()
+
+
+def quieten_refusals() -> None:
+    """Drop what uvicorn says, as an error, of every socket that was refused with an answer, though all is in order."""
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    return record.msg != REFUSED_SOCKET
 
 
 def quieten_libraries() -> None:

@@ -35,11 +35,12 @@ def serve(settings: "Settings", *, share: bool = False, load: "Callable[[Setting
     """Build everything and answer; the models warm up once the page is served. `load` is another way to get them."""
     import uvicorn
 
-    from endoscribe.logs import configure_logging
+    from endoscribe.logs import configure_logging, quieten_refusals
     from endoscribe.services import Services
     from endoscribe.web.share import public_link
 
     configure_logging()
+    quieten_refusals()
     warnings.filterwarnings("ignore", message=".*HTTP_422_UNPROCESSABLE_ENTITY.*")  # Gradio's own, at every click
     services = Services(settings)
     from endoscribe.web.routes import create_app

@@ -113,6 +113,23 @@ export class Uplink {
 
   connect() {
     clearTimeout(this.timer);
+    if (this.asking) return;
+    if (this.signInEnded) this.connectOnceSignedIn();
+    else this.reach();
+  }
+
+  // A socket would be refused each time.
+  async connectOnceSignedIn() {
+    this.asking = true;
+    const why = await signInProblem();
+    this.asking = false;
+    if (why) {
+      this.mustSignIn(why);
+      this.retryLater();
+    } else this.reach();
+  }
+
+  reach() {
     if (this.closed) return;
     if (!this.everOpened && this.failures >= SOCKET_FAILURES_BEFORE_POST) this.runPosts();
     else this.openSocket();

@@ -1,5 +1,7 @@
 // Who uses this page, asked once when it loads.
 
+const ANSWER_WITHIN_MS = 10_000; // a network that drops everything in silence gives no error
+
 const asked = fetch(new URL('who', document.baseURI))
   .then((answer) => (answer.ok ? answer.json() : {}))
   .catch(() => ({}));
@@ -11,7 +13,11 @@ export const whoIsHere = () => asked;
 // A proxy that knows the users may send elsewhere to sign in.
 export async function signInProblem() {
   try {
-    const answer = await fetch(new URL('who', document.baseURI), { cache: 'no-store', redirect: 'manual' });
+    const answer = await fetch(new URL('who', document.baseURI), {
+      cache: 'no-store',
+      redirect: 'manual',
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
     if ([401, 403].includes(answer.status) || answer.type === 'opaqueredirect') return 'Your sign-in has ended.';
     if (!answer.ok) return null;
     const [{ user: before }, { user: now }] = [await asked, await answer.json()];
