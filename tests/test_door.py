@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from argon2 import PasswordHasher
@@ -52,7 +53,7 @@ def browser(server: Server) -> TestClient:
     return client
 
 
-def log_in(client: TestClient, name: str, password: str = PASSWORD, **headers: str) -> Any:
+def log_in(client: TestClient | httpx.Client, name: str, password: str = PASSWORD, **headers: str) -> Any:
     form = re.search(r'name="form" value="([^"]+)"', client.get("/login", headers=headers).text)
     assert form
     data = {"form": form[1], "name": name, "password": password}

@@ -133,7 +133,8 @@ class Door:
 
 def _stays_open(scope: Scope) -> bool:
     """Sockets, and what may be a stream of events: these may go on for hours."""
-    return scope["type"] == "websocket" or (scope["method"] == "GET" and scope["path"].startswith(STREAM_PREFIX))
+    path: str = scope["path"]
+    return scope["type"] == "websocket" or (scope["method"] == "GET" and path.startswith(STREAM_PREFIX))
 
 
 def is_open(path: str) -> bool:
