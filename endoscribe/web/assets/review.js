@@ -323,6 +323,10 @@ function lastRowCell(table) {
 export function mountReview(element, events) {
   triggers = events;
   new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
+  // Gradio loads the page anew when its connection was lost; what could not be saved would go with it.
+  addEventListener('beforeunload', (event) => {
+    if (document.querySelector('#record .editor .fault:not(:empty)')) event.preventDefault();
+  });
   element.addEventListener('click', ({ target }) => {
     const { review, choice } = target.closest('[data-review]')?.dataset ?? {};
     const button = target.closest('button');
@@ -337,15 +341,17 @@ export function mountReview(element, events) {
   });
 }
 
-// What is signed is what stands in the report: nothing is on its way there, and no form is open.
+const isSaving = () => Boolean(document.querySelector('#record [data-status=saving]'));
+
+// What is signed is what stands in the report: no entry is on its way there, and no form is open.
 function isSettled() {
   const form = document.querySelector('#record .editor');
-  if (underWay) page.say(STILL_SAVING, 'error');
+  if (isSaving()) page.say(STILL_SAVING, 'error');
   else if (form) {
     page.say('A cell is still open. Save it or cancel it, then sign.', 'error');
     form.querySelector('input, select')?.focus();
   }
-  return !underWay && !form;
+  return !isSaving() && !form;
 }
 
 async function compare(form) {
@@ -360,7 +366,7 @@ async function compare(form) {
 
 export function mountExports(element) {
   element.addEventListener('click', async (event) => {
-    if (underWay && event.target.closest('a, button')) {
+    if (isSaving() && event.target.closest('a, button')) {
       event.preventDefault();
       page.say(STILL_SAVING, 'error');
       return;
