@@ -136,14 +136,13 @@ async def _press_enter(page: Page, _: int) -> None:
     await page.locator("#record .editor button[type=submit]").press("Enter")
 
 
-async def _entered(page: Page, number: int) -> str:
-    return f"!document.querySelector('#record .editor') && document.querySelector(`{await _cell(page, number)}`)"
+async def _entered(_page: Page, _: int) -> str:
+    return "!document.querySelector('#record .editor')"
 
 
-async def _saved(page: Page, number: int) -> str:
-    """Its value is stored, and the whole report has come back with it."""
-    cell = await _cell(page, number)
-    return f"document.querySelector(`{cell}:not([data-status=saving])`) && !document.querySelector('#record .editor')"
+async def _saved(_page: Page, _: int) -> str:
+    """No entry is on its way any more: the whole report has come back with it."""
+    return "!document.querySelector('#record .editor, #record [data-status=saving]')"
 
 
 async def _click_word(page: Page, number: int) -> None:
