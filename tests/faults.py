@@ -142,6 +142,8 @@ class Browser:
         self.session: str | None = None
         self.acknowledged = 0
         self.is_final = False
+        #: Whether the server has said that the Stop came.
+        self.is_over = False
         #: Why the server ended the last connection.
         self.problem = ""
         self.headers: dict[str, str] = {}
@@ -186,6 +188,7 @@ class Browser:
             self.session = message["session"]
         if message["type"] in ("welcome", "ack", "stopped"):
             self.acknowledged = max(self.acknowledged, message["samples"])
+        self.is_over |= message["type"] == "stopped"
         self.is_final |= message["type"] == "final"
         if message["type"] == "problem":
             assert message["again"]

@@ -6,6 +6,7 @@ with real weights.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -182,6 +183,11 @@ class Visitor:
         minutes, seconds = self.page.locator("#microphone .clock").inner_text().split(":")
         return int(minutes.strip("● ")) * 60 + int(seconds)
 
+    def unsaved_s(self) -> int:
+        """As the page says; each figure stands there for a second only, in which a busy machine may not look."""
+        told = re.search(r"not yet saved: (\d+) s", self.page.locator("#microphone .unsaved").inner_text())
+        return int(told[1]) if told else 0
+
     def until(self, holds: Callable[[], bool], timeout_s: float = 30) -> None:
         deadline = time.monotonic() + timeout_s
         while not holds():
@@ -283,7 +289,7 @@ def test_a_killed_server_loses_nothing(browser: Browser, tmp_path: Path, colonos
         visitor.start.click()
         visitor.until(lambda: visitor.recorded_s() >= 3)
         app.kill()
-        visitor.sees("#microphone .unsaved", "not yet saved: 3 s")
+        visitor.until(lambda: visitor.unsaved_s() >= 3)
         app.start()
         visitor.sees("#microphone .unsaved", "saved", timeout_s=60)
         expect(visitor.page.locator("#microphone .unsaved")).to_have_text("saved", timeout=60_000)
@@ -308,7 +314,7 @@ def test_what_never_reached_the_server_is_sent_at_the_next_visit(
         visitor.start.click()
         visitor.until(lambda: visitor.recorded_s() >= 2)
         app.kill()
-        visitor.sees("#microphone .unsaved", "not yet saved: 4 s", timeout_s=30)
+        visitor.until(lambda: visitor.unsaved_s() >= 4)
         spoken_s = visitor.recorded_s()
         visitor.page.close()  # as in a crash: nobody is asked
         app.start()

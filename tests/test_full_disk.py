@@ -145,7 +145,7 @@ def test_the_page_goes_on_recording_while_the_disk_is_full(browser: Chromium, tm
         visitor.start.click()
         visitor.until(lambda: visitor.recorded_s() >= 2)
         with no_file_grows(app.pid, RATE):
-            visitor.sees("#microphone .unsaved", "not yet saved: 3 s")
+            visitor.until(lambda: visitor.unsaved_s() >= 3)
             visitor.sees("#status", "data folder cannot be used")
         expect(page.locator("#microphone .unsaved")).to_have_text("saved", timeout=60_000)
         visitor.click("#stop")

@@ -50,8 +50,9 @@ def test_an_engine_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
     with running(tmp_path, TESTS / "hanging_app.py", ENDOSCRIBE_HUNG_AFTER_S="3600") as app:
         with spoken.connected(app) as connection:
             spoken.speak(connection)
-            while spoken.acknowledged < SAMPLES:
+            while not spoken.is_over:
                 spoken.hear(connection, 0.5)
+            assert spoken.acknowledged == SAMPLES
             assert app.end(KILL_TIMEOUT_S) in (0, -signal.SIGTERM)
         assert spoken.session
         session = app.sessions.get(spoken.session)

@@ -74,7 +74,7 @@ def test_what_one_person_left_behind_waits_for_them(browser: Browser, guarded: A
         visitor.start.click()
         visitor.until(lambda: visitor.recorded_s() >= 2)
         guarded.kill()
-        visitor.sees("#microphone .unsaved", "not yet saved: 3 s", timeout_s=30)
+        visitor.until(lambda: visitor.unsaved_s() >= 3)
         spoken_s = visitor.recorded_s()
         visitor.page.close()  # as in a crash
         guarded.start()
@@ -119,7 +119,7 @@ def test_a_sign_in_that_ends_while_somebody_dictates_costs_nothing(
         assert context.request.post(f"{guarded.url}logout").ok  # as in another tab
         expect(alert).to_contain_text("Your sign-in has ended.", timeout=30_000)
         expect(alert).to_contain_text("Nothing that you dictated is lost.")
-        visitor.sees("#microphone .unsaved", "not yet saved: 3 s", timeout_s=30)
+        visitor.until(lambda: visitor.unsaved_s() >= 3)
         assert visitor.page.evaluate(KEPT_FRAMES) > 10
         assert violations(visitor.page) == []
         ended_s = visitor.recorded_s()
