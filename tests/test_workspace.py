@@ -185,7 +185,12 @@ def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     reviewer.sees(total, "read as 8")
     reviewer.sees("#checks", "8 by calculation, 7 entered by hand")
     reviewer.sees("#evidence", "Read by offline")
+    enter(page, total, "7")  # once more the same, after which the report looks as before
+    reviewer.sees("#review .standing", "2 edits")
+    expect(page.locator(total)).to_have_attribute("data-status", "edited")
     page.locator(f"{total} .es-play").click()
+    reviewer.click("[data-review=undo]")
+    reviewer.sees("#review .standing", "1 edit")
     reviewer.click("[data-review=undo]")
     expect(page.locator(total)).to_have_attribute("data-status", "ok")
     page.locator(cell(page, "patient_sex") + " .es-fill").click()

@@ -15,6 +15,13 @@ export function standIn(form, kind) {
   cell.dataset.status = 'saving';
   if (hadFocus) shown.focus({ preventScroll: true });
   return {
+    // Where nothing has changed, the report that comes back is not put on the screen anew.
+    settle() {
+      if (!shown.isConnected) return;
+      cell.replaceChildren(...form.shown);
+      cell.className = className;
+      cell.dataset.status = status;
+    },
     giveBack(problem) {
       const keepsFocus = cell.contains(document.activeElement);
       cell.replaceChildren(form);

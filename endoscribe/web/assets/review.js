@@ -287,6 +287,7 @@ async function showPanels(panels, focus) {
   for (const [panel, html] of Object.entries(panels)) page.setPanel(panel, html);
   await page.frame();
   await page.frame();
+  focus.pending?.settle();
   window.scrollTo(0, scrolled);
   const signer = document.querySelector('#signer:not([readonly])');
   if (signer && name) signer.value = name;
