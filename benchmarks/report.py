@@ -36,12 +36,14 @@ How EndoScribe's live text compares with other ways of getting it, on one machin
 here is written by `python -m benchmarks.report results.jsonl` from what `make benchmarks` measures;
 `benchmarks/README.md` says how. Machine: {machine}; int8 on the CPU.
 
-The days on which rows were measured differ, and so does what else ran on the machine (*others*). Where others keep the
-second core busy every CPU second does less: compare CPU and latencies only between rows with about the same *others*.
-On 2026-11-27 they kept more than a core busy, although EndoScribe ran at the highest priority: WhisperX's batch call
-took 0.20 instead of 0.11, and EndoScribe 0.74 instead of 0.54 to 0.58. On 2026-11-25, beside less, EndoScribe committed
-words after 1.7 s (p50) and 2.6 to 2.8 s (p95), in its row of half an hour with memory that was not flat yet.
-Rows of that day are kept as they were printed.
+The days on which rows were measured differ, and so do what else ran on the machine (*others*) and how fast it computes:
+compare CPU and latencies only between rows of one day with about the same *others*. On 2026-11-27 it was slower than
+on 2026-11-25: one after the other, twice, the engine of that day took 0.85 and 0.77 CPU seconds for a second of speech
+there (0.58 then) and the present one 0.69 and 0.67 (`endoscribe-base-1min`, beside other work). The row of WhisperX
+with the glossary of that day had other work beside it, which its time after Stop shows. The row of half an hour is of
+the 25th, when memory was not flat yet; half an hour as fast as it can be heard ended with 1.48 GB since.
+No row shows yet that silence now leads up to each window: played as fast as they can be heard, the long dictation and
+the samples had 3.8 % errors in the live text with it and 4.7 % without, 2.9 and 3.1 % in the final one.
 
 - **EndoScribe**: the live text, and the final text that is ready after Stop; knows the procedure's vocabulary.
 - **WhisperLiveKit** {peer}: the public streaming server, LocalAgreement on faster-whisper, its settings as shipped.
@@ -49,8 +51,8 @@ Rows of that day are kept as they were printed.
 - **WhisperX batch**: WhisperX's own `transcribe` after Stop, without and with the vocabulary as its prompt.
 
 From 4 minutes on a dictation holds examinations of several procedures. The speaker chooses each on the page where it
-begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary. Rows measured before
-28 November 2026 heard all of them with the vocabulary of the first.
+begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary. The rows of about 16
+minutes and more were measured before that, and heard all of them with the vocabulary of the first.
 
 The voice is synthetic and reads invented dictations clearly; people make every error rate here higher.
 """
