@@ -91,6 +91,11 @@ def test_a_term_of_another_procedure_has_to_be_likelier(procedure: str, said: st
     assert repaired(procedure, said) == meant
 
 
+def test_a_word_that_may_as_well_be_another_of_the_field_is_left_as_it_was_heard() -> None:
+    assert repaired("col", "In the recum a polyp was seen.") == "In the recum a polyp was seen."
+    assert repaired("col", "In the secum a polyp was seen.") == "In the cecum a polyp was seen."
+
+
 def test_a_listed_meaning_is_written_as_the_vocabulary_writes_it() -> None:
     assert repaired("col", "the gnet was") == "the JNET was"
 

@@ -203,7 +203,7 @@ class Lexicon:
         for is_whole, terms in ((True, self._whole), (False, self._parts)):
             meant = terms.most_alike(sound, letters)
             if meant and (is_whole or len(heard) == 1) and _may_stand_for(heard, strange, meant[1]):
-                return is_whole, *meant
+                return None if _is_written_more_like_another(heard, meant[1]) else (is_whole, *meant)
         return None
 
     def _is_word(self, word: str) -> bool:
@@ -225,6 +225,15 @@ def _may_stand_for(heard: Sequence[str], strange: Sequence[str], spelling: Seque
         return False
     terms = written if len(heard) > 1 else ["".join(written)]
     return not any(_may_be_meant(word, term) for word in strange for term in terms)
+
+
+def _is_written_more_like_another(heard: Sequence[str], spelling: Sequence[str]) -> bool:
+    """Whether a word of the field that is no other form of the term is as near: "recum" may well be the rectum."""
+    if len(heard) > 1:
+        return False
+    term = _plain("".join(spelling))
+    nearest = process.extract(heard[0], _shipped_words(), scorer=fuzz.ratio, score_cutoff=fuzz.ratio(heard[0], term))
+    return any(word != term and not _is_another_form(word, term) for word, _, _ in nearest)
 
 
 def is_english(word: str) -> bool:
