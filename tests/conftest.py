@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 from postgres import new_database, programs, running_postgres
 
 from endoscribe.audio import load_audio
@@ -18,6 +19,10 @@ from endoscribe.speech.engine import WhisperXEngine
 from endoscribe.speech.loading import load_engine
 
 SAMPLES_DIR = Path(__file__).parent.parent / "endoscribe" / "samples"
+
+#: Hypothesis would take a machine that is busy with other work for a fault.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 class NetworkIsOffError(OSError):
