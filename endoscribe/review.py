@@ -123,6 +123,20 @@ def edit(review: Review, change: Edit, schema: ProcedureSchema) -> Review:
     return _with_latest(review, replace(latest, edits=(*latest.edits, change)))
 
 
+def is_repeated(review: Review, revision: str, change: Edit, schema: ProcedureSchema) -> bool:
+    """Whether the last step is this very one, made on the state of that revision: its author has heard no answer."""
+    if len(review.latest.edits) <= review.latest.inherited:
+        return False
+    again = replace(change, at=review.latest.edits[-1].at)
+    try:
+        return any(
+            before.revision == revision and edit(before, again, schema) == review
+            for before in _before_last_step(review)
+        )
+    except ReviewError:
+        return False
+
+
 def undo(review: Review) -> Review:
     """The review without the last step of this version; raises ReviewError when there is none."""
     if not review.latest.can_undo:
@@ -192,6 +206,15 @@ def original_row(version: Version, table: str, row: int) -> int | None:
 
 def _with_latest(review: Review, version: Version) -> Review:
     return replace(review, versions=(*review.versions[:-1], version))
+
+
+def _before_last_step(review: Review) -> tuple[Review, ...]:
+    """The states on which the last step may have been made: the second where it has begun the latest version."""
+    latest = review.latest
+    without = _with_latest(review, replace(latest, edits=latest.edits[:-1]))
+    if len(latest.edits) > latest.inherited + 1 or len(review.versions) == 1:
+        return (without,)
+    return without, replace(review, versions=review.versions[:-1])
 
 
 def _with_edited_tables(record: Record, version: Version) -> Record:

@@ -122,6 +122,48 @@ def test_two_windows_never_overwrite_each_other_unseen(server: Server, session: 
     assert 'data-status="edited"' in late.json()["panels"]["record"]
 
 
+@pytest.mark.parametrize("is_signed", [False, True])
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "set", "target": "bbps_right", "value": "3"},
+        {"kind": "confirm", "target": "bbps_total"},
+        {"kind": "not_done", "target": "bbps_left"},
+        {"kind": "add_row", "target": "polyps"},
+        {"kind": "remove_row", "target": "polyps", "row": 0},
+    ],
+    ids=lambda step: step["kind"],
+)
+def test_an_edit_that_is_sent_again_because_its_answer_was_lost_is_made_once(
+    server: Server, session: str, step: dict[str, object], is_signed: bool
+) -> None:
+    if is_signed:
+        change(server, session, "signature", name="Dr. Example")
+    body = {"revision": server.desk.review(session).revision, **step}
+    first, again = (server.client.post(f"/sessions/{session}/edits", json=body) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
+    assert len(server.desk.review(session).latest.edits) == 1
+    noted = [entry.action for entry in server.services.sessions.audit.entries() if entry.session_id == session]
+    assert noted.count("edited") == 1
+
+
+def test_an_edit_that_is_sent_again_is_refused_when_somebody_has_gone_on(server: Server, session: str) -> None:
+    body = {"revision": server.desk.review(session).revision, "kind": "set", "target": "bbps_right", "value": "3"}
+
+    def sent(**other: str) -> int:
+        return int(server.client.post(f"/sessions/{session}/edits", json={**body, **other}).status_code)
+
+    assert sent() == 200
+    assert [sent(value="1"), sent(value="9"), sent(target="bbps_left"), sent(kind="not_done")] == [409] * 4
+    change(server, session, "edits", kind="not_done", target="bbps_left")
+    assert sent() == 409
+    change(server, session, "undo")
+    assert sent() == 200
+    change(server, session, "signature", name="Dr. Example")
+    assert sent() == 409
+
+
 def test_other_sites_may_not_change_or_delete(server: Server, session: str) -> None:
     elsewhere = {"Origin": "https://elsewhere.example"}
     body = {"revision": server.desk.review(session).revision, "kind": "not_stated", "target": "bbps_left"}

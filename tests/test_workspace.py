@@ -83,6 +83,30 @@ def hold(page: Page, address: str) -> list[Route]:
     return held
 
 
+def lose_answers(page: Page, address: str) -> None:
+    """From now on the server does what it is asked there, and nobody hears of it."""
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route(address, lose)
+
+
+def try_to_leave(reviewer: Visitor) -> None:
+    """The page asks, and one stays."""
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    reviewer.page.on("dialog", stay)
+    reviewer.page.close(run_before_unload=True)
+    reviewer.until(lambda: asked == ["beforeunload"])
+    reviewer.page.remove_listener("dialog", stay)
+
+
 def enter(page: Page, target: str, value: str) -> None:
     page.locator(f"{target} button").first.click()
     page.keyboard.press("e")
@@ -124,15 +148,7 @@ def test_an_entry_that_cannot_be_sent_comes_back_in_its_form(reviewer: Visitor) 
     reviewer.sees("#status", "cannot be reached")
     expect(page.locator(f"{total} input")).to_have_value("7")
     expect(page.locator(f"{total} input")).to_be_focused()
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    page.on("dialog", stay)
-    page.close(run_before_unload=True)
-    reviewer.until(lambda: asked == ["beforeunload"])
+    try_to_leave(reviewer)
     page.context.set_offline(False)
     page.locator("#signer").fill("Dr. Example")
     page.keyboard.press("Enter")
@@ -151,6 +167,27 @@ def test_an_entry_that_cannot_be_sent_comes_back_in_its_form(reviewer: Visitor) 
     page.keyboard.press("Escape")
     expect(page.locator(f"{total} .es-play")).to_have_text("8")
     page.context.set_offline(False)
+
+
+def test_an_entry_whose_answer_was_lost_is_made_once_however_often_it_is_sent(reviewer: Visitor) -> None:
+    page, total = reviewer.page, cell(reviewer.page, "bbps_total")
+    add_row = "#record [data-table=polyps].es-add-row"
+    lose_answers(page, "**/edits")
+    enter(page, total, "7")
+    reviewer.sees(f"{total} .fault", "not for certain")
+    page.unroute("**/edits")
+    page.keyboard.press("Enter")
+    expect(page.locator(total)).to_have_attribute("data-status", "edited")
+    reviewer.sees("#status", "Saved.")
+    reviewer.sees("#review .standing", "1 edit")
+    lose_answers(page, "**/edits")
+    reviewer.click(add_row)
+    reviewer.sees("#status", "cannot be reached")
+    page.unroute("**/edits")
+    reviewer.click(add_row)
+    expect(page.locator(cell(page, "polyps.segment", "1"))).to_be_visible()
+    reviewer.sees("#review .standing", "2 edits")
+    expect(page.locator(cell(page, "polyps.segment", "2"))).to_have_count(0)
 
 
 def test_a_search_shows_at_once_where_it_looks(reviewer: Visitor) -> None:

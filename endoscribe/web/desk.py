@@ -8,7 +8,19 @@ from endoscribe.edits import Edit, Kind
 from endoscribe.errors import ReviewError, StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import Reading, Review, current, edit, leave_waiting, receive, sign, take_waiting, undo, verified
+from endoscribe.review import (
+    Reading,
+    Review,
+    current,
+    edit,
+    is_repeated,
+    leave_waiting,
+    receive,
+    sign,
+    take_waiting,
+    undo,
+    verified,
+)
 from endoscribe.services import Services
 
 #: What can be done with a later reading.
@@ -68,11 +80,18 @@ class Desk:
         return review
 
     def edit(self, session_id: str, revision: str, change: Edit) -> Review:
-        with self._sessions.exclusive(session_id) as session:
-            self._sessions.audit.note(
-                "edited", session_id, session.owner, kind=change.kind, target=change.target, row=change.row
-            )
-            return self._change(session_id, revision, lambda review: edit(review, change, self.schema(review)))
+        """Make an edit; one that is sent once more because its answer was lost is made and noted once."""
+        try:
+            with self._sessions.exclusive(session_id) as session:
+                self._sessions.audit.note(
+                    "edited", session_id, session.owner, kind=change.kind, target=change.target, row=change.row
+                )
+                return self._change(session_id, revision, lambda review: edit(review, change, self.schema(review)))
+        except ChangedMeanwhileError:
+            review = self.review(session_id)
+            if not is_repeated(review, revision, change, self.schema(review)):
+                raise
+            return review
 
     def undo(self, session_id: str, revision: str) -> Review:
         with self._sessions.exclusive(session_id) as session:

@@ -255,7 +255,7 @@ async function make(path, body, focus) {
   if (!session) return false;
   const answer = await page.post(`sessions/${session}/${path}`, { ...body, revision });
   if (!answer) return refused(focus);
-  const { panels, problem } = await answer.json().catch(() => ({ problem: NOT_TAKEN }));
+  const { panels, problem } = await answer.json().catch(() => ({ problem: NOT_SAVED }));
   if (!panels) return refused(focus, problem ?? NOT_TAKEN);
   if (section()?.dataset.session !== session) return false; // another dictation has taken the page meanwhile
   await showPanels(panels, focus);
