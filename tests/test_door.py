@@ -4,8 +4,10 @@ import base64
 import json
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -14,11 +16,13 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from itsdangerous import TimestampSigner
 from scripted import ScriptedScheduler, Server, transcript_of
 from starlette.requests import HTTPConnection
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 
 import app
+from endoscribe.entry import tickets as tickets_module
 from endoscribe.entry.throttle import FREE_FAILURES, Throttle
 from endoscribe.entry.tickets import Tickets
 from endoscribe.entry.users import UsersFile
@@ -190,6 +194,19 @@ def test_signing_in_and_out(server: Server) -> None:
     assert noted[-2:] == [("ada", "entered"), ("ada", "left")]
 
 
+def test_who_works_stays_signed_in_and_a_page_that_only_stands_there_does_not(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = browser(server)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) - 7 * 3600)
+        client.cookies.set("endoscribe", server.app.state.entrance.sign_in("ada"))
+    asked = client.get("/who")  # as every page does by itself
+    assert (asked.json()["user"], asked.headers.get("set-cookie")) == ("ada", None)
+    worked = client.post("/sessions/list", json={})
+    assert worked.headers["set-cookie"].startswith("endoscribe=")
+
+
 def test_behind_https_the_cookie_is_for_https_and_this_host_only(server: Server) -> None:
     client = TestClient(server.app, "https://testserver", follow_redirects=False)
     answer = log_in(client, "ada")
@@ -249,6 +266,28 @@ def test_tickets_run_out_and_their_key_is_nobody_elses_business(tmp_path: Path) 
     Tickets(tmp_path, 60).revoke(tickets.read(other) or ticket)
     assert again.read(other) is None
     assert again.read(text) is None
+
+
+def test_what_is_handed_back_at_one_page_while_another_starts_counts_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Tickets(tmp_path, 60)
+    text = running.issue("ada", "mark")
+    ticket = running.read(text)
+    assert ticket
+    handing_back = Thread(target=running.revoke, args=(ticket,))
+    look = tickets_module._state
+
+    def look_late(path: Path) -> tuple[int, int, int] | None:
+        handing_back.start()
+        handing_back.join(0.3)  # it may have to wait for what starts
+        return look(path)
+
+    with monkeypatch.context() as starting:
+        starting.setattr(tickets_module, "_state", look_late)
+        started = Tickets(tmp_path, 60)
+    handing_back.join()
+    assert started.read(text) is None
 
 
 def test_guessing_waits_longer_each_time() -> None:

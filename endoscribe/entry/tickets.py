@@ -45,7 +45,7 @@ class Tickets:
         with self._alone():
             self._revoked = _read_revoked(self._revoked_file)
             _keep(self._revoked_file, self._revoked)
-        self._seen = _state(self._revoked_file)
+            self._seen = _state(self._revoked_file)
 
     def issue(self, name: str, mark: str) -> str:
         return self.write(Ticket(secrets.token_hex(16), name, mark))

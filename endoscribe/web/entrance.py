@@ -46,6 +46,8 @@ LONGEST_NAME = 128
 REMEMBERED_S = 300.0
 MOST_REMEMBERED = 1000
 VISITOR = "visitor:"
+#: Pages ask there by themselves who is signed in, for as long as they are open.
+WATCHED_PATH = "/who"
 
 
 @dataclass(frozen=True)
@@ -190,12 +192,15 @@ class Entrance:
             )
 
     def _by_cookie(self, connection: HTTPConnection) -> Caller | None:
-        """A ticket of which half the time is gone is written anew: who works is not sent away."""
+        """A ticket of which half the time is gone is written anew: who works is not sent away.
+
+        A page that only stands there uses nothing.
+        """
         ticket = self.ticket(connection)
         if ticket is None or self.tickets is None:
             return None
-        renewed = self.tickets.write(ticket) if ticket.age_s > self.tickets.lifetime_s / 2 else None
-        return Caller(ticket.name, renewed)
+        is_due = ticket.age_s > self.tickets.lifetime_s / 2 and connection.scope["path"] != WATCHED_PATH
+        return Caller(ticket.name, self.tickets.write(ticket) if is_due else None)
 
     def _new_visitor(self) -> Caller:
         name = VISITOR + secrets.token_hex(16)
