@@ -70,6 +70,9 @@ def test_a_word_plays_without_asking_the_server(reviewer: Visitor) -> None:
     word = page.locator("#transcript span", has_text="sessile")
     word_s = float(word.get_attribute("data-start-s") or "nan")
     assert reviewer.played_from_s(word.click) == pytest.approx(word_s, abs=0.1)
+    session = reviewer.session()
+    noted = [each.action for each in reviewer.app.sessions.audit.entries() if each.session_id == session]
+    assert noted.count("played") == 1
 
 
 def hold(page: Page, address: str) -> list[Route]:

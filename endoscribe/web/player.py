@@ -15,8 +15,7 @@ def evidence_player() -> gr.HTML:
 
 
 def player_html(session_id: str) -> str:
+    """Fetched by assets/evidence.js; were the browser to preload it as well, it would be noted as played twice."""
     session = escape(session_id)
-    source = (
-        f'preload="metadata" src="audio/{session}" data-recording="{session}"'  # assets/evidence.js fetches the rest
-    )
+    source = f'preload="none" src="audio/{session}" data-recording="{session}"'
     return f'<audio controls {source} aria-label="Recording"></audio>'

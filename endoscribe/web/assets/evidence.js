@@ -28,7 +28,11 @@ async function keep() {
   if (!element || element.dataset.keeping) return;
   element.dataset.keeping = 'true';
   const recording = await whole(element.src).catch(() => null);
-  if (!recording || !element.isConnected) return;
+  if (!element.isConnected) return;
+  if (!recording) {
+    element.preload = 'metadata';
+    return;
+  }
   const put = () => element.isConnected && playFrom(element, recording);
   if (element.paused) put();
   else element.addEventListener('pause', put, { once: true });
