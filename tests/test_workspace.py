@@ -172,6 +172,16 @@ def test_an_entry_that_cannot_be_sent_comes_back_in_its_form(reviewer: Visitor) 
     page.context.set_offline(False)
 
 
+def test_nobody_leaves_unasked_while_an_entry_is_saved(reviewer: Visitor) -> None:
+    page, total = reviewer.page, cell(reviewer.page, "bbps_total")
+    held = hold(page, "**/edits")
+    enter(page, total, "7")
+    reviewer.until(lambda: len(held) == 1)
+    try_to_leave(reviewer)
+    held[0].continue_()
+    expect(page.locator(total)).to_have_attribute("data-status", "edited")
+
+
 def test_an_entry_whose_answer_was_lost_is_made_once_however_often_it_is_sent(reviewer: Visitor) -> None:
     page, total = reviewer.page, cell(reviewer.page, "bbps_total")
     add_row = "#record [data-table=polyps].es-add-row"
@@ -191,6 +201,24 @@ def test_an_entry_whose_answer_was_lost_is_made_once_however_often_it_is_sent(re
     expect(page.locator(cell(page, "polyps.segment", "1"))).to_be_visible()
     reviewer.sees("#review .standing", "2 edits")
     expect(page.locator(cell(page, "polyps.segment", "2"))).to_have_count(0)
+
+
+def test_a_change_that_waited_is_not_made_to_another_report(reviewer: Visitor) -> None:
+    page, held = reviewer.page, hold(reviewer.page, "**/edits")
+    hold(page, "**/sessions/another/closeups")  # of which there are none
+    enter(page, cell(page, "bbps_total"), "7")
+    page.locator(cell(page, "bbps_right") + " .es-play").click()
+    reviewer.click("#evidence [data-card-do=confirm]")
+    reviewer.until(lambda: len(held) == 1)
+    page.evaluate(
+        """() => new MutationObserver((_, first) => {
+          first.disconnect();
+          document.querySelector('#review section.review').dataset.session = 'another';
+        }).observe(document.querySelector('#review'), { childList: true, subtree: true })"""
+    )
+    held[0].continue_()
+    reviewer.sees("#status", "Another report is on the screen now")
+    assert len(held) == 1
 
 
 def test_a_search_shows_at_once_where_it_looks(reviewer: Visitor) -> None:

@@ -9,6 +9,7 @@ import { standIn } from './pending.js';
 const NOT_TAKEN = 'The server could not take this change.';
 const NOT_SAVED = 'This is not saved, or not for certain. Save it again once the server can be reached.';
 const AFTER_ANOTHER = 'The change before this one was not made, so this one was not either.';
+const ANOTHER_REPORT = 'Another report is on the screen now; your last change to the one before was not made.';
 const STILL_SAVING = 'Your last edit is still being saved. Wait until it is there, then try again.';
 
 let triggers = {};
@@ -240,9 +241,10 @@ function changeRows(button) {
 // One after the other, each on the state that the one before has left; returns whether it was made. `focus` says where
 // the keyboard goes on: a cell, or the last row of a table; `pending` stands in the cell meanwhile, or `button` is busy.
 async function change(path, body, focus = {}) {
+  const { session } = section()?.dataset ?? {};
   focus.button?.setAttribute('aria-busy', 'true');
   while (underWay) if (!(await underWay)) return refused(focus, AFTER_ANOTHER);
-  underWay = make(path, body, focus);
+  underWay = make(session, path, body, focus);
   try {
     return await underWay;
   } finally {
@@ -250,8 +252,9 @@ async function change(path, body, focus = {}) {
   }
 }
 
-async function make(path, body, focus) {
-  const { session, revision } = section()?.dataset ?? {};
+async function make(session, path, body, focus) {
+  const { session: shown, revision } = section()?.dataset ?? {};
+  if (shown !== session) return refused(focus, ANOTHER_REPORT);
   if (!session) return false;
   const answer = await page.post(`sessions/${session}/${path}`, { ...body, revision });
   if (!answer) return refused(focus);
@@ -326,7 +329,7 @@ export function mountReview(element, events) {
   new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
   // Gradio loads the page anew when its connection was lost; what could not be saved would go with it.
   addEventListener('beforeunload', (event) => {
-    if (document.querySelector('#record .editor .fault:not(:empty)')) event.preventDefault();
+    if (underWay || document.querySelector('#record .editor .fault:not(:empty)')) event.preventDefault();
   });
   element.addEventListener('click', ({ target }) => {
     const { review, choice } = target.closest('[data-review]')?.dataset ?? {};
