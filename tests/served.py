@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,27 +26,35 @@ FRAME = RATE // 5
 REPLICA = b"ray::ServeReplica"
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """For a process with small weights and little to do with them, whose data folder this is."""
+    folder.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (folder / "models").symlink_to((ROOT / LOCAL_DATA_DIR / "models").resolve())
+    return {
+        "ENDOSCRIBE_DATA_DIR": str(folder),
+        "ENDOSCRIBE_EXTRACTOR": "offline",
+        "ENDOSCRIBE_WHISPER_MODEL": "tiny.en",
+        "ENDOSCRIBE_DEVICE": "cpu",
+        "ENDOSCRIBE_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
 class Page:
     """One page; with the same folder or database several of them work together."""
 
     def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self.folder = folder
-        folder.mkdir(exist_ok=True)
-        with suppress(FileExistsError):
-            (folder / "models").symlink_to((ROOT / LOCAL_DATA_DIR / "models").resolve())
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        environ = {
-            "ENDOSCRIBE_DATA_DIR": str(folder),
-            "ENDOSCRIBE_EXTRACTOR": "offline",
-            "ENDOSCRIBE_WHISPER_MODEL": "tiny.en",
-            "ENDOSCRIBE_DEVICE": "cpu",
-            "ENDOSCRIBE_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
-            "PORT": str(self.port),
-            **settings,
-        }
+        self.port = free_port()
+        environ = {**environment(folder), "PORT": str(self.port), **settings}
         self._mark = f"PORT={self.port}".encode()
         command = [sys.executable, "-m", "endoscribe", "serve", *options]
         self._process = subprocess.Popen(command, env={**os.environ, **environ}, cwd=ROOT, start_new_session=True)
@@ -92,6 +101,37 @@ def page(folder: Path, *options: str, **settings: str) -> Iterator[Page]:
     finally:
         if served._process.poll() is None:
             served.end()
+
+
+@contextmanager
+def replicas_by_their_own_command(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """A Ray cluster on which `serve run` has replicas; its address, and what a page's environment needs to join."""
+    address = f"127.0.0.1:{free_port()}"
+    entry = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environ = {**os.environ, **environment(folder), **entry}
+    programs = Path(sys.executable).parent
+    head = [programs / "ray", "start", "--head", "--block", "--disable-usage-stats", "--include-dashboard=false"]
+    head += ["--num-cpus=2", f"--port={address.partition(':')[2]}", f"--ray-client-server-port={free_port()}"]
+    with _running(head, environ, folder / "head.txt"):
+        status = [programs / "ray", "status", "--address", address]
+        while subprocess.run(status, check=False, env=environ, cwd=ROOT, capture_output=True).returncode:
+            pass
+        output = folder / "serve.txt"
+        with _running([programs / "serve", "run", "--address", address, "deploy/serve.yaml"], environ, output) as serve:
+            while "Submitted deploy config" not in output.read_text():
+                assert serve.poll() is None, output.read_text()
+            yield address, entry
+
+
+@contextmanager
+def _running(command: list[str | Path], environ: dict[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with output.open("wb") as file:
+        program = subprocess.Popen(command, env=environ, cwd=ROOT, start_new_session=True, stdout=file, stderr=file)
+    try:
+        yield program
+    finally:
+        program.send_signal(signal.SIGINT)
+        program.wait()
 
 
 def dictate(page: Page, pcm: bytes, half_way: Callable[[str], Page | None] = lambda _: None) -> str:

@@ -21,7 +21,23 @@ DOCUMENTS = sorted(
 NAMES = {field.alias for field in Settings.model_fields.values()}
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
 #: Programs of others, and what a shell does itself: what they take is not known here.
-OTHERS = {".", "curl", "docker", "echo", "fly", "gcloud", "git", "hf", "modal", "openssl", "pip", "ray", "sort", "tail"}
+OTHERS = {
+    ".",
+    "curl",
+    "docker",
+    "echo",
+    "fly",
+    "gcloud",
+    "git",
+    "hf",
+    "modal",
+    "openssl",
+    "pip",
+    "ray",
+    "serve",
+    "sort",
+    "tail",
+}
 ENDS = {"&&", "|", ";", "|&", "2>&1"}
 
 Command = tuple[str, ...]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from postgres import new_database
-from served import ROOT, Page, dictate, page
+from served import ROOT, Page, dictate, page, replicas_by_their_own_command
 from test_documents import shown
 
 from endoscribe.storage import SessionStore
@@ -81,6 +81,19 @@ def test_replicas_come_for_the_first_words_and_one_that_is_killed_costs_none(
         assert jiwer.wer(whole, final_text(store, session)) <= MOST_DIFFERENT
         store.close()
         assert page_with_replicas.get("health")["status"] == "healthy"
+
+
+def test_a_page_joins_replicas_that_were_started_without_it(whole: str, pcm: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with (
+        replicas_by_their_own_command(folder) as (address, environ),
+        page(folder, "--ray", "--address", address, **environ) as joined,
+    ):
+        session = dictate(joined, pcm)
+        assert joined.replicas() == []  # it has none of its own
+        store = SessionStore(folder / "uploads", folder / "results")
+        assert jiwer.wer(whole, final_text(store, session)) <= MOST_DIFFERENT
+        store.close()
 
 
 def test_a_dictation_goes_on_at_the_other_page_when_its_own_is_killed(
