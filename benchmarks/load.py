@@ -170,7 +170,7 @@ async def open_page(url: str, delays_s: list[float], ended: asyncio.Event) -> No
         await stack.enter_async_context(heartbeat)
         while not ended.is_set():
             began_s = time.monotonic()
-            (await client.post("sessions/list", json={"search": "", "known": []})).raise_for_status()
+            (await client.post("sessions/list", json={"search": ""})).raise_for_status()
             delays_s.append(time.monotonic() - began_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK_EVERY_S)

@@ -1,11 +1,14 @@
 """The pure parts of the benchmarks: what they count and how."""
 
+import argparse
+import asyncio
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.audio import PAUSE_S, SHORTFALL_S, dictation_of, speakers
+from benchmarks.load import measure
 from benchmarks.metrics import flicker, latencies, percentile, rewrites, spoken_ends
 from benchmarks.noise import NOISES
 from benchmarks.report import ONE_SPEAKER, keep, load, page, per_minute, stop_to_final, table, where_others_are_better
@@ -182,3 +185,13 @@ def test_the_report_says_where_another_system_is_better() -> None:
         "- naive page, base, 1 min: final WER 4.0 %, EndoScribe's 5.0 %."
     )
     assert "none" in where_others_are_better([row_of("a"), {**row_of("b"), "system": "naive"}])
+
+
+@pytest.mark.slow
+def test_many_pages_and_speakers_are_measured_on_a_real_server_here_on_few(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    options = argparse.Namespace(minutes=0.3, pages=2, browsers=0, speakers=1, model="tiny.en")
+    measured = asyncio.run(measure(options, tmp_path))
+    assert (measured["bit_exact"], measured["breaks"], measured["problems"]) == (1, 0, [])
+    assert measured["page_answer_s"]
+    assert measured["first_text_s"]
