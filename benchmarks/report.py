@@ -37,13 +37,10 @@ here is written by `python -m benchmarks.report results.jsonl` from what `make b
 `benchmarks/README.md` says how. Machine: {machine}; int8 on the CPU.
 
 The days on which rows were measured differ, and so do what else ran on the machine (*others*) and how fast it computes:
-compare CPU and latencies only between rows of one day with about the same *others*. On 2026-11-27 it was slower than
-on 2026-11-25: one after the other, twice, the engine of that day took 0.85 and 0.77 CPU seconds for a second of speech
-there (0.58 then) and the present one 0.69 and 0.67 (`endoscribe-base-1min`, beside other work). The row of WhisperX
-with the glossary of that day had other work beside it, which its time after Stop shows. The row of half an hour is of
-the 25th, when memory was not flat yet; half an hour as fast as it can be heard ended with 1.48 GB since.
-No row shows yet that silence now leads up to each window: played as fast as they can be heard, the long dictation and
-the samples had 3.8 % errors in the live text with it and 4.7 % without, 2.9 and 3.1 % in the final one.
+compare CPU and latencies only between rows of one day with about the same *others*. On 2026-11-27 the machine was about
+half as fast as on 2026-11-25: WhisperX took 22 s for the four minutes that took 11 s then. EndoScribe's commit p50 is
+2.1 to 2.2 s on the slow day and was 1.7 s on the fast one. The row of half an hour is of the 25th, when memory was not flat yet
+and all procedures were heard with the vocabulary of the first; half an hour as fast as it can be heard ended with 1.48 GB since.
 
 - **EndoScribe**: the live text, and the final text that is ready after Stop; knows the procedure's vocabulary.
 - **WhisperLiveKit** {peer}: the public streaming server, LocalAgreement on faster-whisper, its settings as shipped.
@@ -51,8 +48,7 @@ the samples had 3.8 % errors in the live text with it and 4.7 % without, 2.9 and
 - **WhisperX batch**: WhisperX's own `transcribe` after Stop, without and with the vocabulary as its prompt.
 
 From 4 minutes on a dictation holds examinations of several procedures. The speaker chooses each on the page where it
-begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary. The rows of about 16
-minutes and more were measured before that, and heard all of them with the vocabulary of the first.
+begins; WhisperX with the vocabulary is told the same and hears each stretch with its own glossary.
 
 The voice is synthetic and reads invented dictations clearly; people make every error rate here higher.
 """
