@@ -39,8 +39,9 @@ here is written by `python -m benchmarks.report results.jsonl` from what `make b
 The days on which rows were measured differ, and so do what else ran on the machine (*others*) and how fast it computes:
 compare CPU and latencies only between rows of one day with about the same *others*. On 2026-11-27 the machine was about
 half as fast as on 2026-11-25: WhisperX took 22 s for the four minutes that took 11 s then. EndoScribe's commit p50 is
-2.1 to 2.2 s on the slow day and was 1.7 s on the fast one. The row of half an hour is of the 25th, when memory was not flat yet
-and all procedures were heard with the vocabulary of the first; half an hour as fast as it can be heard ended with 1.48 GB since.
+2.1 to 2.2 s on the slow day and was 1.7 s on the fast one. The row of half an hour is of the 25th, when memory was not
+flat yet and all procedures were heard with the vocabulary of the first; half an hour as fast as it can be heard ended
+with 1.48 GB since.
 
 - **EndoScribe**: the live text, and the final text that is ready after Stop; knows the procedure's vocabulary.
 - **WhisperLiveKit** {peer}: the public streaming server, LocalAgreement on faster-whisper, its settings as shipped.

@@ -165,3 +165,21 @@ def test_words_of_a_noise_that_turned_out_empty_leave_no_trace() -> None:
         transcriber.accept(task, (Word(f"Thanks{turn}.", 0.6, 1.0, 0.2),) if task.kind == "preview" else ())
     assert transcriber.live == LiveTranscript()
     assert transcriber.transcript.text == ""
+
+
+def previews(finals_are_decoded: bool) -> int:
+    """How often somebody is previewed who says four sentences with silences between, on a machine that needs 1 s."""
+    words = words_at(f"{'so ' * 19}on. " * 4, pause_after={"on.": 4.0})
+    engine, transcriber = HearingEngine(words), LiveTranscriber(detector=LevelDetector())
+    count, audio = 0, audio_of(words)
+    for first in range(0, len(audio), 1600):
+        transcriber.insert(audio[first : first + 1600])
+        while task := transcriber.next_task() or (transcriber.next_chunk() if finals_are_decoded else None):
+            transcriber.slow_down(1.0)
+            transcriber.accept(task, engine.decode(task.window, task.decoding))
+            count += task.kind == "preview"
+    return count
+
+
+def test_previews_leave_the_engine_to_final_text_that_waits() -> None:
+    assert previews(finals_are_decoded=False) < previews(finals_are_decoded=True)

@@ -354,6 +354,34 @@ def test_a_hung_decode_does_not_hang_the_speaker(scheduler_of: MakeScheduler) ->
     engine.gate.set()
 
 
+def test_final_text_is_waited_for_while_it_goes_on(scheduler_of: MakeScheduler) -> None:
+    """Each time that patience ends another chunk has been decoded, until nothing is left to wait for."""
+
+    class Rounds(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            taken = speaker.transcriber.taken
+            engine.gate.set()
+            while speaker.transcriber.taken == taken and not self.is_set():
+                pass
+            rounds.append(taken)
+            return self.is_set()
+
+    class OneByOne(HearingEngine):
+        def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
+            words = super().decode(window, decoding)
+            self.gate.clear()
+            return words
+
+    words = words_at("one two three four. " * 4, pause_after={"four.": 4.0})
+    engine, rounds = OneByOne(words), list[int]()
+    engine.gate.clear()
+    speaker = scheduler_of(engine).open_speaker(None, ignore)
+    speaker.insert(audio_of(words))
+    speaker.finished = Rounds()
+    assert speaker.finish(timeout_s=0.0).text == " ".join(word.text for word in words)
+    assert len(rounds) >= 4
+
+
 def test_after_closing_everybody_is_told(scheduler_of: MakeScheduler) -> None:
     scheduler = scheduler_of(HearingEngine(WORDS))
     speaker = scheduler.open_speaker(None, ignore)

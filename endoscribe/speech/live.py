@@ -26,6 +26,8 @@ from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 
 Samples = npt.NDArray[np.float32]
 
+#: Where chunks wait for their careful decode, previews leave the engine to them: so many times rarer at most.
+RAREST_PREVIEWS = 4
 #: Audio is looked at in steps of 128 ms.
 STEP_SAMPLES = 4 * FRAME_SAMPLES
 
@@ -110,6 +112,7 @@ class LiveTranscriber:
         self._words = OpenWords(self._options.agreement)
         self._segments: list[Segment] = []
         self._samples = 0
+        self._taken = 0
         self._stopping = False
         self._stopped = False
 
@@ -128,6 +131,11 @@ class LiveTranscriber:
         return Transcript.from_segments(self._segments, self.audio_s)
 
     @property
+    def taken(self) -> int:
+        """How many answers it has taken: while that grows, there is progress."""
+        return self._taken
+
+    @property
     def is_stopping(self) -> bool:
         """Whether the recording has ended: somebody waits for its final text."""
         return self._stopping
@@ -142,8 +150,9 @@ class LiveTranscriber:
         self._waiting.append(vocabulary)
 
     def slow_down(self, hop_s: float) -> None:
-        """Leave at least this much new audio between two previews, however short the configured hop."""
-        self._hop_s = max(self._options.hop_s, hop_s)
+        """Leave at least this much new audio between two previews, a multiple of it where final text is waiting."""
+        waiting = min(max(1, len(self._chunks)), RAREST_PREVIEWS)
+        self._hop_s = max(self._options.hop_s, waiting * hop_s)
 
     def insert(self, samples: Samples) -> None:
         """Take float32 mono 16 kHz samples of any number; cheap, the work is done by `next_task`."""
@@ -176,6 +185,7 @@ class LiveTranscriber:
 
     def accept(self, task: Task, words: Sequence[Word]) -> None:
         """Take the words of the task that `next_task` or `next_chunk` gave last."""
+        self._taken += 1
         if task.kind == "final":
             if words:
                 self._segments.append(Segment(tuple(words)))

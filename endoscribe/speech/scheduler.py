@@ -101,14 +101,19 @@ class Speaker:
     def finish(self, timeout_s: float = 120) -> Transcript:
         """The final text, after the last sample has been inserted.
 
-        Blocks. Raises EngineError when the engine has stopped or needs longer than `timeout_s`.
+        Blocks for as long as there is progress, on a busy machine for minutes. Raises EngineError when the engine has
+        stopped, or when `timeout_s` pass in which nothing of this recording was decoded.
         """
         began_s = time.monotonic()
         self.transcriber.stop()
         self._scheduler.wake()
-        if not self.finished.wait(timeout_s):
-            self.close()
-            raise EngineError("The final text is taking too long; the recording is kept and can be transcribed again.")
+        taken = self.transcriber.taken
+        while not self.finished.wait(timeout_s):
+            if taken == (taken := self.transcriber.taken):
+                self.close()
+                raise EngineError(
+                    "The final text is taking too long; the recording is kept and can be transcribed again."
+                )
         if not self.transcriber.is_finished:
             raise EngineError("Speech recognition was stopped; the recording is kept and can be transcribed again.")
         self._scheduler.meter.finished(time.monotonic() - began_s)
