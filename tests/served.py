@@ -110,10 +110,17 @@ def replicas_by_their_own_command(folder: Path) -> Iterator[tuple[str, dict[str,
     entry = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     environ = {**os.environ, **environment(folder), **entry}
     programs = Path(sys.executable).parent
-    head = [programs / "ray", "start", "--head", "--block", "--disable-usage-stats", "--include-dashboard=false"]
+    head: list[str | Path] = [
+        programs / "ray",
+        "start",
+        "--head",
+        "--block",
+        "--disable-usage-stats",
+        "--include-dashboard=false",
+    ]
     head += ["--num-cpus=2", f"--port={address.partition(':')[2]}", f"--ray-client-server-port={free_port()}"]
     with _running(head, environ, folder / "head.txt"):
-        status = [programs / "ray", "status", "--address", address]
+        status: list[str | Path] = [programs / "ray", "status", "--address", address]
         while subprocess.run(status, check=False, env=environ, cwd=ROOT, capture_output=True).returncode:
             pass
         output = folder / "serve.txt"
