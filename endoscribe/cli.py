@@ -340,6 +340,12 @@ def run_models_fetch(options: argparse.Namespace, settings: Settings) -> None:
     print(obtain_weights(options.name, settings.models_dir, token))
 
 
+def _tell_progress(done: float) -> None:
+    """How much of a recording has been heard, 0 to 1, on a line of its own for whoever watches a terminal."""
+    if sys.stderr.isatty():
+        print(f"\rHeard {done:.0%}", end="\n" if done >= 1 else "", file=sys.stderr, flush=True)
+
+
 def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript, dict[str, float]]":
     """A recording's transcript and what it cost; the recording is looked at before the model is loaded."""
     from endoscribe.audio import load_audio
@@ -352,7 +358,7 @@ def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript,
     loaded_s, loaded_cpu_s = time.perf_counter(), time.process_time()
     scheduler = Scheduler(engine)
     try:
-        transcript = scheduler.transcribe(samples, schema)
+        transcript = scheduler.transcribe(samples, schema, _tell_progress)
     finally:
         scheduler.close()
     timing = {

@@ -161,7 +161,7 @@ class Services:
         if problem:
             log.warning("%s Until then the offline reader fills the table.", problem)
         else:
-            log.info("LLM handler initialized successfully")
+            log.info("LLM handler initialized successfully (%s)", extractor.name)
         self._health = replace(self._health, llm_initialized=problem is None, extractor=extractor.name)
 
 

@@ -137,9 +137,14 @@ def test_claude_without_a_key_is_refused(
 
 
 @pytest.mark.slow
-def test_a_recording_becomes_text_with_times(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recording_becomes_text_with_times(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert main(["transcribe", str(SAMPLE), "--procedure", "col", "--model", "tiny.en", "--json"]) == 0
-    (answer,) = lines_of(capsys)
+    output, told = capsys.readouterr()
+    assert "\rHeard 100%\n" in told
+    answer = json.loads(output)
     assert set(answer) == {"file", "text", "duration", "language", "segments", "timing"}
     assert set(answer["timing"]) == {"load_s", "decode_s", "align_s", "cpu_s"}
     assert "screening colonoscopy" in answer["text"].lower()

@@ -130,7 +130,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("place")
     for name in ("endoscribe", "procedure_schemas", "tests"):
         (place / name).symlink_to(ROOT / name)
-    (place / "FOLDER").symlink_to(ROOT / "tests" / "data" / "dictations")
     (place / LOCAL_DATA_DIR).mkdir()
     (place / LOCAL_DATA_DIR / "models").symlink_to((ROOT / LOCAL_DATA_DIR / "models").resolve())
     return place
