@@ -343,7 +343,7 @@ def run_models_fetch(options: argparse.Namespace, settings: Settings) -> None:
 def _tell_progress(done: float) -> None:
     """How much of a recording has been heard, 0 to 1, on a line of its own for whoever watches a terminal."""
     if sys.stderr.isatty():
-        print(f"\rHeard {done:.0%}", end="\n" if done >= 1 else "", file=sys.stderr, flush=True)
+        print(f"\rHeard {done:.0%}", end="\n" if done == 1.0 else "", file=sys.stderr, flush=True)
 
 
 def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript, dict[str, float]]":
@@ -359,6 +359,7 @@ def _hear(options: argparse.Namespace, settings: Settings) -> "tuple[Transcript,
     scheduler = Scheduler(engine)
     try:
         transcript = scheduler.transcribe(samples, schema, _tell_progress)
+        _tell_progress(1.0)  # the last word is not at the very end
     finally:
         scheduler.close()
     timing = {
