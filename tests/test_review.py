@@ -1,7 +1,9 @@
 """Edits over a reading: typed, undone, signed, versioned, and never lost to a later reading."""
 
+import csv
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from endoscribe.errors import ReviewError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Record, cell_at
+from endoscribe.outputs.tabular import record_csv
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.library import load_schema
 from endoscribe.review import (
@@ -271,7 +274,20 @@ def test_a_kept_edit_is_shown_as_the_persons_beside_the_new_readings_words() -> 
     assert "by hand on an earlier reading, 2026-01-02 03:04 UTC" in card
     assert "<dt>Read anew by offline</dt><dd>3</dd>" in card
     mine = steps(review, ("set", "bbps_right", None, "2"))
-    assert "<dt>Entered</dt><dd>by hand</dd>" in closeups(mine.latest, MINI)["cards"]["bbps_right/"]
+    assert "<dt>Entered</dt><dd>by hand. The quote" in closeups(mine.latest, MINI)["cards"]["bbps_right/"]
+
+
+def test_the_words_that_another_value_was_read_from_are_not_the_entered_ones() -> None:
+    review = steps(opened(), ("set", "bbps_right", None, "2"), ("confirm", "bbps_left", None, None))
+    cards = closeups(review.latest, MINI)["cards"]
+    told = "by hand. The quote and its grounding belong to the value that was read, 3."
+    assert f"<dt>Entered</dt><dd>{told}</dd>" in cards["bbps_right/"]
+    assert "<dt>Grounding, of the value that was read</dt><dd>Exact" in cards["bbps_right/"]
+    assert "<dt>Entered</dt><dd>by hand</dd>" in cards["bbps_left/"]
+    assert "<dt>Grounding</dt><dd>Exact" in cards["bbps_left/"]
+    lines = csv.DictReader(StringIO(record_csv(shown(review), MINI), newline=""))
+    grounding = {line["field"]: line["grounding"] for line in lines}
+    assert (grounding["bbps_right"], grounding["bbps_left"]) == ("entered by hand", "exact")
 
 
 def test_edits_of_one_procedure_are_not_carried_into_another() -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.ownership import Ownership
 from endoscribe.extraction.quotes import Place, SpokenText
-from endoscribe.extraction.record import Cell, Evidence, Record, Row
+from endoscribe.extraction.record import Cell, Evidence, Record, Row, is_entered
 from endoscribe.extraction.support import find_objection, names_one_thing
 from endoscribe.extraction.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
@@ -84,12 +84,7 @@ def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
         name: [{column: _reliable(row.get(column)) for column in table.columns} for row in record.tables.get(name, ())]
         for name, table in schema.tables.items()
     }
-    return Stated(fields, tables, frozenset(name for name, cell in record.fields.items() if _is_entered(cell)))
-
-
-def _is_entered(cell: Cell) -> bool:
-    """Whether a person has put in another value than was read; one that they have confirmed was still dictated."""
-    return cell.status == "edited" and (cell.problem is not None or not cell.as_dictated)
+    return Stated(fields, tables, frozenset(name for name, cell in record.fields.items() if is_entered(cell)))
 
 
 def examine(

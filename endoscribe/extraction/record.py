@@ -94,6 +94,11 @@ def cell_at(record: Record, target: str, row: int | None) -> Cell | None:
     return rows[row].get(column) if 0 <= row < len(rows) else None
 
 
+def is_entered(cell: Cell) -> bool:
+    """Whether a person has put in another value than was read; one that they have confirmed was still dictated."""
+    return cell.status == "edited" and (cell.problem is not None or not cell.as_dictated)
+
+
 def cell_json(cell: Cell) -> dict[str, Any]:
     evidence = cell.evidence
     return {

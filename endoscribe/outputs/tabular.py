@@ -6,7 +6,7 @@ from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
 from endoscribe.edits import NOT_DONE, is_not_done, label
-from endoscribe.extraction.record import Cell, Record, Row
+from endoscribe.extraction.record import Cell, Record, Row, is_entered
 from endoscribe.outputs.outline import printable, remark, standing_line, target_label, unit_text
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.expressions import Value
@@ -23,6 +23,8 @@ COLUMNS = (
     "report", "procedure", "section", "field", "row", "label", "value", "unit", "status", "grounding", "as_dictated",
     "start_s", "end_s", "problem",
 )  # fmt: skip
+#: Stands for the grounding of a value that nobody has read from the dictation.
+ENTERED = "entered by hand"
 #: A spreadsheet takes a text that begins so for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  (wide forms count, too)
 
@@ -180,9 +182,14 @@ def _values(cell: Cell | None) -> tuple[str, ...]:
     evidence = cell.evidence
     start_s, end_s = (evidence.start_s, evidence.end_s) if evidence else (None, None)
     return (
-        _text(cell.value), cell.unit or "", cell.status, cell.grounding, cell.as_dictated,
+        _text(cell.value), cell.unit or "", cell.status, _grounding(cell), cell.as_dictated,
         _text(start_s), _text(end_s), cell.problem or "",
     )  # fmt: skip
+
+
+def _grounding(cell: Cell) -> str:
+    """Whether the value was said; what was said of another one tells nothing of what a person has entered."""
+    return ENTERED if is_entered(cell) else cell.grounding
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from endoscribe.carried import carried_edit
 from endoscribe.edits import is_not_done
-from endoscribe.extraction.record import Cell, Record, cell_at, cells
+from endoscribe.extraction.record import Cell, Record, cell_at, cells, is_entered
 from endoscribe.outputs.outline import clock, fitted, outline, remark, target_label, unit_text, value_text
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.procedures.wording import read_words
@@ -104,11 +104,11 @@ def _facts(
     field = schema.target_index[target]
     cell = cell_at(record, target, row)
     yield "Value", escape(value_text(cell, field)) if cell else "not stated"
-    yield from _by_hand(version, target, row, cell)
+    yield from _by_hand(version, schema, target, row, cell)
     if cell:
         if cell.evidence:
             yield from _heard(cell.evidence.quote, schema)
-            yield "Grounding", escape(GROUNDING[cell.grounding])
+            yield _whose("Grounding", cell), escape(GROUNDING[cell.grounding])
         elif not is_not_done(cell):
             yield "Grounding", "Not heard in this recording."
         if remark(cell):
@@ -119,12 +119,30 @@ def _facts(
         yield "Checks", f"<ul>{items}</ul>"
 
 
-def _by_hand(version: Version, target: str, row: int | None, cell: Cell | None) -> Iterator[tuple[str, str]]:
+def _by_hand(
+    version: Version, schema: ProcedureSchema, target: str, row: int | None, cell: Cell | None
+) -> Iterator[tuple[str, str]]:
     """That a value is a person's; the words beside it are what a reading rests on, not they."""
-    if carried := carried_edit(version, target, row):
-        yield "Entered", f"by hand on an earlier reading, {carried.at:%Y-%m-%d %H:%M} UTC"
-    elif cell and cell.status == "edited":
-        yield "Entered", "by hand"
+    carried = carried_edit(version, target, row)
+    if not carried and not (cell and cell.status == "edited"):
+        return
+    when = f" on an earlier reading, {carried.at:%Y-%m-%d %H:%M} UTC" if carried else ""
+    read = _read_cell(version.reading.record, version, target, row)
+    value = f", {escape(value_text(read, schema.target_index[target]))}" if read else ""
+    apart = f". The quote and its grounding belong to the value that was read{value}."
+    yield "Entered", f"by hand{when}{apart if cell and cell.evidence and is_entered(cell) else ''}"
+
+
+def _whose(name: str, cell: Cell) -> str:
+    """What a fact about the words is called; those that another value was read from are not the entered one's."""
+    return f"{name}, of the value that was read" if is_entered(cell) else name
+
+
+def _read_cell(read: Record, version: Version, target: str, row: int | None) -> Cell | None:
+    """What a reading has where the edited report has this cell."""
+    base = row if row is None else original_row(version, target.partition(".")[0], row)
+    is_new = row is not None and base is None
+    return None if is_new else cell_at(read, target, base)
 
 
 def _heard(quote: str, schema: ProcedureSchema) -> Iterator[tuple[str, str]]:
@@ -141,11 +159,10 @@ def _readers(
 ) -> Iterator[tuple[str, str]]:
     """What each reader made of it, where that is not what stands there."""
     field = schema.target_index[target]
-    base = row if row is None else original_row(version, target.partition(".")[0], row)
-    if row is not None and base is None:
+    if row is not None and original_row(version, target.partition(".")[0], row) is None:
         return
     reading = version.reading
-    read = cell_at(reading.record, target, base)
+    read = _read_cell(reading.record, version, target, row)
     if (cell and cell.status == "edited") or read != cell:
         again = "Read anew" if row is None and carried_edit(version, target, row) else "Read"
         yield (
@@ -153,7 +170,7 @@ def _readers(
             escape(value_text(read, field)) if read else "not stated",
         )
     if reading.second:
-        other = cell_at(reading.second, target, base)
+        other = _read_cell(reading.second, version, target, row)
         yield (
             f"Read by {escape(reading.second.extractor)}",
             escape(value_text(other, field)) if other else "not stated",
