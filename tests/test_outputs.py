@@ -188,6 +188,14 @@ def test_a_computed_value_is_named_as_such() -> None:
     assert "Boston score8 computed" in page.text
 
 
+def test_the_reader_is_named_as_in_a_sentence() -> None:
+    assert standing_line(RECORD).endswith(" Read by the offline reader.")
+    assert " Read by the offline reader. " in standing_line(RECORD, SIGNATURE)
+    assert standing_line(replace(RECORD, extractor="a-model")).endswith(" Read by a-model.")
+    composition, *_ = resources(RECORD, MINI)
+    assert composition["author"] == [{"display": "EndoScribe, read by the offline reader"}]
+
+
 def test_an_empty_record_shows_only_gaps() -> None:
     empty = verify([], Transcript(""), MINI, "offline")
     page = _Page(render_record(empty, MINI))

@@ -71,7 +71,7 @@ def test_a_cell_up_close_shows_what_it_rests_on(server: Server, session: str) ->
     change(server, session, "edits", kind="set", target="bbps_total", value="7")
     card = closeups(server, session)["cards"]["bbps_total/"]
     assert "read as 8" in card
-    assert "Read by offline" in card
+    assert "Read by the offline reader" in card
     assert "8 by calculation, 7 entered by hand" in card
 
 

@@ -252,7 +252,7 @@ def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     page.keyboard.press("Enter")
     reviewer.sees(total, "read as 8")
     reviewer.sees("#checks", "8 by calculation, 7 entered by hand")
-    reviewer.sees("#evidence", "Read by offline")
+    reviewer.sees("#evidence", "Read by the offline reader")
     enter(page, total, "7")  # once more the same, after which the report looks as before
     reviewer.sees("#review .standing", "2 edits")
     expect(page.locator(total)).to_have_attribute("data-status", "edited")
@@ -366,7 +366,7 @@ def test_an_edit_that_was_kept_over_a_new_reading_asks_for_eyes(reviewer: Visito
     reviewer.sees("#checks", "This is your value, entered before. The new reading says: 0.")
     page.get_by_role("button", name="Show BBPS right colon").click()
     reviewer.sees("#evidence", "by hand on an earlier reading")
-    reviewer.sees("#evidence", "Read anew by offline")
+    reviewer.sees("#evidence", "Read anew by the offline reader")
     page.get_by_role("button", name="Keep BBPS right colon").click()
     expect(page.locator("#checks")).not_to_contain_text("The new reading says")
     reviewer.sees(right, "1")

@@ -22,6 +22,7 @@ from endoscribe.outputs.outline import (
     clock,
     outline,
     printable,
+    reader_name,
     remark,
     standing_line,
     unit_text,
@@ -78,7 +79,7 @@ def _composition(
 ) -> Json:
     """The document's first page: who wrote it, who attests it, and a section each part of the report."""
     by_name = {each["identifier"][0]["value"]: _urn(each) for each in observations}
-    author = {"display": signature.name if signature else f"EndoScribe, read by {record.extractor}"}
+    author = {"display": signature.name if signature else f"EndoScribe, read by {reader_name(record)}"}
     attester = {"attester": [{"mode": "legal", "time": when, "party": author}]} if signature else {}
     standing = {"title": "Standing", "text": _narrative([standing_line(record, signature)])}
     sections = [_section(part, schema, by_name) for part in outline(record, schema)]

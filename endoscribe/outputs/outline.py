@@ -30,9 +30,14 @@ STATUS_WORDS = {
 def standing_line(record: Record, signature: Signature | None = None) -> str:
     """The first line of every output: a draft or who signed, with the reader that really answered."""
     if signature is None:
-        return f"{DRAFT} Read by {record.extractor}."
+        return f"{DRAFT} Read by {reader_name(record)}."
     when = f"{signature.at:%Y-%m-%d %H:%M} UTC"
-    return f"Signed by {signature.name}, {when}. Read by {record.extractor}. SHA-256 {signature.sha256}."
+    return f"Signed by {signature.name}, {when}. Read by {reader_name(record)}. SHA-256 {signature.sha256}."
+
+
+def reader_name(record: Record) -> str:
+    """Who read, in a sentence."""
+    return "the offline reader" if record.extractor == "offline" else record.extractor
 
 
 def as_signed(record: Record) -> Record:

@@ -39,6 +39,7 @@ from endoscribe.outputs.outline import (
     clock,
     outline,
     plain_value,
+    reader_name,
     remark,
     standing_line,
     target_label,
@@ -70,8 +71,8 @@ def _foot(record: Record) -> str:
     """Who read, and what it took."""
     if record.bill is None:
         return ""
-    reader = record.extractor
-    if reader == "offline":
+    reader = reader_name(record)
+    if record.extractor == "offline":
         reader += " after a language model had failed"
     return f'<p class="es-foot">Read by {escape(reader)}: {escape(record.bill.sentence())}.</p>'
 

@@ -7,7 +7,16 @@ from typing import TypedDict
 from endoscribe.carried import carried_edit
 from endoscribe.edits import is_not_done
 from endoscribe.extraction.record import Cell, Record, cell_at, cells, is_entered
-from endoscribe.outputs.outline import clock, fitted, outline, remark, target_label, unit_text, value_text
+from endoscribe.outputs.outline import (
+    clock,
+    fitted,
+    outline,
+    reader_name,
+    remark,
+    target_label,
+    unit_text,
+    value_text,
+)
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.procedures.wording import read_words
 from endoscribe.review import Version, current, original_row
@@ -166,13 +175,13 @@ def _readers(
     if (cell and cell.status == "edited") or read != cell:
         again = "Read anew" if row is None and carried_edit(version, target, row) else "Read"
         yield (
-            f"{again} by {escape(reading.record.extractor)}",
+            f"{again} by {escape(reader_name(reading.record))}",
             escape(value_text(read, field)) if read else "not stated",
         )
     if reading.second:
         other = _read_cell(reading.second, version, target, row)
         yield (
-            f"Read by {escape(reading.second.extractor)}",
+            f"Read by {escape(reader_name(reading.second))}",
             escape(value_text(other, field)) if other else "not stated",
         )
 
