@@ -156,5 +156,6 @@ def is_left_out(gap: str, record: Record) -> bool:
     table, _, column = gap.partition(".")
     if not column:
         return gap in record.fields and is_not_done(record.fields[gap])
-    lacking = [row.get(column) for row in record.tables.get(table, ()) if said(row.get(column)) is None]
+    found = [row.get(column) for row in record.tables.get(table, ()) if row]
+    lacking = [cell for cell in found if cell is None or cell.value is None]
     return bool(lacking) and all(cell is not None and is_not_done(cell) for cell in lacking)

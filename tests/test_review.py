@@ -19,6 +19,7 @@ from endoscribe.errors import ReviewError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.extraction.record import Record, cell_at
+from endoscribe.outputs.outline import as_written
 from endoscribe.outputs.tabular import record_csv
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.library import load_schema
@@ -157,6 +158,18 @@ def test_rows_come_and_go_and_know_where_they_come_from() -> None:
     assert [original_row(review.latest, "polyps", row) for row in (0, 1)] == [1, None]
     review = steps(review, ("remove_row", "polyps", 0, None), ("remove_row", "polyps", 0, None))
     assert "polyps" not in shown(review).tables
+
+
+def test_a_row_in_which_nothing_stands_is_counted_by_no_rule() -> None:
+    added = shown(steps(opened(), ("add_row", "polyps", None, None)))
+    assert len(added.tables["polyps"]) == 3  # it can still be filled
+    assert (added.checks, added.gaps, added.derived) == (RECORD.checks, RECORD.gaps, RECORD.derived)
+    lacking = read(*CLAIMS[:-1])
+    assert "polyps.size_mm" in lacking.gaps
+    said = shown(steps(opened(lacking), ("add_row", "polyps", None, None), ("not_done", "polyps.size_mm", 1, None)))
+    assert "polyps.size_mm" not in said.gaps
+    emptied = steps(opened(), ("not_stated", "polyps.segment", 0, None), ("not_stated", "polyps.size_mm", 0, None))
+    assert [len(row) for row in as_written(shown(emptied), MINI).tables["polyps"]] == [2]
 
 
 def test_undo_takes_back_one_step_at_a_time() -> None:

@@ -202,6 +202,21 @@ def text_of(form: str, content: bytes) -> str:
     return content.decode()
 
 
+def test_a_row_that_nobody_filled_stays_on_the_page_and_out_of_every_file(server: Server, session: str) -> None:
+    def files() -> dict[str, str]:
+        return {form: text_of(form, file(server, session, form)) for form in TEXTS if form != "json"}
+
+    before = files()
+    panels = change(server, session, "edits", kind="add_row", target="polyps").json()["panels"]
+    assert 'data-field="polyps.segment" data-row="1"' in panels["record"]
+    assert "polyps." not in panels["checklist"]
+    assert files() == before
+    change(server, session, "signature", name="Dr. Example")
+    assert "\n2. " not in files()["md"]
+    report = json.loads(file(server, session, "json"))
+    assert len(report["tables"]["polyps"]) == 2  # as it was signed
+
+
 def test_the_hash_covers_every_value_that_was_signed(server: Server, session: str) -> None:
     change(server, session, "edits", kind="set", target="bbps_right", value="3")
     change(server, session, "edits", kind="not_done", target="asa_class")

@@ -15,7 +15,7 @@ from functools import cached_property
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.ownership import Ownership
 from endoscribe.extraction.quotes import Place, SpokenText
-from endoscribe.extraction.record import Cell, Evidence, Record, Row, is_entered
+from endoscribe.extraction.record import Cell, Evidence, Record, Row, is_entered, without_empty_rows
 from endoscribe.extraction.support import find_objection, names_one_thing
 from endoscribe.extraction.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
@@ -79,6 +79,7 @@ def review(record: Record, schema: ProcedureSchema) -> Record:
 
 def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
     """The values that may be relied on: those that follow from the recording or that a person has entered."""
+    record = without_empty_rows(record)
     fields = {name: _reliable(cell) for name, cell in record.fields.items()}
     tables = {
         name: [{column: _reliable(row.get(column)) for column in table.columns} for row in record.tables.get(name, ())]

@@ -1,7 +1,7 @@
 """The verified report: typed values with their evidence, the checks' verdicts, and what is still missing."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from endoscribe.extraction.claims import Value
@@ -92,6 +92,12 @@ def cell_at(record: Record, target: str, row: int | None) -> Cell | None:
     table, _, column = target.partition(".")
     rows = record.tables.get(table, ())
     return rows[row].get(column) if 0 <= row < len(rows) else None
+
+
+def without_empty_rows(record: Record) -> Record:
+    """The record without the rows in which nothing stands: whoever adds one may never fill it."""
+    tables = {name: tuple(row for row in rows if row) for name, rows in record.tables.items()}
+    return replace(record, tables={name: rows for name, rows in tables.items() if rows})
 
 
 def is_entered(cell: Cell) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from endoscribe.extraction.record import Cell, Record, Row
+from endoscribe.extraction.record import Cell, Record, Row, without_empty_rows
 from endoscribe.procedures.expressions import Value, expression
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.signature import Signature
@@ -134,6 +134,11 @@ def with_remark(cell: Cell, field: FieldSchema) -> str:
     """The value in words, with what is doubtful about it in brackets."""
     text, words = value_text(cell, field), remark(cell)
     return f"{text} ({words})" if words else text
+
+
+def as_written(record: Record, schema: ProcedureSchema) -> Record:
+    """The record as an output gives it; an empty row stays on the page only, where it can be filled."""
+    return without_empty_rows(fitted(record, schema))
 
 
 def fitted(record: Record, schema: ProcedureSchema) -> Record:

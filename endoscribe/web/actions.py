@@ -17,7 +17,7 @@ from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.grounding import verify
 from endoscribe.outputs.note import render_note
-from endoscribe.outputs.outline import fitted
+from endoscribe.outputs.outline import as_written
 from endoscribe.outputs.table import render_record
 from endoscribe.review import Review
 from endoscribe.services import Report, Services
@@ -291,7 +291,7 @@ class Actions:
     def _note(self, session_id: str) -> str:
         review = self._desk.review(session_id)
         schema = self._desk.schema(review)
-        return render_note(fitted(self._desk.record(review), schema), schema, review.latest.signature)
+        return render_note(as_written(self._desk.record(review), schema), schema, review.latest.signature)
 
 
 def next_step(dictations_left: int | None) -> str:

@@ -9,7 +9,7 @@ from endoscribe.extraction.record import Record
 from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import render_note
-from endoscribe.outputs.outline import fitted
+from endoscribe.outputs.outline import as_written
 from endoscribe.outputs.tabular import record_csv, record_xlsx
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review import current
@@ -77,7 +77,7 @@ def render_download(
     version = review.latest if number is None else review.version(number)
     schema = services.schemas.get(version.reading.record.procedure)
     record = current(version, schema)
-    record = record if form == "json" else fitted(record, schema)
+    record = record if form == "json" else as_written(record, schema)
     taken = Taken(record, schema, version.signature, version.number, session.created)
     return FORMATS[form].write(taken), _file_name(session, taken, FORMATS[form].suffix)
 
