@@ -58,6 +58,7 @@ def states(visitor: Visitor, folder: Path) -> Iterator[str]:
     page.keyboard.press("Escape")
     page.locator("#evidence [data-card-do=close]").click()
     page.locator("#signer").fill("Dr. Example")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.keyboard.press("Enter")
     visitor.sees("#review", "Signed by Dr. Example")
     yield "signed"

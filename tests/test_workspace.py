@@ -139,6 +139,7 @@ def test_an_entry_stands_in_its_cell_at_once_and_nobody_signs_before_it_is_saved
     expect(page.locator(f"{right} .editor")).to_be_visible()  # asked for meanwhile
     expect(page.locator("#signer")).to_have_value("Dr. Example")
     page.keyboard.press("Escape")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.locator("#review .sign button").click()
     reviewer.sees("#review", "Signed by Dr. Example")
 
@@ -275,10 +276,38 @@ def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     expect(page.locator(cell(page, "polyps.segment", "1"))).to_have_count(0)
 
 
+def test_whoever_signs_although_something_is_open_is_asked_once_more(reviewer: Visitor) -> None:
+    page, asked = reviewer.page, list[str]()
+
+    def think_again(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    enter(page, cell(page, "bbps_total"), "7")
+    expect(page.locator(cell(page, "bbps_total"))).to_have_attribute("data-status", "edited")
+    eyes = page.locator("#checks .es-eyes-title").inner_text().split(": ")[1]
+    missing = page.locator("#checklist .es-gap-item").count()
+    page.on("dialog", think_again)
+    page.locator("#signer").fill("Dr. Example")
+    page.keyboard.press("Enter")
+    needs = "needs" if eyes == "1" else "need"
+    reviewer.until(
+        lambda: asked == [f"Sign although {missing} required items are not stated and {eyes} {needs} your eyes?"]
+    )
+    expect(page.locator("#review .sign")).to_be_visible()
+    page.evaluate(
+        "document.querySelectorAll('#checklist .es-gap-item, #checks .es-checks > li').forEach((e) => e.remove())"
+    )
+    page.keyboard.press("Enter")
+    reviewer.sees("#review", "Signed by Dr. Example")
+    assert len(asked) == 1
+
+
 def test_a_report_is_signed_and_taken_away_and_goes_on_as_a_new_version(reviewer: Visitor) -> None:
     page = reviewer.page
     total = cell(page, "bbps_total")
     page.locator("#signer").fill("Dr. Example")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.keyboard.press("Enter")
     reviewer.sees("#review", "Signed by Dr. Example")
     with page.expect_download() as download:

@@ -341,7 +341,7 @@ export function mountReview(element, events) {
     event.preventDefault();
     const form = event.target;
     if (!form.matches('.sign')) compare(form);
-    else if (isSettled()) change('signature', { name: form.elements.name.value }, { button: form.querySelector('button') });
+    else if (isSettled() && isMeant()) change('signature', { name: form.elements.name.value }, { button: form.querySelector('button') });
   });
 }
 
@@ -356,6 +356,17 @@ function isSettled() {
     form.querySelector('input, select')?.focus();
   }
   return !isSaving() && !form;
+}
+
+// A report in which something is open is signed only by whoever says so once more.
+function isMeant() {
+  const missing = document.querySelectorAll('#checklist .es-gap-item').length;
+  const doubtful = document.querySelectorAll('#checks .es-eyes > .es-checks > li').length;
+  const open = [
+    missing && `${missing} required ${missing === 1 ? 'item is' : 'items are'} not stated`,
+    doubtful && `${doubtful} ${doubtful === 1 ? 'needs' : 'need'} your eyes`,
+  ].filter(Boolean);
+  return !open.length || window.confirm(`Sign although ${open.join(' and ')}?`);
 }
 
 async function compare(form) {
