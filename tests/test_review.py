@@ -295,7 +295,7 @@ def test_the_words_that_another_value_was_read_from_are_not_the_entered_ones() -
     cards = closeups(review.latest, MINI)["cards"]
     told = "by hand. The quote and its grounding belong to the value that was read, 3."
     assert f"<dt>Entered</dt><dd>{told}</dd>" in cards["bbps_right/"]
-    assert "<dt>Grounding, of the value that was read</dt><dd>Exact" in cards["bbps_right/"]
+    assert "<dt>Grounding of what was read</dt><dd>Exact" in cards["bbps_right/"]
     assert "<dt>Entered</dt><dd>by hand</dd>" in cards["bbps_left/"]
     assert "<dt>Grounding</dt><dd>Exact" in cards["bbps_left/"]
     lines = csv.DictReader(StringIO(record_csv(shown(review), MINI), newline=""))

@@ -144,7 +144,7 @@ def _by_hand(
 
 def _whose(name: str, cell: Cell) -> str:
     """What a fact about the words is called; those that another value was read from are not the entered one's."""
-    return f"{name}, of the value that was read" if is_entered(cell) else name
+    return f"{name} of what was read" if is_entered(cell) else name
 
 
 def _read_cell(read: Record, version: Version, target: str, row: int | None) -> Cell | None:
