@@ -43,7 +43,7 @@ class Fate:
 def speak(scheduler: Scheduler, fate: Fate, start_after_s: float) -> None:
     """Begin after so long, or as soon as that is allowed."""
     time.sleep(start_after_s)
-    schema = SchemaLibrary(SHIPPED_SCHEMA_DIR).get(fate.dictation.procedure)
+    schema = SchemaLibrary(SHIPPED_SCHEMA_DIR).get(fate.dictation.procedures[0][1])
     began_s = time.monotonic()
     while fate.summary is None:
         try:

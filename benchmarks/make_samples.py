@@ -68,13 +68,15 @@ def spoken(voice: PiperVoice, text: str) -> np.ndarray:
             parts.append(np.zeros(int(SENTENCE_PAUSE_S * rate), np.float32))
         parts.append(np.zeros(int(PARAGRAPH_PAUSE_S * rate), np.float32))
     samples = soxr.resample(np.concatenate(parts), rate, SAMPLE_RATE)
-    return np.round(samples * (PEAK / np.abs(samples).max()) * 32_767).astype(np.int16)
+    loud: np.ndarray = np.round(samples * (PEAK / np.abs(samples).max()) * 32_767).astype(np.int16)
+    return loud
 
 
 def write(path: Path, samples: np.ndarray, codec: str, options: dict[str, str]) -> None:
     """Encode int16 samples to `path`; the container follows from its name."""
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(codec, rate=SAMPLE_RATE, options=options, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         for frame in frames(samples, stream.codec_context.frame_size or 4_096):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

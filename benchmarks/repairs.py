@@ -29,7 +29,7 @@ DOUBTED = 0.1
 def recordings(folder: Path) -> Iterator[Samples]:
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         if path.suffix == ".raw":
-            yield np.fromfile(path, "<i2").astype(np.float32) / 32768
+            yield np.fromfile(path, "<i2").astype(np.float32) / np.float32(32768)
             continue
         try:
             yield load_audio(path)
@@ -53,7 +53,8 @@ def main() -> None:
     try:
         for schema in SchemaLibrary(SHIPPED_SCHEMA_DIR):
             lexicon = Lexicon.of(schema)
-            texts = [scheduler.transcribe(samples, schema).words for samples in spoken]
+            heard = [scheduler.transcribe(samples, schema) for samples in spoken]
+            texts = [[word for segment in each.segments for word in segment.words] for each in heard]
             doubted = [
                 [replace(word, text=word.heard or word.text, heard=None, probability=DOUBTED) for word in text]
                 for text in texts

@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def main() -> None:
         for kind, decoding, sizes in (("live", PREVIEW, SIZES), ("final", FINAL, FINAL_SIZES)):
             for seconds, speakers in sizes[options.device]:
                 windows = windows_of(samples, seconds, speakers)
-                took_s = least_s(lambda w=windows, d=decoding: decode(engine, w, d), CLOCKS[options.device])
+                took_s = least_s(partial(decode, engine, windows, decoding), CLOCKS[options.device])
                 print(f"{options.shape:15} {kind:6} {seconds:4} s {speakers:8} {took_s:9.3f}", flush=True)
 
 
