@@ -54,6 +54,13 @@ begins; WhisperX with the vocabulary is told the same and hears each stretch wit
 The voice is synthetic and reads invented dictations clearly; people make every error rate here higher.
 """
 
+REPAIRS = """## Ordinary English that is wrongly put right
+
+The recordings of people in Debian's `pocketsphinx-testdata` (47 s of novels, numbers, cards and commands), heard by
+`base` with each of the four vocabularies: 394 words, none repaired, none either if every word had been doubted.
+`python -m benchmarks.repairs FOLDER` does the same with any folder.
+"""
+
 DEFINITIONS = """## What the columns mean
 
 Times are seconds. A word's latency counts from its spoken end, as the final decoding of the base model times it.
@@ -219,6 +226,7 @@ def page(rows: list[Row], peer: str) -> str:
         f"## Where others are better\n\n{where_others_are_better(ordered)}\n",
         f"## As the minutes go by\n\n{flatness(compared)}\n",
         f"## Words where nobody speaks\n\n{table(NOISE, noises)}\n",
+        REPAIRS,
         DEFINITIONS,
         f"## Commands\n\nEach figure again:\n\n{table(COMMANDS, (*base, *small, *noises))}\n",
     ]
