@@ -89,7 +89,8 @@ function light(start, end) {
     if (lit) first ??= word;
   }
   const box = first?.closest('.words');
-  if (box) box.scrollTop = first.offsetTop - box.offsetTop - box.clientHeight / 3;
+  const bring = () => (box.scrollTop = first.offsetTop - box.offsetTop - box.clientHeight / 3);
+  if (box) requestAnimationFrame(bring); // by then the card stands below, and the box may be lower
 }
 
 // One tab stop for all words: the arrow keys go from word to word, Enter plays from there.
