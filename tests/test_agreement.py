@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from endoscribe.speech.agreement import AgreementOptions, OpenWords
 from endoscribe.transcript import Word
 
+#: By the mark before a word.
+PROBABILITIES = {"~": 0.2, "!": 0.95}
 
-def heard(text: str, probability: float = 0.9, start_s: float = 0.0) -> list[Word]:
-    """Words half a second apart; `~` before a word makes it an unsure one."""
+
+def heard(text: str) -> list[Word]:
+    """Words half a second apart; `~` before a word makes it an unsure one, `!` one that is clear."""
     return [
-        Word(each.lstrip("~"), start_s + n / 2, start_s + (n + 1) / 2, 0.2 if each.startswith("~") else probability)
+        Word(each.lstrip("~!"), n / 2, (n + 1) / 2, PROBABILITIES.get(each[0], 0.7))
         for n, each in enumerate(text.split())
     ]
 
@@ -31,6 +34,22 @@ def test_two_decodes_that_agree_settle_the_beginning() -> None:
     assert words.hear(heard("the cecum was"), 1.6, in_pause=False) == ()
     assert text_of(words.hear(heard("the cecum was reached"), 2.1, in_pause=False)) == "the cecum was"
     assert words.hear(heard("the cecum was reached"), 2.2, in_pause=False) == ()  # too near to the edge
+
+
+def test_one_decode_settles_clear_words_up_to_the_first_that_is_not() -> None:
+    words = OpenWords()
+    assert text_of(words.hear(heard("!the !cecum was !reached !today"), 3.0, in_pause=False)) == "the cecum"
+    assert text_of(words.tentative) == "was reached today"
+    again = words.hear(heard("!the !cecum was !reached !today !and"), 3.2, in_pause=False)
+    assert text_of(again) == "was reached today"  # "and" is too near to the edge
+
+
+def test_a_number_may_grow_and_is_settled_by_two_decodes_only() -> None:
+    words = OpenWords(PATIENT)
+    assert text_of(words.hear(heard("!a !polyp !of !1"), 2.4, in_pause=False)) == "a polyp of"
+    assert words.hear(heard("!a !polyp !of !1.5 !centimeters"), 2.9, in_pause=False) == ()
+    again = words.hear(heard("!a !polyp !of !1.5 !centimeters !is"), 3.4, in_pause=False)
+    assert text_of(again) == "1.5 centimeters is"
 
 
 def test_a_word_more_in_the_middle_does_not_shift_all_that_follow() -> None:
@@ -87,6 +106,15 @@ def test_a_decode_that_spells_settled_words_otherwise_neither_repeats_nor_loses_
         text_of(words.hear(heard("boston score is three three"), 4.5, in_pause=False)) == "boston score is three three"
     )
     assert text_of(words.close(heard("Boston scores is 3 three total"))) == "total"
+
+
+def test_settled_words_that_lose_their_hyphens_are_not_said_twice() -> None:
+    words = OpenWords()
+    first = heard("!a !man !with !biopsy-proven-cancer !now !is !treated")
+    assert text_of(words.hear(first[:6], 2.9, in_pause=False)) == "a man with biopsy-proven-cancer now"
+    apart = [Word("biopsy", 1.5, 1.7, 0.9), Word("proven", 1.7, 1.8, 0.9), Word("cancer", 1.8, 2.0, 0.9)]
+    again = words.hear([*first[:3], *apart, *first[4:]], 3.5, in_pause=False)
+    assert text_of(again) == "is"
 
 
 def test_the_next_window_begins_with_what_was_heard_of_it() -> None:
