@@ -313,6 +313,24 @@ def test_beyond_capacity_a_new_speaker_is_told_to_wait(scheduler_of: MakeSchedul
     scheduler.open_speaker(None, ignore)
 
 
+def test_who_has_not_been_heard_yet_is_counted_before_another_is_let_in(
+    scheduler_of: MakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone waits a second: four would wait for four, as long as nobody knows better."""
+    monkeypatch.setattr(Scheduler, "wait_s", 1.0)
+    scheduler = scheduler_of(HearingEngine(WORDS), Limits(max_wait_s=3.5))
+    shown = [threading.Event() for _ in range(2)]
+    speakers = [scheduler.open_speaker(None, lambda _live, event=event: event.set()) for event in shown]
+    speakers[0].insert(audio_of(WORDS)[:24_000])
+    assert shown[0].wait(30)
+    scheduler.open_speaker(None, ignore)
+    with pytest.raises(BusyError, match="try again"):
+        scheduler.open_speaker(None, ignore)
+    speakers[1].insert(audio_of(WORDS)[:24_000])
+    assert shown[1].wait(30)
+    scheduler.open_speaker(None, ignore)  # two wait a second: four would wait for two
+
+
 def test_the_time_of_a_decode_counts_as_waiting(scheduler_of: MakeScheduler) -> None:
     """Eight who are decoded together wait for each other, although none of them stands in a queue."""
 

@@ -154,6 +154,11 @@ class LiveTranscriber:
         waiting = min(max(1, len(self._chunks)), RAREST_PREVIEWS)
         self._hop_s = max(self._options.hop_s, waiting * hop_s)
 
+    @property
+    def slowed_s(self) -> float:
+        """How much longer than wanted it is at present from one preview to the next."""
+        return self._hop_s - self._options.hop_s
+
     def insert(self, samples: Samples) -> None:
         """Take float32 mono 16 kHz samples of any number; cheap, the work is done by `next_task`."""
         self._samples += len(samples)
@@ -248,7 +253,7 @@ class LiveTranscriber:
         if self._silence_s() >= self._options.breath_s:
             return True
         if self._nothing_decoded():
-            return self._edge_s - first * FRAME_S >= max(self._options.first_hop_s, self._hop_s - self._options.hop_s)
+            return self._edge_s - first * FRAME_S >= max(self._options.first_hop_s, self.slowed_s)
         return self._edge_s - self._decoded_until_s >= self._hop_s
 
     def _holds_speech(self, until: int) -> bool:

@@ -50,9 +50,9 @@ OnLive = Callable[[LiveTranscript], None]
 class Limits:
     """How much the machine takes on."""
 
-    #: A new speaker is told to wait while the present ones wait longer than this for text that is due. The time of the
-    #: decode counts: who is decoded with seven others waits for all of them.
-    max_wait_s: float = 2.5
+    #: A new speaker is told to wait where with one more all would get their text later than this after a machine that
+    #: is never late. The time of the decode counts: who is decoded with seven others waits for all of them.
+    max_wait_s: float = 2.0
     #: The share of the time that previews of one speaker may keep the engine busy.
     preview_share: float = 0.8
     #: Weight of the newest wait in the running average.
@@ -180,7 +180,7 @@ class Scheduler:
 
     @property
     def wait_s(self) -> float:
-        """How long it takes at present from text being due to being there, a running average."""
+        """How long after it would best be due text is there at present, a running average."""
         is_recent = time.monotonic() - self._noted_s < FORGET_AFTER_S
         return self._wait_s if is_recent else 0.0
 
@@ -192,17 +192,22 @@ class Scheduler:
     def open_speaker(self, schema: ProcedureSchema | None, on_live: OnLive) -> Speaker:
         """Begin a recording; `on_live` is called from the engine's thread.
 
-        Raises BusyError while those who speak already wait too long, EngineError when the engine is closed.
+        Raises BusyError where those who speak would wait too long, EngineError when the engine is closed.
         """
         transcriber = LiveTranscriber(_vocabulary(schema), self._options, self._new_detector())
         speaker = Speaker(self, transcriber, _lexicon(schema), on_live)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
-            if self._speakers and self.wait_s > self._limits.max_wait_s:
+            if self._speakers and self._expected_wait_s() > self._limits.max_wait_s:
                 raise BusyError("As many people are dictating as this machine can follow; please try again shortly.")
             self._speakers.append(speaker)
         return speaker
+
+    def _expected_wait_s(self) -> float:
+        """What everybody would wait with one more: what they wait now comes from those who have been heard so far."""
+        heard = sum(speaker.live_turn > 0 for speaker in self._speakers)
+        return self.wait_s * (len(self._speakers) + 1) / max(1, heard)
 
     def transcribe(
         self,
@@ -384,12 +389,12 @@ class Scheduler:
         self._take(speaker, task, speaker.lexicon.repair(words), began_s)
 
     def _begin(self, speaker: Speaker, now_s: float) -> float:
-        """Since when the speaker's text has been due."""
+        """Since when the speaker's text would have been due, were it decoded as often as it should be."""
         due_s = now_s if speaker.due_since_s is None else speaker.due_since_s
         speaker.due_since_s = None
         speaker.live_turn = next(self._turns)
         self.meter.waited("live", now_s - due_s)
-        return due_s
+        return due_s - speaker.transcriber.slowed_s
 
     def _take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         if task.kind == "preview" and self._options.catch_up:
