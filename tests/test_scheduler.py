@@ -319,15 +319,16 @@ def test_who_has_not_been_heard_yet_is_counted_before_another_is_let_in(
     """One alone waits a second: four would wait for four, as long as nobody knows better."""
     monkeypatch.setattr(Scheduler, "wait_s", 1.0)
     scheduler = scheduler_of(HearingEngine(WORDS), Limits(max_wait_s=3.5))
-    shown = [threading.Event() for _ in range(2)]
-    speakers = [scheduler.open_speaker(None, lambda _live, event=event: event.set()) for event in shown]
-    speakers[0].insert(audio_of(WORDS)[:24_000])
-    assert shown[0].wait(30)
+    first_shown, second_shown = threading.Event(), threading.Event()
+    first = scheduler.open_speaker(None, lambda _live: first_shown.set())
+    second = scheduler.open_speaker(None, lambda _live: second_shown.set())
+    first.insert(audio_of(WORDS)[:24_000])
+    assert first_shown.wait(30)
     scheduler.open_speaker(None, ignore)
     with pytest.raises(BusyError, match="try again"):
         scheduler.open_speaker(None, ignore)
-    speakers[1].insert(audio_of(WORDS)[:24_000])
-    assert shown[1].wait(30)
+    second.insert(audio_of(WORDS)[:24_000])
+    assert second_shown.wait(30)
     scheduler.open_speaker(None, ignore)  # two wait a second: four would wait for two
 
 
