@@ -10,7 +10,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from endoscribe.audio_store import (
     BYTES_PER_SAMPLE,
@@ -37,7 +37,7 @@ from endoscribe.errors import HeldError, StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
 from endoscribe.review import Review, without_places
-from endoscribe.session import SESSION_ID, Session, State
+from endoscribe.session import SESSION_ID, Session, State, days_of
 from endoscribe.transcript import Transcript
 
 __all__ = ["BYTES_PER_SAMPLE", "WAV_HEADER_BYTES", "AudioLog", "Session", "SessionStore", "WavView"]
@@ -111,16 +111,16 @@ class SessionStore:
         """An owner's sessions, newest first; without an owner those of everybody."""
         return self.search("", owner)
 
-    def search(self, words: str, owner: str | None = None) -> list[Session]:
+    def search(self, words: str, owner: str | None = None, zone: tzinfo = UTC) -> list[Session]:
         """An owner's sessions in which every word occurs: in the procedure, date, state, signer or transcript.
 
-        Newest first. Without an owner those of everybody.
+        Newest first. Without an owner those of everybody. A day lasts from midnight to midnight in `zone`.
         """
         found = select(table).order_by(table.c.created.desc(), table.c.id)
         if owner is not None:
             found = found.where(table.c.owner == owner)
         for word in words.replace("\0", "").casefold().split():
-            found = found.where((table.c.label + table.c.spoken).contains(word, autoescape=True))
+            found = found.where(_holds(word, zone))
         with self.database.reading() as connection:
             return [_from_row(row._mapping) for row in connection.execute(found)]  # noqa: SLF001
 
@@ -398,6 +398,14 @@ def _from_row(row: Mapping[Any, Any]) -> Session:
 
 def _row(session: Session) -> dict[str, Any]:
     return {**session.model_dump(), "label": session.label}
+
+
+def _holds(word: str, zone: tzinfo) -> ColumnElement[bool]:
+    """That a session is of this day, or that this stands in it."""
+    if days := days_of(word, zone):
+        is_then = (table.c.created >= days[0]) & (table.c.created < days[1])
+        return is_then | table.c.spoken.contains(word)
+    return (table.c.label + table.c.spoken).contains(word, autoescape=True)
 
 
 def _index(connection: Connection, session_id: str, transcript: Transcript | None) -> None:

@@ -43,6 +43,8 @@ QUIET = (
 
 #: A frame is 200 ms. On a busy machine Chromium's pretended microphone itself slips by some of its 10 ms buffers.
 LESS_THAN_A_FRAME_S = 0.1
+#: Where visitors are: its clock is never that of the server's UTC.
+ZONE = "Asia/Kolkata"
 #: What is looked for in the source at once, in samples at 16 kHz.
 STRETCH = 16_000
 
@@ -214,7 +216,7 @@ class Visitor:
 
 @pytest.fixture
 def visitor(browser: Browser, app: App) -> Iterator[Visitor]:
-    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+    with browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id=ZONE) as context:
         visitor = Visitor(context.new_page(), app)
         yield visitor
         assert visitor.errors == []

@@ -8,8 +8,9 @@ import wave
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -270,6 +271,32 @@ def test_words_dates_and_signers_are_searched_for_as_they_stand(store: SessionSt
     assert [each.id for each in store.search("egd")] == [other.id]
     store.save_transcript(session.id, Transcript("nothing of the kind"))
     assert store.search("polyp") == []
+
+
+def test_a_day_is_that_of_whoever_searches(store: SessionStore) -> None:
+    session = store.create("col", 16_000)
+    _began(store, session.id, datetime(2026, 3, 1, 2, 30, tzinfo=UTC))
+    new_york = ZoneInfo("America/New_York")
+    for words, zone in (("2026-03-01", UTC), ("2026-03", UTC), ("2026-02-28 col", new_york), ("2026-02", new_york)):
+        assert [each.id for each in store.search(words, zone=zone)] == [session.id], (words, zone)
+    for words, zone in (("2026-02-28", UTC), ("2026-03-01", new_york), ("2026-03", new_york), ("2026-02-28 egd", UTC)):
+        assert store.search(words, zone=zone) == [], (words, zone)
+    for words in ("2026-02-30", "2026-13", "0000-00", "9999-12-31", "9999-12"):
+        assert store.search(words, zone=new_york) == [], words
+
+
+def test_the_first_and_the_last_moment_of_a_day_belong_to_it(store: SessionStore) -> None:
+    session = store.create("col", 16_000)
+    for moment in (datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)):
+        _began(store, session.id, moment)
+        assert store.search(f"{moment:%Y-%m-%d}")
+        assert store.search("2026-12")
+        assert store.search("2026-11") == store.search("2027-01") == []
+
+
+def _began(store: SessionStore, session_id: str, created: datetime) -> None:
+    with store.database.writing() as connection:
+        connection.execute(update(sessions).where(sessions.c.id == session_id).values(created=created))
 
 
 def test_two_writers_never_undo_each_others_work(store: SessionStore) -> None:

@@ -6,11 +6,12 @@ import zipfile
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect
-from test_browser import CHROMIUM, App, Visitor
+from test_browser import CHROMIUM, ZONE, App, Visitor
 from test_browser import app as app  # noqa: PLC0414  (a fixture)
 from test_browser import browser as browser  # noqa: PLC0414
 from test_browser import dictation as dictation  # noqa: PLC0414
@@ -416,6 +417,10 @@ def test_a_reload_brings_the_work_back_and_history_finds_and_deletes_it(reviewer
     expect(page.locator(f"#history [data-session='{session}']")).to_have_count(0)
     page.locator("#history-search").fill("colonoscopy sigmoid")
     expect(page.locator(f"#history [data-session='{session}']")).to_be_visible()
+    when = f"{reviewer.app.sessions.get(session).created.astimezone(ZoneInfo(ZONE)):%Y-%m-%d %H:%M}"
+    page.locator("#history-search").fill(when.partition(" ")[0])
+    expect(page.locator(f"#history tr:has([data-session='{session}']) td").first).to_have_text(when)
+    expect(page.locator(f"#history [data-session='{session}']")).to_have_accessible_name(f"Open {when}")
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator(f"#history [data-delete='{session}']").click()
     expect(page.locator(f"#history [data-session='{session}']")).to_have_count(0)

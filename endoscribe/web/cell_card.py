@@ -20,6 +20,7 @@ from endoscribe.outputs.outline import (
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.procedures.wording import read_words
 from endoscribe.review import Version, current, original_row
+from endoscribe.web.local_time import time_html
 
 GROUNDING = {
     "exact": "Exact: these words stand in the transcript.",
@@ -135,7 +136,7 @@ def _by_hand(
     carried = carried_edit(version, target, row)
     if not carried and not (cell and cell.status == "edited"):
         return
-    when = f" on an earlier reading, {carried.at:%Y-%m-%d %H:%M} UTC" if carried else ""
+    when = f" on an earlier reading, {time_html(carried.at)}" if carried else ""
     read = _read_cell(version.reading.record, version, target, row)
     value = f", {escape(value_text(read, schema.target_index[target]))}" if read else ""
     apart = f". The quote and its grounding belong to the value that was read{value}."

@@ -18,6 +18,7 @@ from endoscribe.signature import LONGEST_NAME
 from endoscribe.storage import Session
 from endoscribe.transcript import PlacedWord, Transcript
 from endoscribe.web.downloads import FORMATS
+from endoscribe.web.local_time import time_html
 
 Kind = Literal["info", "error"]
 
@@ -159,8 +160,8 @@ def review_html(review: Review, session_id: str, schema: ProcedureSchema, signer
 def _sign_html(latest: Version, signer: str | None) -> str:
     if signature := latest.signature:
         return (
-            f'<p class="signed">✓ Signed by <strong>{escape(signature.name)}</strong>, {signature.at:%Y-%m-%d %H:%M} '
-            f'UTC. <span class="hash" title="SHA-256 of what was signed">SHA-256 {signature.sha256}</span></p>'
+            f'<p class="signed">✓ Signed by <strong>{escape(signature.name)}</strong>, {time_html(signature.at)}. '
+            f'<span class="hash" title="SHA-256 of what was signed">SHA-256 {signature.sha256}</span></p>'
             '<p class="quiet">An edit now starts the next version; this one stays as it was signed.</p>'
         )
     value = f'value="{escape(signer)}" readonly' if signer else 'autocomplete="name" required'
@@ -242,10 +243,10 @@ def _versions_html(review: Review, session_id: str) -> str:
 
 def _version_html(version: Version, session_id: str) -> str:
     signature = version.signature
-    standing = f"signed by {signature.name}, {signature.at:%Y-%m-%d %H:%M} UTC" if signature else "draft"
+    standing = f"signed by {escape(signature.name)}, {time_html(signature.at)}" if signature else "draft"
     standing = "draft, its signature does not match" if version.broken else standing
     link = f"download/{escape(session_id)}/pdf?version={version.number}"
-    return f'<li>Version {version.number}: {escape(standing)} <a href="{link}" download>PDF</a></li>'
+    return f'<li>Version {version.number}: {standing} <a href="{link}" download>PDF</a></li>'
 
 
 def samples_html(samples: Iterable[Sample]) -> str:
@@ -263,9 +264,7 @@ def history_html(sessions: Iterable[tuple[Session, float]], schemas: SchemaLibra
     rows = "".join(_session_html(session, titles.get(session.procedure), audio_s) for session, audio_s in sessions)
     if not rows:
         return '<p class="quiet">No dictations here.</p>'
-    heads = "".join(
-        f'<th scope="col">{name}</th>' for name in ("When (UTC)", "Procedure", "Length", "State", "Missing", "")
-    )
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Procedure", "Length", "State", "Missing", ""))
     return f'<table class="sessions"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
@@ -274,18 +273,23 @@ def _session_html(session: Session, title: str | None, audio_s: float) -> str:
     state = f"signed by {session.signed_by}" if session.signed_by else _STATES[session.state]
     missing = "" if session.gaps is None else str(session.gaps)
     return (
-        f'<tr data-state="{session.state}"><td>{session.created:%Y-%m-%d %H:%M}</td>'
+        f'<tr data-state="{session.state}"><td id="when-{session.id}">{time_html(session.created)}</td>'
         f"<td>{escape(title or session.procedure)}</td><td>{int(audio_s) // 60}:{int(audio_s) % 60:02d}</td>"
         f"<td>{escape(state)}</td><td>{missing}</td><td>{_session_buttons(session, action)}</td></tr>"
     )
 
 
 def _session_buttons(session: Session, action: str) -> str:
-    when = f"{session.created:%Y-%m-%d %H:%M}"
-    remove = "" if session.state == "recording" else (
-        f'<button type="button" class="remove" data-delete="{session.id}" aria-label="Delete {when}">Delete</button>'
-    )  # fmt: skip
+    buttons = [_session_button(session, action, f'data-session="{session.id}" ')]
+    if session.state != "recording":
+        buttons.append(_session_button(session, "Delete", f'class="remove" data-delete="{session.id}" '))
+    return "".join(buttons)
+
+
+def _session_button(session: Session, action: str, attributes: str) -> str:
+    """Called by what it does and when the dictation was begun."""
+    name = f"{action.lower()}-{session.id}"
     return (
-        f'<button type="button" data-session="{session.id}" data-procedure="{escape(session.procedure)}" '
-        f'aria-label="{action} {when}">{action}</button>{remove}'
+        f'<button type="button" id="{name}" {attributes}data-procedure="{escape(session.procedure)}" '
+        f'aria-labelledby="{name} when-{session.id}">{action}</button>'
     )

@@ -1,5 +1,8 @@
 """The list of dictations over HTTP: search it, ask how one stands, delete one for good."""
 
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,11 +18,20 @@ MOST_LISTED = 200
 
 
 class ListBody(BaseModel):
-    """What to look for."""
+    """What to look for, and where on earth: a day begins at its midnight."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search: str = Field("", max_length=200)
+    #: As the browser names it, "Europe/Berlin".
+    zone: str = Field("UTC", max_length=64)
+
+    @property
+    def time_zone(self) -> tzinfo:
+        try:
+            return ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # a browser may know zones that are unknown here
+            return UTC
 
 
 def list_routes(services: Services, access: Access) -> APIRouter:
@@ -76,7 +88,7 @@ def session_routes(services: Services) -> APIRouter:
 def _list_html(services: Services, body: ListBody, owner: str | None) -> str:
     """What is found of an owner's, as rows."""
     sessions = services.sessions
-    found = sessions.search(_with_titles(services, body.search), owner)
+    found = sessions.search(_with_titles(services, body.search), owner, body.time_zone)
     with_audio = [(session, sessions.duration_s(session)) for session in found[:MOST_LISTED]]
     return history_html([pair for pair in with_audio if pair[1]], services.schemas)
 

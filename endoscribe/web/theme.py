@@ -6,6 +6,7 @@ import gradio as gr
 _STYLES = ("page.css", "microphone.css", "report.css", "review.css")
 _SCRIPTS = (
     "page.js",
+    "local_time.js",
     "uplink.js",
     "spool.js",
     "microphone.js",

@@ -1,6 +1,7 @@
 // Earlier dictations: list, search, open, delete; and what this browser was working on, brought back after a reload, a
 // crash or in another tab, with a recording that was cut short.
 
+import { zone } from './local_time.js';
 import { sendWhatWasLeftBehind } from './microphone.js';
 import * as page from './page.js';
 
@@ -93,7 +94,7 @@ export async function refresh() {
     while (isStale) {
       isStale = false;
       const search = element.querySelector('input[type=search]').value;
-      const answer = await page.post('sessions/list', { search });
+      const answer = await page.post('sessions/list', { search, zone: zone() });
       const rows = answer?.ok ? await answer.text() : null;
       if (rows !== null && rows !== listed) element.querySelector('.list').innerHTML = listed = rows;
       if (isStale) dim();

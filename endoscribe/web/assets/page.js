@@ -1,6 +1,7 @@
 // What the parts of the page share: panels that Python and the browser both fill, the status line, the live text, and
 // the one microphone. Evidence, review, history and keys have modules of their own.
 
+import './local_time.js';
 import { signInProblem, whoIsHere } from './who.js';
 
 const HEALTH_EVERY_MS = 2000;
