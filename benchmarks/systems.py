@@ -19,13 +19,13 @@ from benchmarks.session import SAMPLE_RATE, STAGGER_S, Job, Listening, Meter, Sa
 from endoscribe.errors import BusyError
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 from endoscribe.speech.engine import FINAL, WhisperXEngine, Window
 from endoscribe.speech.live import LiveOptions
 from endoscribe.speech.loading import load_engine
 from endoscribe.speech.playback import LiveEvent, play
-from endoscribe.speech.scheduler import PROMPT_CHARS, Scheduler
+from endoscribe.speech.scheduler import Scheduler
+from endoscribe.speech.speaker import vocabulary_of
 
 #: The naive page transcribes again so long after it began the last time, or as soon as it is done.
 NAIVE_INTERVAL_S = 2.0
@@ -151,7 +151,7 @@ def _schema(procedure: str) -> ProcedureSchema:
 
 
 def _glossary(procedure: str) -> str:
-    return prompt_terms(_schema(procedure), PROMPT_CHARS)
+    return vocabulary_of(_schema(procedure))
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
 from endoscribe.speech.engine import FINAL, Decoding, Window
 from endoscribe.speech.meter import Decoded, Meter, Work
-from endoscribe.speech.scheduler import Limits, Scheduler, Speaker
+from endoscribe.speech.scheduler import Limits, Scheduler
+from endoscribe.speech.speaker import Speaker
 from endoscribe.transcript import LiveTranscript, Word
 
 TEXT = "the cecum was reached today. withdrawal took nine minutes and there were no further findings at all"

@@ -21,18 +21,15 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import BusyError, EngineError
 from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.procedures.vocabulary import prompt_terms
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
 from endoscribe.speech.engine import Engine, Samples, fit_together
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
 from endoscribe.speech.meter import Decoded, Meter, Work
+from endoscribe.speech.speaker import OnLive, Speaker, lexicon_of, vocabulary_of
 from endoscribe.speech.upload import OnProgress, Upload
-from endoscribe.transcript import LiveTranscript, Transcript, Word
+from endoscribe.transcript import Transcript, Word
 
 log = logging.getLogger(__name__)
-
-#: About 110 of the 224 tokens that Whisper has for a prompt; each one costs time at every decode.
-PROMPT_CHARS = 400
 
 #: So many windows are decoded together at most: the first of them waits for the last.
 MOST_TOGETHER = 8
@@ -43,7 +40,6 @@ MOST_CHUNKS_TOGETHER = 2
 FORGET_AFTER_S = 10.0
 
 R = TypeVar("R")
-OnLive = Callable[[LiveTranscript], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,82 +53,6 @@ class Limits:
     preview_share: float = 0.8
     #: Weight of the newest wait in the running average.
     wait_smoothing: float = 0.3
-
-
-class Speaker:
-    """One recording being spoken; made by `Scheduler.open_speaker`."""
-
-    def __init__(self, scheduler: "Scheduler", transcriber: LiveTranscriber, lexicon: Lexicon, on_live: OnLive) -> None:
-        self._scheduler = scheduler
-        self.lexicon = lexicon
-        self._on_live = on_live
-        self._shown = LiveTranscript()
-        self.transcriber = transcriber
-        self.problem: str | None = None
-        self.due_since_s: float | None = None
-        #: Its live text is being decoded or shown; until that is done it is not finished.
-        self.is_served = False
-        #: The same for its final text: chunks are decoded one after the other.
-        self.is_finalised = False
-        #: A decode together with others failed: the next one is of this speaker alone.
-        self.is_apart = False
-        #: When it was served last, as a running number: who has waited longest is next.
-        self.live_turn = self.final_turn = 0
-        self.finished = threading.Event()
-
-    @property
-    def live(self) -> LiveTranscript:
-        return self.transcriber.live
-
-    @property
-    def audio_s(self) -> float:
-        return self.transcriber.audio_s
-
-    def insert(self, samples: Samples) -> None:
-        """Hand over float32 mono 16 kHz samples; returns at once."""
-        self.transcriber.insert(samples)
-        self._scheduler.wake()
-
-    def change_procedure(self, schema: ProcedureSchema | None) -> None:
-        """Listen for another procedure's words from now on."""
-        self.transcriber.change_vocabulary(_vocabulary(schema))
-        self.lexicon = _lexicon(schema)
-
-    def finish(self, timeout_s: float = 120) -> Transcript:
-        """The final text, after the last sample has been inserted.
-
-        Blocks for as long as there is progress, on a busy machine for minutes. Raises EngineError when the engine has
-        stopped, or when `timeout_s` pass in which nothing of this recording was decoded.
-        """
-        began_s = time.monotonic()
-        self.transcriber.stop()
-        self._scheduler.wake()
-        taken = self.transcriber.taken
-        while not self.finished.wait(timeout_s):
-            if taken == (taken := self.transcriber.taken):
-                self.close()
-                raise EngineError(
-                    "The final text is taking too long; the recording is kept and can be transcribed again."
-                )
-        if not self.transcriber.is_finished:
-            raise EngineError("Speech recognition was stopped; the recording is kept and can be transcribed again.")
-        self._scheduler.meter.finished(time.monotonic() - began_s)
-        return self.transcriber.transcript
-
-    def close(self) -> None:
-        """Give up on this speaker; nothing more is decoded for it."""
-        self._scheduler.remove(self)
-
-    def show(self) -> None:
-        """Tell the listener what is new; its errors are its own."""
-        live = self.live
-        if live == self._shown:
-            return
-        self._shown = live
-        try:
-            self._on_live(live)
-        except Exception:  # a listener's fault must not stop the engine for everybody
-            log.exception("A listener to live text failed")
 
 
 Turns = Sequence[tuple[Speaker, Task]]
@@ -194,8 +114,8 @@ class Scheduler:
 
         Raises BusyError where those who speak would wait too long, EngineError when the engine is closed.
         """
-        transcriber = LiveTranscriber(_vocabulary(schema), self._options, self._new_detector())
-        speaker = Speaker(self, transcriber, _lexicon(schema), on_live)
+        transcriber = LiveTranscriber(vocabulary_of(schema), self._options, self._new_detector())
+        speaker = Speaker(self, transcriber, lexicon_of(schema), on_live)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
@@ -220,7 +140,7 @@ class Scheduler:
 
         Raises EngineError when recognition fails, is cancelled or has been stopped.
         """
-        upload = Upload(samples, _vocabulary(schema), _lexicon(schema), on_progress, cancelled)
+        upload = Upload(samples, vocabulary_of(schema), lexicon_of(schema), on_progress, cancelled)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
@@ -455,13 +375,5 @@ def _look_at(speaker: Speaker) -> Task | None:
     return task
 
 
-def _lexicon(schema: ProcedureSchema | None) -> Lexicon:
-    return Lexicon.of(schema) if schema else Lexicon((), {})
-
-
 def _work(task: Task) -> Work:
     return "final" if task.kind == "final" else "live"
-
-
-def _vocabulary(schema: ProcedureSchema | None) -> str:
-    return prompt_terms(schema, PROMPT_CHARS) if schema else ""

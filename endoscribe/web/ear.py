@@ -8,7 +8,7 @@ from endoscribe.audio import Resampler, pcm16_to_float
 from endoscribe.errors import BusyError, EngineError
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
-from endoscribe.speech.scheduler import Speaker
+from endoscribe.speech.speaker import Speaker
 from endoscribe.storage import BYTES_PER_SAMPLE, Session
 from endoscribe.transcript import LiveTranscript, Transcript
 
