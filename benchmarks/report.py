@@ -222,7 +222,7 @@ def page(rows: list[Row], peer: str) -> str:
         "![Cost, latency and error rate of the systems](benchmarks.png)\n",
         f"## One speaker, `base`\n\n{table(ONE_SPEAKER, base)}\n",
         "## Speakers at once, `tiny.en`\n\nOne dictation of about a minute each; they begin 4 s after each other. A "
-        f"new speaker is told to wait where the others already wait too long.\n\n{table(MANY_SPEAKERS, small)}\n",
+        f"new speaker is told to wait where with one more all would wait too long.\n\n{table(MANY_SPEAKERS, small)}\n",
         f"## Where others are better\n\n{where_others_are_better(ordered)}\n",
         f"## As the minutes go by\n\n{flatness(compared)}\n",
         f"## Words where nobody speaks\n\n{table(NOISE, noises)}\n",

@@ -1,7 +1,7 @@
 """What is known of a session besides its audio and what was made of it."""
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict
 State = Literal["recording", "stopped", "transcribed", "done", "interrupted"]
 
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
-
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 
 
 class Session(BaseModel):
@@ -46,21 +44,7 @@ class Session(BaseModel):
         """All that a reader must know of what is missing."""
         return " ".join(each for each in (self.audio_notice, self.transcript_notice) if each) or None
 
-    @property
-    def label(self) -> str:
-        """What a search finds of it besides the words that were spoken."""
+    def label(self, zone: tzinfo = UTC) -> str:
+        """What a search finds of it besides the words that were spoken; its time by the clocks of `zone`."""
         signed = f"signed {self.signed_by}" if self.signed_by else ""
-        return f"{self.procedure} {self.created:%Y-%m-%d %H:%M} {self.state} {signed}".casefold()
-
-
-def days_of(date: str, zone: tzinfo) -> tuple[datetime, datetime] | None:
-    """From when until before when, in UTC, it is 2026-03-01 or 2026-03 in `zone`; None for what is no day or month."""
-    if not (said := _DATE.fullmatch(date)):
-        return None
-    year, month, day = int(said[1]), int(said[2]), said[3]
-    try:
-        first = datetime(year, month, int(day or 1), tzinfo=zone)
-        end = first + timedelta(days=1) if day else first.replace(year=year + month // 12, month=month % 12 + 1)
-        return first.astimezone(UTC), end.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+        return f"{self.procedure} {self.created.astimezone(zone):%Y-%m-%d %H:%M} {self.state} {signed}".casefold()

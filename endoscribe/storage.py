@@ -6,6 +6,7 @@ threads, and on Postgres several programs, never undo each other's work. Nothing
 
 import json
 import logging
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from endoscribe.audio_store import (
     BYTES_PER_SAMPLE,
@@ -37,7 +38,7 @@ from endoscribe.errors import HeldError, StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
 from endoscribe.review import Review, without_places
-from endoscribe.session import SESSION_ID, Session, State, days_of
+from endoscribe.session import SESSION_ID, Session, State
 from endoscribe.transcript import Transcript
 
 __all__ = ["BYTES_PER_SAMPLE", "WAV_HEADER_BYTES", "AudioLog", "Session", "SessionStore", "WavView"]
@@ -49,6 +50,9 @@ KINDS: tuple[Kind, ...] = ("transcript", "record", "review")
 
 #: Nobody speaks for so long: the program that took a recording is gone, and with it perhaps its disk.
 LONGEST_RECORDING = timedelta(days=1)
+
+#: A day, an hour, or the beginning of one.
+_TIME = re.compile(r"[0-9:-]+")
 
 T = TypeVar("T")
 
@@ -114,15 +118,24 @@ class SessionStore:
     def search(self, words: str, owner: str | None = None, zone: tzinfo = UTC) -> list[Session]:
         """An owner's sessions in which every word occurs: in the procedure, date, state, signer or transcript.
 
-        Newest first. Without an owner those of everybody. A day lasts from midnight to midnight in `zone`.
+        Newest first. Without an owner those of everybody. Days and hours are those of `zone`.
         """
-        found = select(table).order_by(table.c.created.desc(), table.c.id)
+        asked = words.replace("\0", "").casefold().split()
+        times = [word for word in asked if _TIME.fullmatch(word)]
+        said = [table.c.spoken.contains(word, autoescape=True).label(f"said_{n}") for n, word in enumerate(times)]
+        found = select(table, *said).order_by(table.c.created.desc(), table.c.id)
         if owner is not None:
             found = found.where(table.c.owner == owner)
-        for word in words.replace("\0", "").casefold().split():
-            found = found.where(_holds(word, zone))
+        for word in set(asked).difference(times):
+            found = found.where((table.c.label + table.c.spoken).contains(word, autoescape=True))
         with self.database.reading() as connection:
-            return [_from_row(row._mapping) for row in connection.execute(found)]  # noqa: SLF001
+            rows = [row._mapping for row in connection.execute(found)]  # noqa: SLF001
+        sessions = [(_from_row(row), row) for row in rows]
+        return [
+            session
+            for session, row in sessions
+            if all(row[f"said_{n}"] or word in session.label(zone) for n, word in enumerate(times))
+        ]
 
     @contextmanager
     def exclusive(self, session_id: str) -> Iterator[Session]:
@@ -397,15 +410,7 @@ def _from_row(row: Mapping[Any, Any]) -> Session:
 
 
 def _row(session: Session) -> dict[str, Any]:
-    return {**session.model_dump(), "label": session.label}
-
-
-def _holds(word: str, zone: tzinfo) -> ColumnElement[bool]:
-    """That a session is of this day, or that this stands in it."""
-    if days := days_of(word, zone):
-        is_then = (table.c.created >= days[0]) & (table.c.created < days[1])
-        return is_then | table.c.spoken.contains(word)
-    return (table.c.label + table.c.spoken).contains(word, autoescape=True)
+    return {**session.model_dump(), "label": session.label()}
 
 
 def _index(connection: Connection, session_id: str, transcript: Transcript | None) -> None:

@@ -44,9 +44,10 @@ def test_one_decode_settles_clear_words_up_to_the_first_that_is_not() -> None:
     assert text_of(again) == "was reached today"  # "and" is too near to the edge
 
 
-def test_a_number_may_grow_and_is_settled_by_two_decodes_only() -> None:
+@pytest.mark.parametrize("first", ["1", "one", "One,", "twenty"])
+def test_a_number_may_grow_and_is_settled_by_two_decodes_only(first: str) -> None:
     words = OpenWords(PATIENT)
-    assert text_of(words.hear(heard("!a !polyp !of !1"), 2.4, in_pause=False)) == "a polyp of"
+    assert text_of(words.hear(heard(f"!a !polyp !of !{first}"), 2.4, in_pause=False)) == "a polyp of"
     assert words.hear(heard("!a !polyp !of !1.5 !centimeters"), 2.9, in_pause=False) == ()
     again = words.hear(heard("!a !polyp !of !1.5 !centimeters !is"), 3.4, in_pause=False)
     assert text_of(again) == "1.5 centimeters is"

@@ -325,6 +325,12 @@ def test_sessions_are_listed_searched_and_really_deleted(server: Server, session
         server.services.sessions.transcript(session)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "", "Mars/Base", "../x", "__init__/x", "\0"])
+def test_sessions_are_listed_wherever_somebody_says_that_they_are(server: Server, session: str, zone: str) -> None:
+    asked = {"search": "colonoscopy :", "zone": zone}
+    assert session in server.client.post("/sessions/list", json=asked).text
+
+
 def test_a_record_from_before_there_were_reviews_opens(server: Server, session: str) -> None:
     with server.services.sessions.database.writing() as connection:
         connection.execute(delete(documents).where(documents.c.session_id == session, documents.c.kind == "review"))

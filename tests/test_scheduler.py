@@ -333,6 +333,18 @@ def test_who_has_not_been_heard_yet_is_counted_before_another_is_let_in(
     scheduler.open_speaker(None, ignore)  # two wait a second: four would wait for two
 
 
+def test_that_previews_became_rarer_counts_as_waiting(scheduler_of: MakeScheduler) -> None:
+    words = words_at("a sentence of twenty words " * 4)
+    scheduler = scheduler_of(HearingEngine(words), Limits(max_wait_s=3.0, wait_smoothing=1.0))
+    shown = threading.Event()
+    first = scheduler.open_speaker(None, lambda _live: shown.set())
+    first.transcriber.slow_down(5.0)
+    first.insert(audio_of(words, tail_s=0.0))
+    assert shown.wait(30)
+    with pytest.raises(BusyError, match="try again"):
+        scheduler.open_speaker(None, ignore)
+
+
 def test_the_time_of_a_decode_counts_as_waiting(scheduler_of: MakeScheduler) -> None:
     """Eight who are decoded together wait for each other, although none of them stands in a queue."""
 

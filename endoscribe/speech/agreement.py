@@ -6,7 +6,7 @@ this steadier than comparing two lists from the left: guesses are aligned, so th
 shift all that follow; where two guesses differ, the surer one stays on the screen; and a word on which no two guesses
 agree holds up the rest only until it lies well behind the newest sound.
 
-One sure guess commits words 0.3 s sooner (median) and costs nothing: on 433 s of dictation the committed text had 4.4 %
+One sure guess commits words 0.3 s sooner (median) and costs nothing: on 433 s of dictation the committed text had 4.5 %
 errors with it and without.
 
 This module knows nothing of audio or engines.
@@ -19,6 +19,7 @@ from itertools import accumulate
 
 from rapidfuzz.distance import Levenshtein
 
+from endoscribe.procedures.wording import plain_words
 from endoscribe.transcript import Word
 
 
@@ -111,7 +112,7 @@ class OpenWords:
     def _vote(self, fresh: Sequence[Word]) -> list[_Guess]:
         before = self._open
         merged: list[_Guess] = []
-        old_sounds, new_sounds = [_sound(guess.word) for guess in before], [_sound(word) for word in fresh]
+        old_sounds, new_sounds = [_sound(guess.word.text) for guess in before], [_sound(word.text) for word in fresh]
         for step in Levenshtein.opcodes(old_sounds, new_sounds):
             old, new = before[step.src_start : step.src_end], fresh[step.dest_start : step.dest_end]
             if step.tag == "equal":
@@ -136,8 +137,9 @@ def _is_sure(word: Word, options: AgreementOptions) -> bool:
 
 
 def _is_clear(word: Word, options: AgreementOptions) -> bool:
-    """Numbers are not: "71" grows into "71-year-old", "1" into "1.5"."""
-    return (word.probability or 0.0) >= options.clear_probability and not any(map(str.isdigit, word.text))
+    """Numbers are not: "71" grows into "71-year-old", "one" into "1.5"."""
+    is_number = any(map(str.isdigit, "".join(plain_words(word.text))))
+    return (word.probability or 0.0) >= options.clear_probability and not is_number
 
 
 def _mean_probability(words: Sequence[Word]) -> float:
@@ -148,11 +150,12 @@ def _middle_s(word: Word) -> float:
     return (word.start_s + word.end_s) / 2
 
 
-def _sound(word: Word) -> str:
+def _sound(text: str) -> str:
     """What counts when two decodes are compared: letters and digits, not case or punctuation."""
-    return "".join(char for char in word.text.casefold() if char.isalnum())
+    return "".join(char for char in text.casefold() if char.isalnum())
 
 
+_HYPHEN = re.compile("[-\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}]")
 #: What a word more or less costs, in seconds of disagreement between two decodes about its end.
 _WORD_COST_S = 1.0
 
@@ -179,5 +182,5 @@ def _count_settled(words: Sequence[Word], settled: Sequence[Word]) -> int:
 
 
 def _parts(word: Word) -> list[str]:
-    """The words within a word with hyphens."""
-    return re.findall(r"[^\W_]+", word.text.casefold())
+    """The sounds of the words within a word with hyphens."""
+    return [sound for part in _HYPHEN.split(word.text) if (sound := _sound(part))]

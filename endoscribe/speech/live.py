@@ -1,9 +1,9 @@
 """One speaker's live text: what to decode next, and what becomes of the answer.
 
 Audio is clocked in samples, never by the wall. A window is open from the last cut to the newest sample; it is decoded
-again and again as it grows, and words on which two decodes in a row agree are committed (LocalAgreement-2). At a pause
-the window is cut and what is left of its words is committed too. Cuts fall into pauses, never into a word, and the
-longer a window is, the shorter a pause will do. Windows that were cut are gathered into chunks long enough to be
+again and again as it grows, and words on which two decodes in a row agree, or of which one is sure, are committed. At
+a pause the window is cut and what is left of its words is committed too. Cuts fall into pauses, never into a word, and
+the longer a window is, the shorter a pause will do. Windows that were cut are gathered into chunks long enough to be
 understood, and each chunk is decoded once more, carefully: these are the segments of the final text, nearly all of
 which is there before anybody presses Stop.
 

@@ -125,9 +125,14 @@ class Scheduler:
         return speaker
 
     def _expected_wait_s(self) -> float:
-        """What everybody would wait with one more: what they wait now comes from those who have been heard so far."""
+        """What everybody would wait with one more: what they wait now comes from those who have been heard so far.
+
+        Whoever has just begun is about to be heard; who has long been silent costs nothing.
+        """
+        now_s = time.monotonic()
         heard = sum(speaker.live_turn > 0 for speaker in self._speakers)
-        return self.wait_s * (len(self._speakers) + 1) / max(1, heard)
+        begun = sum(not each.live_turn and now_s - each.opened_s < FORGET_AFTER_S for each in self._speakers)
+        return self.wait_s * (heard + begun + 1) / max(1, heard)
 
     def transcribe(
         self,
@@ -274,7 +279,7 @@ class Scheduler:
 
     def _serve(self, speaker: Speaker, task: Task) -> None:
         began_s = time.monotonic()
-        due_s = self._begin(speaker, began_s)
+        due_s = self._begin(speaker, task, began_s)
         words = self._decode(task, speaker.lexicon)
         if words is None and task.kind == "rest":
             words = self._decode(task, speaker.lexicon)
@@ -285,7 +290,7 @@ class Scheduler:
     def _serve_together(self, turns: Turns) -> None:
         """Decode for several speakers at once; where that fails, each of them has the next turn alone."""
         began_s = time.monotonic()
-        due_s = min(self._begin(speaker, began_s) for speaker, _ in turns)
+        due_s = min(self._begin(speaker, task, began_s) for speaker, task in turns)
         heard = self._decode_together(turns)
         self._note_wait(due_s)
         if heard is None:
@@ -308,13 +313,14 @@ class Scheduler:
     def _repair_and_take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         self._take(speaker, task, speaker.lexicon.repair(words), began_s)
 
-    def _begin(self, speaker: Speaker, now_s: float) -> float:
-        """Since when the speaker's text would have been due, were it decoded as often as it should be."""
+    def _begin(self, speaker: Speaker, task: Task, now_s: float) -> float:
+        """Since when a task would have been due, were previews as frequent as they should be."""
         due_s = now_s if speaker.due_since_s is None else speaker.due_since_s
         speaker.due_since_s = None
         speaker.live_turn = next(self._turns)
         self.meter.waited("live", now_s - due_s)
-        return due_s - speaker.transcriber.slowed_s
+        has_waited_for_more = task.kind == "preview" and not task.in_pause
+        return due_s - speaker.transcriber.slowed_s if has_waited_for_more else due_s
 
     def _take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         if task.kind == "preview" and self._options.catch_up:

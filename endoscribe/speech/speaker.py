@@ -47,6 +47,7 @@ class Speaker:
         self._on_live = on_live
         self._shown = LiveTranscript()
         self.transcriber = transcriber
+        self.opened_s = time.monotonic()
         self.problem: str | None = None
         self.due_since_s: float | None = None
         #: Its live text is being decoded or shown; until that is done it is not finished.

@@ -280,9 +280,10 @@ def _session_html(session: Session, title: str | None, audio_s: float) -> str:
 
 
 def _session_buttons(session: Session, action: str) -> str:
-    buttons = [_session_button(session, action, f'data-session="{session.id}" ')]
+    opens = f'data-session="{session.id}" data-procedure="{escape(session.procedure)}"'
+    buttons = [_session_button(session, action, opens)]
     if session.state != "recording":
-        buttons.append(_session_button(session, "Delete", f'class="remove" data-delete="{session.id}" '))
+        buttons.append(_session_button(session, "Delete", f'class="remove" data-delete="{session.id}"'))
     return "".join(buttons)
 
 
@@ -290,6 +291,5 @@ def _session_button(session: Session, action: str, attributes: str) -> str:
     """Called by what it does and when the dictation was begun."""
     name = f"{action.lower()}-{session.id}"
     return (
-        f'<button type="button" id="{name}" {attributes}data-procedure="{escape(session.procedure)}" '
-        f'aria-labelledby="{name} when-{session.id}">{action}</button>'
+        f'<button type="button" id="{name}" {attributes} aria-labelledby="{name} when-{session.id}">{action}</button>'
     )

@@ -30,7 +30,7 @@ class ListBody(BaseModel):
     def time_zone(self) -> tzinfo:
         try:
             return ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):  # a browser may know zones that are unknown here
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):  # what is no zone, or unknown here
             return UTC
 
 
