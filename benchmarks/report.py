@@ -37,11 +37,9 @@ here is written by `python -m benchmarks.report results.jsonl` from what `make b
 `benchmarks/README.md` says how. Machine: {machine}; int8 on the CPU.
 
 The days on which rows were measured differ, and so do what else ran on the machine (*others*) and how fast it computes:
-compare CPU and latencies only between rows of one day with about the same *others*. On 2026-11-27 the machine was about
-half as fast as on 2026-11-25: WhisperX took 22 s for the four minutes that took 11 s then. EndoScribe's commit p50 is
-2.1 to 2.2 s on the slow day and was 1.7 s on the fast one. The row of half an hour is of the 25th, when memory was not
-flat yet and all procedures were heard with the vocabulary of the first; half an hour as fast as it can be heard ended
-with 1.48 GB since.
+compare CPU and latencies only between rows of one day with about the same *others*. On 2026-11-27 the machine was
+little more than half as fast as on 2026-11-25: WhisperX took 18 s for the four minutes that took 11 s then, and 22 s in
+another hour of that day.
 
 - **EndoScribe**: the live text, and the final text that is ready after Stop; knows the procedure's vocabulary.
 - **WhisperLiveKit** {peer}: the public streaming server, LocalAgreement on faster-whisper, its settings as shipped.
@@ -66,6 +64,7 @@ DEFINITIONS = """## What the columns mean
 Times are seconds. A word's latency counts from its spoken end, as the final decoding of the base model times it.
 
 - **CPU**: CPU seconds, all threads and children, per second of audio, without loading the model.
+- A dash stands for a latency where more than half of the words are wrong: those that match do so by chance.
 - **First word**: the first word shown, minus its spoken end; **shown**: the same for all words, median.
 - **Commit**: the system says that the word will not change any more, median and 95th percentile.
 - **Settled**: the word did not change any more from here on, whatever the system says.
@@ -79,6 +78,9 @@ Times are seconds. A word's latency counts from its spoken end, as the final dec
 """
 
 Column = tuple[str, Callable[[Row], str]]
+
+LATENCIES = frozenset({"first_word_s", "shown_p50_s", "commit_p50_s", "commit_p95_s", "settled_p50_s", "settled_p95_s"})
+MOSTLY_WRONG = 0.5
 
 
 def load(*paths: Path) -> list[Row]:
@@ -94,12 +96,20 @@ def keep(rows: Iterable[Row], path: Path) -> None:
 
 def mean_of(row: Row, figure: str) -> float | None:
     """A figure's mean over the speakers who have it."""
-    values = [one[figure] for one in row["served"] if not one["refused"] and one[figure] is not None]
+    values = _values(row, figure)
     return statistics.mean(values) if values else None
 
 
 def worst_of(row: Row, figure: str) -> float | None:
-    return max((one[figure] for one in row["served"] if not one["refused"] and one[figure] is not None), default=None)
+    return max(_values(row, figure), default=None)
+
+
+def _values(row: Row, figure: str) -> list[float]:
+    """Of those who were let in. Of a text that is mostly wrong no word's latency is told: it matches by chance."""
+    served = [one for one in row["served"] if not one["refused"] and one[figure] is not None]
+    if figure in LATENCIES:
+        served = [one for one in served if (one["final_wer"] or 0.0) <= MOSTLY_WRONG]
+    return [one[figure] for one in served]
 
 
 def seconds(value: float | None) -> str:

@@ -152,6 +152,13 @@ def test_the_report_shows_what_is_missing_as_missing() -> None:
     assert stop_to_final(row_of("a", gave_up=True)) == "> 60, incomplete"
 
 
+def test_of_a_text_that_is_mostly_wrong_no_latency_is_told() -> None:
+    line = table(ONE_SPEAKER, [row_of("a", final_wer=0.6)]).splitlines()[-1]
+    assert "| 0.50 | - | - | - | - | 0.50 | 2.0 | 10.0 % | 60.0 % |" in line
+    wrong = {**row_of("b", final_wer=0.6, commit_p50_s=-3.0, first_word_s=-3.0, flicker=0.9), "system": "naive"}
+    assert "none" in where_others_are_better([row_of("a"), wrong])
+
+
 def test_the_report_names_the_command_of_every_figure() -> None:
     text = page([row_of("a"), row_of("b")], peer="1.0")
     assert text.count("`run`") == 2
