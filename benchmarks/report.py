@@ -308,11 +308,16 @@ def _bars(axis: Any, title: str, rows: list[Row], figure: Callable[[Row], float 
     values = [figure(row) for row in rows]
     names = [SYSTEMS[row["system"]].replace(", ", ",\n") for row in rows]
     bars = axis.barh(names, [value or 0 for value in values], color=[COLOURS[row["system"]] for row in rows])
-    axis.bar_label(bars, [f"{value:.2f}" if value is not None else "no live text" for value in values], padding=3)
+    labels = [_missing(row) if value is None else f"{value:.2f}" for row, value in zip(rows, values, strict=True)]
+    axis.bar_label(bars, labels, padding=3)
     axis.set_title(title, fontsize=9)
     axis.invert_yaxis()
     axis.margins(x=0.2)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _missing(row: Row) -> str:
+    return "no live text" if mean_of(row, "live_wer") is None else "mostly wrong"
 
 
 def _lines(axis: Any, title: str, rows: list[Row], along: str, figure: Callable[[Row], float | None]) -> None:
