@@ -27,10 +27,15 @@ REPLICA = b"ray::ServeReplica"
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A port that nobody uses, and that nobody who asks for any port is given: Ray asks for many before the page does.
+
+    Linux gives out 32768 and more (`ip_local_port_range`), Ray's workers take 10002 to 19999.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def environment(folder: Path) -> dict[str, str]:
