@@ -64,7 +64,6 @@ DEFINITIONS = """## What the columns mean
 Times are seconds. A word's latency counts from its spoken end, as the final decoding of the base model times it.
 
 - **CPU**: CPU seconds, all threads and children, per second of audio, without loading the model.
-- A dash stands for a latency where more than half of the words are wrong: those that match do so by chance.
 - **First word**: the first word shown, minus its spoken end; **shown**: the same for all words, median.
 - **Commit**: the system says that the word will not change any more, median and 95th percentile.
 - **Settled**: the word did not change any more from here on, whatever the system says.
@@ -75,6 +74,8 @@ Times are seconds. A word's latency counts from its spoken end, as the final dec
 - **Others**: how many cores other programs kept busy meanwhile. Latencies are only fair where this is near 0; a dash
   means that it was not noted on a shared machine.
 - **Memory**: the largest resident size of the process, model and libraries included.
+
+A latency is a dash where more than half of the words are wrong: those that match do so by chance.
 """
 
 Column = tuple[str, Callable[[Row], str]]

@@ -123,18 +123,18 @@ class SessionStore:
         asked = words.replace("\0", "").casefold().split()
         times = [word for word in asked if _TIME.fullmatch(word)]
         said = [table.c.spoken.contains(word, autoescape=True).label(f"said_{n}") for n, word in enumerate(times)]
-        found = select(table, *said).order_by(table.c.created.desc(), table.c.id)
+        kept = [table.c[name] for name in Session.model_fields]  # all but the words that were spoken
+        found = select(*kept, *said).order_by(table.c.created.desc(), table.c.id)
         if owner is not None:
             found = found.where(table.c.owner == owner)
         for word in set(asked).difference(times):
             found = found.where((table.c.label + table.c.spoken).contains(word, autoescape=True))
         with self.database.reading() as connection:
-            rows = [row._mapping for row in connection.execute(found)]  # noqa: SLF001
-        sessions = [(_from_row(row), row) for row in rows]
+            rows = [(_from_row(row._mapping), row[len(kept) :]) for row in connection.execute(found)]  # noqa: SLF001
         return [
             session
-            for session, row in sessions
-            if all(row[f"said_{n}"] or word in session.label(zone) for n, word in enumerate(times))
+            for session, is_said in rows
+            if all(said or word in session.label(zone) for said, word in zip(is_said, times, strict=True))
         ]
 
     @contextmanager

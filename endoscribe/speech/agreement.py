@@ -138,8 +138,8 @@ def _is_sure(word: Word, options: AgreementOptions) -> bool:
 
 def _is_clear(word: Word, options: AgreementOptions) -> bool:
     """Numbers are not: "71" grows into "71-year-old", "one" into "1.5"."""
-    is_number = any(map(str.isdigit, "".join(plain_words(word.text))))
-    return (word.probability or 0.0) >= options.clear_probability and not is_number
+    is_clear = (word.probability or 0.0) >= options.clear_probability
+    return is_clear and not any(map(str.isdigit, "".join(plain_words(word.text))))
 
 
 def _mean_probability(words: Sequence[Word]) -> float:
