@@ -22,7 +22,7 @@ from endoscribe.speech.playback import LiveEvent, Summary, play
 from endoscribe.speech.scheduler import Scheduler
 
 STAGGER_S = 2.0
-#: As `endoscribe/web/ear.py` does.
+#: As `endoscribe/web/microphone/live_feed.py` does.
 ASK_EVERY_S = 2.0
 
 

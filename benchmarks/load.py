@@ -31,7 +31,7 @@ from websockets.exceptions import WebSocketException
 from endoscribe.audio import load_audio
 from endoscribe.samples import SAMPLES_DIR
 from endoscribe.settings import LOCAL_DATA_DIR
-from endoscribe.web.wire import Frame
+from endoscribe.web.microphone.protocol import Frame
 
 ROOT = Path(__file__).parent.parent
 RATE = 16_000

@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.session import SAMPLE_RATE, Samples
 from endoscribe.audio import load_audio
 from endoscribe.errors import AudioError
-from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 from endoscribe.speech.loading import load_engine
 from endoscribe.speech.scheduler import Scheduler
+from endoscribe.speech.terms.lexicon import Lexicon
 from endoscribe.transcript import Word
 
 DOUBTED = 0.1

@@ -22,10 +22,10 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 from endoscribe.speech.engine import FINAL, WhisperXEngine, Window
 from endoscribe.speech.live import LiveOptions
+from endoscribe.speech.live_session import vocabulary_of
 from endoscribe.speech.loading import load_engine
 from endoscribe.speech.playback import LiveEvent, play
 from endoscribe.speech.scheduler import Scheduler
-from endoscribe.speech.speaker import vocabulary_of
 
 #: The naive page transcribes again so long after it began the last time, or as soon as it is done.
 NAIVE_INTERVAL_S = 2.0

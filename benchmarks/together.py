@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 
 from benchmarks.audio import dictation_of
-from endoscribe.audio import SAMPLE_RATE
+from endoscribe.audio import SAMPLE_RATE, Samples
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, Samples, WhisperXEngine, Window
+from endoscribe.speech.engine import FINAL, PREVIEW, Decoding, WhisperXEngine, Window
 from endoscribe.speech.loading import load_engine
 
 PROMPT = "Colonoscopy, cecum, appendiceal orifice, ileocecal valve, sessile polyp, cold snare, retroflexion"

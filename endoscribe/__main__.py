@@ -2,6 +2,6 @@
 
 import sys
 
-from endoscribe.cli import main
+from endoscribe.cli.main import main
 
 sys.exit(main())

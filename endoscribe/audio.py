@@ -34,6 +34,8 @@ CONTAINERS = "wav,w64,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,aiff,caf,am
 NEARLY_WHOLE = 0.95
 
 Samples = NDArray[np.float32]
+#: Of the 16-bit samples that microphones send and sessions store.
+BYTES_PER_SAMPLE = 2
 
 
 @dataclass(frozen=True, eq=False)

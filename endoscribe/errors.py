@@ -4,10 +4,7 @@ A message is one sentence for the person at the page or the command line: what h
 dictated words, a model's answer or a key.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from endoscribe.extraction.usage import Bill
+from endoscribe.usage import Bill
 
 
 class EndoscribeError(Exception):
@@ -41,7 +38,7 @@ class SchemaError(EndoscribeError):
 class ExtractionError(EndoscribeError):
     """The reader of a transcript (Claude or the offline reader) failed; `bill` is what that cost all the same."""
 
-    bill: "Bill | None" = None
+    bill: Bill | None = None
 
 
 class RefusalError(ExtractionError):

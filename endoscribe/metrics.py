@@ -26,8 +26,8 @@ from prometheus_client import (
 )
 
 from endoscribe import __version__
-from endoscribe.extraction.usage import Bill
-from endoscribe.speech.meter import Decoded, Meter, Work
+from endoscribe.speech.observer import DecodeRequest, SpeechObserver, Work
+from endoscribe.usage import Bill
 
 #: Upper ends of buckets, in seconds. Live text that waits for 2.5 s is late (`deploy/alerts.yaml`), a decode of 30 s of
 #: audio is cut off after 120 s (`ENDOSCRIBE_HUNG_AFTER_S`), a model has 60 s (`conversation.DEADLINE_S`).
@@ -171,7 +171,7 @@ def _disk_bytes(folder: Path, what: Literal["free", "total"]) -> float:
         return math.nan
 
 
-class SpeechMeter(Meter):
+class SpeechMetrics(SpeechObserver):
     """Speech recognition, measured."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -181,7 +181,7 @@ class SpeechMeter(Meter):
         self._metrics.queue_wait.labels(work).observe(wait_s)
 
     @contextmanager
-    def decoding(self, decoded: Decoded) -> Iterator[None]:
+    def decoding(self, decoded: DecodeRequest) -> Iterator[None]:
         began_s = time.monotonic()
         try:
             yield

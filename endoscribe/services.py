@@ -9,22 +9,22 @@ from typing import Literal
 
 from endoscribe.errors import EndoscribeError, EngineError, ExtractionError, RefusalError
 from endoscribe.extraction.claims import Extractor, OnClaims, UnavailableExtractor, read_with
-from endoscribe.extraction.conversation import LanguageModel, ModelExtractor
-from endoscribe.extraction.grounding import verify
-from endoscribe.extraction.identifiers import MaskingExtractor
-from endoscribe.extraction.offline import OfflineExtractor
-from endoscribe.extraction.parts import PartwiseExtractor
+from endoscribe.extraction.llm.conversation import LanguageModel, ModelExtractor
+from endoscribe.extraction.llm.identifiers import MaskingExtractor
+from endoscribe.extraction.llm.parts import PartwiseExtractor
+from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.extraction.second_reading import with_hints
-from endoscribe.metrics import Metrics, SpeechMeter
+from endoscribe.extraction.verification.grounding import verify
+from endoscribe.extraction.verification.second_reading import with_hints
+from endoscribe.metrics import Metrics, SpeechMetrics
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import SHIPPED_SCHEMA_DIR, Settings
 from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.scheduler import Scheduler
-from endoscribe.storage import SessionStore
+from endoscribe.storage.sessions import SessionStore
+from endoscribe.storage.uploads import Uploads
 from endoscribe.transcript import Transcript
-from endoscribe.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Services:
             self._extractor = self._build_extractor()
             self._probe(self._extractor)
             self._scheduler = load(self.settings)
-            self._scheduler.meter = SpeechMeter(self.metrics)
+            self._scheduler.observer = SpeechMetrics(self.metrics)
             self._health = replace(
                 self._health, status="healthy", whisper_loaded=True, whisper_model=self._scheduler.engine.name
             )
@@ -185,10 +185,10 @@ def build_extractor(settings: Settings) -> Extractor:
 def _language_model(settings: Settings) -> LanguageModel:
     """The configured model; its SDK is imported only here, when it is wanted. Raises ExtractionError."""
     if settings.extractor_name == "openai":
-        from endoscribe.extraction.compatible import CompatibleModel
+        from endoscribe.extraction.llm.compatible import CompatibleModel
 
         return CompatibleModel.from_settings(settings)
-    from endoscribe.extraction.claude import Claude
+    from endoscribe.extraction.llm.claude import Claude
 
     return Claude.from_settings(settings)
 

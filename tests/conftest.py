@@ -4,21 +4,21 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import settings
-from postgres import new_database, programs, running_postgres
 
 from endoscribe.audio import load_audio
 from endoscribe.settings import Settings
 from endoscribe.speech.engine import WhisperXEngine
 from endoscribe.speech.loading import load_engine
+from tests.support.paths import ROOT
+from tests.support.postgres import new_database, programs, running_postgres
 
-SAMPLES_DIR = Path(__file__).parent.parent / "endoscribe" / "samples"
+SAMPLES_DIR = ROOT / "endoscribe" / "samples"
 
 #: Hypothesis would take a machine that is busy with other work for a fault.
 settings.register_profile("without deadlines", deadline=None)

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from endoscribe.entry.ways import Passwords, networks, way_in
+from endoscribe.auth.modes import Passwords, auth_mode, networks
 from endoscribe.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 NAMES = {field.alias for field in Settings.model_fields.values()}
 
 #: What Fly.io's configuration reference knows, of the parts that are used here; a typing error is not reported there.
@@ -248,7 +248,7 @@ def modal_environment() -> dict[str, str]:
 def test_where_strangers_reach_the_page_people_sign_in(environment: Callable[[], dict[str, str]]) -> None:
     """Without it the container, which listens on all addresses, would not start."""
     settings = Settings.from_environment({"ENDOSCRIBE_HOST": "0.0.0.0", **environment()}, None)
-    assert isinstance(way_in(settings), Passwords)
+    assert isinstance(auth_mode(settings), Passwords)
     networks(settings.proxies, "ENDOSCRIBE_PROXIES")
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from endoscribe import cli
+from endoscribe.cli import main as cli
 from endoscribe.settings import LOCAL_DATA_DIR, Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
     path for pattern in ("*.md", "docs/*.md", "deploy/*.md", "benchmarks/*.md") for path in ROOT.glob(pattern)
 )

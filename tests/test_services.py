@@ -4,19 +4,19 @@ import threading
 from pathlib import Path
 
 import pytest
-from speech_script import HearingEngine, LevelDetector, words_at
-from test_claude import PlayedServer, answer
 
 from endoscribe.errors import EngineError, ExtractionError, SchemaError, WeightsError
 from endoscribe.extraction.claims import Answer, Claim, OnClaims
-from endoscribe.extraction.offline import OfflineExtractor
-from endoscribe.extraction.usage import Bill, Usage
+from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.outputs.table import render_record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services, build_extractor
 from endoscribe.settings import Settings
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Transcript
+from endoscribe.usage import Bill, Usage
+from tests.extraction.test_claude import PlayedServer, answer
+from tests.support.speech_script import HearingEngine, LevelDetector, words_at
 
 DICTATION = Transcript("Boston bowel prep score left colon 3, transverse colon 3, right colon 2, total 8.")
 

@@ -6,6 +6,7 @@ import pytest
 
 from endoscribe.errors import SettingsError
 from endoscribe.settings import Settings
+from tests.support.paths import ROOT
 
 
 def read(**environ: str) -> Settings:
@@ -89,7 +90,7 @@ def test_a_slip_in_the_file_is_refused_too(tmp_path: Path) -> None:
 
 
 def test_every_setting_stands_in_the_example_file() -> None:
-    example = (Path(__file__).parent.parent / ".env.example").read_text()
+    example = (ROOT / ".env.example").read_text()
     for field in Settings.model_fields.values():
         assert f"{field.alias}=" in example
 

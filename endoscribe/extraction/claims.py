@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from endoscribe.errors import ExtractionError
-from endoscribe.extraction.usage import Bill
 from endoscribe.procedures.expressions import Value as Value  # noqa: PLC0414  (also known by this name here)
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
+from endoscribe.usage import Bill
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from endoscribe.extraction.claims import Value
-from endoscribe.extraction.usage import Bill
 from endoscribe.procedures.checks import Verdict as Verdict  # noqa: PLC0414  (also known by this name here)
+from endoscribe.usage import Bill
 
 Grounding = Literal["exact", "fuzzy", "absent"]
 Status = Literal["ok", "unsupported", "invalid", "edited"]

@@ -10,19 +10,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from endoscribe.extraction.labels import plain_value
 from endoscribe.extraction.record import Record
-from endoscribe.outputs.outline import (
-    Grid,
-    Part,
-    as_signed,
-    outline,
-    plain_value,
-    printable,
-    standing_line,
-    with_remark,
-)
+from endoscribe.outputs.outline import Grid, ReportPart, as_signed, outline, printable, standing_line, with_remark
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.signature import Signature
+from endoscribe.review.signature import Signature
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -44,7 +36,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """A label and what is said of it; without a label a point of a list."""
 
     label: str | None
@@ -57,7 +49,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Heading | Line | Table
+Block = Heading | TextLine | Table
 
 
 def note_docx(record: Record, schema: ProcedureSchema, signature: Signature | None = None) -> bytes:
@@ -115,22 +107,22 @@ def _blocks(record: Record, schema: ProcedureSchema, signature: Signature | None
     if record.checks:
         yield Heading("To review", 1)
         for verdict in record.checks:
-            yield Line(None, f"{verdict.severity}: {verdict.message}")
+            yield TextLine(None, f"{verdict.severity}: {verdict.message}")
 
 
 def _is_wide(blocks: tuple[Block, ...]) -> bool:
     return any(isinstance(block, Table) and len(block.heads) > MOST_UPRIGHT_COLUMNS for block in blocks)
 
 
-def _part(part: Part) -> Iterator[Block]:
+def _part(part: ReportPart) -> Iterator[Block]:
     stated = [(line.field, line.cell) for line in part.lines if line.cell]
     if not (stated or part.computed or part.grids):
         return
     yield Heading(part.label, 1)
     for field, cell in stated:
-        yield Line(field.label, with_remark(cell, field))
+        yield TextLine(field.label, with_remark(cell, field))
     for computed in part.computed:
-        yield Line(computed.rule.label, f"{plain_value(computed.value, None, computed.rule.unit)} (computed)")
+        yield TextLine(computed.rule.label, f"{plain_value(computed.value, None, computed.rule.unit)} (computed)")
     for grid in part.grids:
         yield Heading(grid.table.label, 2)
         yield _table(grid)

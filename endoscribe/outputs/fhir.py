@@ -13,24 +13,14 @@ from html import escape
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from endoscribe.edits import is_not_done
+from endoscribe.extraction.labels import unit_text, value_text
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.note import render_note
-from endoscribe.outputs.outline import (
-    DRAFT,
-    Part,
-    clock,
-    outline,
-    printable,
-    reader_name,
-    remark,
-    standing_line,
-    unit_text,
-    value_text,
-)
+from endoscribe.outputs.outline import DRAFT, ReportPart, clock, outline, printable, reader_name, remark, standing_line
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Code, FieldSchema, ProcedureSchema, TableSchema
-from endoscribe.signature import Signature
+from endoscribe.review.edits import is_not_done
+from endoscribe.review.signature import Signature
 
 SYSTEMS = {"snomed": "http://snomed.info/sct", "loinc": "http://loinc.org"}
 UCUM = "http://unitsofmeasure.org"
@@ -46,12 +36,12 @@ FIELD_SYSTEM = "urn:endoscribe:field"
 SUBJECT = {"display": "not identified in this draft"}
 DATE_FIELD = "procedure_date"
 
-Json = dict[str, Any]
+Resource = dict[str, Any]
 
 
 def fhir_bundle(
     record: Record, schema: ProcedureSchema, signature: Signature | None = None, made: datetime | None = None
-) -> Json:
+) -> Resource:
     """The document as JSON data, checked against the R4B models; `made` is when the report was made, by default now.
 
     The same record, signature and time give the same bundle.
@@ -70,13 +60,13 @@ def fhir_bundle(
     document = {
         "resourceType": "Bundle", "type": "document", "identifier": identifier, "timestamp": when, "entry": entries
     }  # fmt: skip
-    data: Json = Bundle.model_validate(_printable(document)).model_dump(mode="json", exclude_none=True)
+    data: Resource = Bundle.model_validate(_printable(document)).model_dump(mode="json", exclude_none=True)
     return data
 
 
 def _composition(
-    record: Record, schema: ProcedureSchema, observations: Sequence[Json], signature: Signature | None, when: str
-) -> Json:
+    record: Record, schema: ProcedureSchema, observations: Sequence[Resource], signature: Signature | None, when: str
+) -> Resource:
     """The document's first page: who wrote it, who attests it, and a section each part of the report."""
     by_name = {each["identifier"][0]["value"]: _urn(each) for each in observations}
     author = {"display": signature.name if signature else f"EndoScribe, read by {reader_name(record)}"}
@@ -97,7 +87,7 @@ def _composition(
     }
 
 
-def _section(part: Part, schema: ProcedureSchema, by_name: Mapping[str, str]) -> Json:
+def _section(part: ReportPart, schema: ProcedureSchema, by_name: Mapping[str, str]) -> Resource:
     names = [line.field.id for line in part.lines if line.cell]
     names += [f"{grid.table.id}.{index}" for grid in part.grids for index in range(len(grid.rows))]
     lines = [f"{line.field.label}: {value_text(line.cell, line.field)}" for line in part.lines if line.cell]
@@ -106,12 +96,14 @@ def _section(part: Part, schema: ProcedureSchema, by_name: Mapping[str, str]) ->
     return {"title": part.label, **({"text": _narrative(lines), "entry": entries} if entries else {})}
 
 
-def _narrative(lines: Sequence[str]) -> Json:
+def _narrative(lines: Sequence[str]) -> Resource:
     text = "".join(f"<p>{escape(printable(line))}</p>" for line in lines)
     return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'}
 
 
-def _report(record: Record, schema: ProcedureSchema, observations: Sequence[Json], signature: Signature | None) -> Json:
+def _report(
+    record: Record, schema: ProcedureSchema, observations: Sequence[Resource], signature: Signature | None
+) -> Resource:
     note = base64.b64encode(printable(render_note(record, schema, signature)).encode()).decode()
     return {
         "resourceType": "DiagnosticReport",
@@ -132,7 +124,7 @@ def _report(record: Record, schema: ProcedureSchema, observations: Sequence[Json
     }
 
 
-def _procedure(record: Record, schema: ProcedureSchema, signature: Signature | None) -> Json:
+def _procedure(record: Record, schema: ProcedureSchema, signature: Signature | None) -> Resource:
     date = _date(record)
     standing = standing_line(record, signature)
     return {
@@ -146,7 +138,7 @@ def _procedure(record: Record, schema: ProcedureSchema, signature: Signature | N
     }
 
 
-def _observations(record: Record, schema: ProcedureSchema) -> Iterator[Json]:
+def _observations(record: Record, schema: ProcedureSchema) -> Iterator[Resource]:
     for part in outline(record, schema):
         for line in part.lines:
             if line.cell:
@@ -157,7 +149,7 @@ def _observations(record: Record, schema: ProcedureSchema) -> Iterator[Json]:
                 yield _row(record, schema, grid.table, index, row)
 
 
-def _row(record: Record, schema: ProcedureSchema, table: TableSchema, index: int, row: Row) -> Json:
+def _row(record: Record, schema: ProcedureSchema, table: TableSchema, index: int, row: Row) -> Resource:
     label = f"{table.row} {index + 1}"
     stated = [(table.columns[name], cell) for name, cell in row.items()]
     components = [{"code": _concept(column.codes, column.label), **_content(cell, column)} for column, cell in stated]
@@ -165,7 +157,7 @@ def _row(record: Record, schema: ProcedureSchema, table: TableSchema, index: int
     return {**base, "component": components, **_notes(stated)}
 
 
-def _observation(record: Record, schema: ProcedureSchema, name: str, codes: Sequence[Code], label: str) -> Json:
+def _observation(record: Record, schema: ProcedureSchema, name: str, codes: Sequence[Code], label: str) -> Resource:
     return {
         "resourceType": "Observation",
         "id": _id(record, name),
@@ -178,7 +170,7 @@ def _observation(record: Record, schema: ProcedureSchema, name: str, codes: Sequ
     }
 
 
-def _content(cell: Cell, field: FieldSchema) -> Json:
+def _content(cell: Cell, field: FieldSchema) -> Resource:
     """value[x] in the type that suits the field, or why there is none."""
     if is_not_done(cell):
         return {"dataAbsentReason": {"coding": [{"system": ABSENT_REASONS, "code": "not-performed"}]}}
@@ -187,7 +179,7 @@ def _content(cell: Cell, field: FieldSchema) -> Json:
     return _typed(cell.value, cell, field)
 
 
-def _typed(value: Value, cell: Cell, field: FieldSchema) -> Json:
+def _typed(value: Value, cell: Cell, field: FieldSchema) -> Resource:
     if isinstance(value, bool):
         return {"valueBoolean": value}
     if isinstance(value, int | float):
@@ -201,7 +193,7 @@ def _typed(value: Value, cell: Cell, field: FieldSchema) -> Json:
     return {"valueString": value_text(cell, field)}
 
 
-def _unit(unit: str | None) -> Json:
+def _unit(unit: str | None) -> Resource:
     """The unit in words, and its UCUM code where it is known to be one."""
     if unit is None:
         return {}
@@ -210,7 +202,7 @@ def _unit(unit: str | None) -> Json:
     return {**words, **({"system": UCUM, "code": code} if code else {})}
 
 
-def _notes(stated: Sequence[tuple[FieldSchema, Cell]]) -> Json:
+def _notes(stated: Sequence[tuple[FieldSchema, Cell]]) -> Resource:
     """The words that each value rests on, with their time, and what is doubtful about it."""
     notes = [{"text": text} for field, cell in stated if (text := _note(field, cell))]
     return {"note": notes} if notes else {}
@@ -228,7 +220,7 @@ def _note(field: FieldSchema, cell: Cell) -> str:
     return ": ".join(parts) if len(parts) > 1 else ""
 
 
-def _concept(codes: Sequence[Code], text: str) -> Json:
+def _concept(codes: Sequence[Code], text: str) -> Resource:
     coding = [{"system": SYSTEMS[code.system], "code": code.code, "display": code.display} for code in codes]
     return {**({"coding": coding} if coding else {}), "text": text}
 
@@ -265,5 +257,5 @@ def _printable(data: Any) -> Any:
     return printable(data) if isinstance(data, str) else data
 
 
-def _urn(resource: Json) -> str:
+def _urn(resource: Resource) -> str:
     return f"urn:uuid:{resource['id']}"

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from jinja2 import TemplateError
 
 from endoscribe.errors import SchemaError
+from endoscribe.extraction.labels import plain_value
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.outputs.outline import Grid, Part, as_signed, outline, plain_value, standing_line, with_remark
+from endoscribe.outputs.outline import Grid, ReportPart, as_signed, outline, standing_line, with_remark
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema
 from endoscribe.procedures.templates import note_environment
-from endoscribe.signature import Signature
+from endoscribe.review.signature import Signature
 
 #: Everything that Markdown or the HTML in it would take for more than text.
 MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]#|~])")
@@ -68,7 +69,7 @@ def _rows(record: Record, schema: ProcedureSchema) -> Callable[[str], list[Mappi
     return rows
 
 
-def _body(part: Part) -> str:
+def _body(part: ReportPart) -> str:
     lines = [f"- {neutral(line.field.label)}: {_said(line.cell, line.field)}" for line in part.lines if line.cell]
     lines += [
         f"- {neutral(computed.rule.label)}: {_computed(computed.value, computed.rule)} (computed)"

@@ -4,18 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from endoscribe.extraction.labels import value_text
 from endoscribe.extraction.record import Cell, Record, Row, without_empty_rows
 from endoscribe.procedures.expressions import Value, expression
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
-from endoscribe.signature import Signature
+from endoscribe.review.signature import Signature
 
 DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a clinician."
 
-#: UCUM units as they are read.
-UNIT_WORDS = {
-    "a": "years", "mo": "months", "wk": "weeks", "d": "days", "[Ch]": "Fr", "ug": "mcg", "[in_i]": "inch",
-    "kg/m2": "kg/m²", "Gy.cm2": "Gy·cm²", "10*9/L": "10⁹/L", "ug/g": "µg/g", "mm/a": "mm a year",
-}  # fmt: skip
 #: Control characters, halves of surrogate pairs and non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 #: What is added to a value that a reader must not take for a fact.
@@ -54,7 +50,7 @@ def _row_as_signed(row: Row) -> Row:
 
 
 @dataclass(frozen=True)
-class Line:
+class ReportLine:
     """A field of a section; `cell` is None when it was not stated."""
 
     field: FieldSchema
@@ -81,44 +77,23 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Part:
+class ReportPart:
     """A section of the report."""
 
     id: str
     label: str
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
     computed: tuple[Computed, ...]
     grids: tuple[Grid, ...]
 
 
-def outline(record: Record, schema: ProcedureSchema, *, with_empty_tables: bool = False) -> tuple[Part, ...]:
+def outline(record: Record, schema: ProcedureSchema, *, with_empty_tables: bool = False) -> tuple[ReportPart, ...]:
     """The sections in the schema's order, without those to which nothing belongs.
 
     Tables without rows are left out, or given `with_empty_tables`, where rows can be added.
     """
     parts = (_part(section, label, record, schema, with_empty_tables) for section, label in schema.sections.items())
     return tuple(part for part in parts if part.lines or part.computed or part.grids)
-
-
-def value_text(cell: Cell, field: FieldSchema) -> str:
-    """The value with its unit; what was dictated where the value is not valid."""
-    if cell.value is None:
-        return cell.as_dictated
-    return plain_value(cell.value, field, cell.unit)
-
-
-def plain_value(value: Value, field: FieldSchema | None, unit: str | None) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(field.value_label(word) if field else word for word in value)
-    text = field.value_label(value) if field else f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{text} {unit_text(unit)}".rstrip()
-
-
-def unit_text(unit: str | None) -> str:
-    """A unit as it is read; UCUM's annotations such as {score} are not."""
-    if unit is None or unit.startswith("{"):
-        return ""
-    return UNIT_WORDS.get(unit, unit)
 
 
 def remark(cell: Cell) -> str:
@@ -159,15 +134,6 @@ def fitted(record: Record, schema: ProcedureSchema) -> Record:
     )
 
 
-def target_label(target: str, schema: ProcedureSchema) -> str:
-    """The label of a gap: a field's, a table's, or "Polyps: Size" for a column."""
-    table, _, column = target.partition(".")
-    if column and table in schema.tables:
-        return f"{schema.tables[table].label}: {schema.tables[table].columns[column].label}"
-    part = schema.fields.get(target) or schema.tables.get(target)
-    return part.label if part else target
-
-
 def printable(text: str) -> str:
     """The text without what neither XML nor FHIR can hold; a sign shows where something was."""
     return UNPRINTABLE.sub("\ufffd", text)
@@ -178,9 +144,9 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _part(section: str, label: str, record: Record, schema: ProcedureSchema, with_empty_tables: bool) -> Part:
+def _part(section: str, label: str, record: Record, schema: ProcedureSchema, with_empty_tables: bool) -> ReportPart:
     lines = tuple(
-        Line(field, record.fields.get(name), name in record.gaps)
+        ReportLine(field, record.fields.get(name), name in record.gaps)
         for name, field in schema.fields.items()
         if field.section == section
     )
@@ -189,7 +155,7 @@ def _part(section: str, label: str, record: Record, schema: ProcedureSchema, wit
         for name, table in schema.tables.items()
         if table.section == section and (with_empty_tables or record.tables.get(name))
     )
-    return Part(section, label, lines, tuple(_computed(section, record, schema)), grids)
+    return ReportPart(section, label, lines, tuple(_computed(section, record, schema)), grids)
 
 
 def _columns(table: TableSchema, rows: tuple[Row, ...]) -> tuple[FieldSchema, ...]:

@@ -29,26 +29,24 @@ data-end (characters of the transcript), data-start-s and data-end-s (seconds), 
 
 from html import escape
 
-from endoscribe.doubts import Doubt, doubts
+from endoscribe.extraction.labels import plain_value, target_label, value_text
 from endoscribe.extraction.record import Cell, Record, cell_at
 from endoscribe.outputs.outline import (
     Computed,
     Grid,
-    Line,
-    Part,
+    ReportLine,
+    ReportPart,
     clock,
     outline,
-    plain_value,
     reader_name,
     remark,
     standing_line,
-    target_label,
-    value_text,
 )
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.checks import Verdict
 from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
-from endoscribe.signature import Signature
+from endoscribe.review.flags import Flag, flags
+from endoscribe.review.signature import Signature
 
 MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
 SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}
@@ -82,14 +80,14 @@ def render_checks(
     schema: ProcedureSchema,
     second: Record | None = None,
     *,
-    carried: tuple[Doubt, ...] = (),
+    carried: tuple[Flag, ...] = (),
     editable: bool = False,
 ) -> str:
     """What needs a person's eyes, the gravest first, and apart from it the verdicts that only inform.
 
     `carried` are the doubts about edits that were kept over a new reading.
     """
-    found = sorted([*carried, *doubts(record, schema, second)], key=lambda doubt: doubt.severity != "error")
+    found = sorted([*carried, *flags(record, schema, second)], key=lambda doubt: doubt.severity != "error")
     informing = [_verdict(verdict, schema) for verdict in record.checks if verdict.severity == "info"]
     if not found and not informing:
         return '<p class="es-checks es-none">No contradictions found.</p>'
@@ -150,7 +148,7 @@ def _level_of(gap: str, schema: ProcedureSchema) -> Level:
 # -- sections --------------------------------------------------------------------------------------------------------
 
 
-def _section(part: Part, record: Record, editable: bool) -> str:
+def _section(part: ReportPart, record: Record, editable: bool) -> str:
     shown = [line for line in part.lines if line.cell or line.is_gap]
     silent = [line for line in part.lines if not (line.cell or line.is_gap)]
     title = f"es-{escape(record.procedure)}-{escape(part.id)}"
@@ -174,7 +172,7 @@ def _fields(label: str, rows: str) -> str:
     return f'<table class="es-fields">{caption}<tbody>{rows}</tbody></table>'
 
 
-def _more(part: Part, silent: list[Line], editable: bool) -> str:
+def _more(part: ReportPart, silent: list[ReportLine], editable: bool) -> str:
     if not silent:
         return ""
     rows = _fields(f"{part.label}: not stated", "".join(_line(line, editable) for line in silent))
@@ -188,7 +186,7 @@ def _fold(name: str, summary: str, content: str) -> str:
     )
 
 
-def _line(line: Line, editable: bool) -> str:
+def _line(line: ReportLine, editable: bool) -> str:
     cell = _cell(line.cell, line.field, line.field.id, None, is_gap=line.is_gap, editable=editable)
     return f'<tr><th scope="row">{escape(line.field.label)}</th>{cell}</tr>'
 
@@ -321,7 +319,7 @@ def _source(source: str, schema: ProcedureSchema) -> str:
     return f'<span class="es-source" title="{escape(source)}">{escape(source_text(source, schema))}</span>'
 
 
-def _doubt(doubt: Doubt, record: Record, schema: ProcedureSchema, editable: bool) -> str:
+def _doubt(doubt: Flag, record: Record, schema: ProcedureSchema, editable: bool) -> str:
     if doubt.verdict:
         return _verdict(doubt.verdict, schema)
     target, row = doubt.target or "", doubt.row

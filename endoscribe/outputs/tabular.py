@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
-from endoscribe.edits import NOT_DONE, is_not_done, label
+from endoscribe.extraction.labels import target_label, unit_text
 from endoscribe.extraction.record import Cell, Record, Row, is_entered
-from endoscribe.outputs.outline import printable, remark, standing_line, target_label, unit_text
+from endoscribe.outputs.outline import printable, remark, standing_line
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
-from endoscribe.signature import Signature
+from endoscribe.review.edits import NOT_DONE, is_not_done, label
+from endoscribe.review.signature import Signature
 
 if TYPE_CHECKING:
     from openpyxl import Workbook

@@ -1,12 +1,9 @@
 """Advice that depends on findings, some of which are not known yet: an interval, or all that may still hold."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from endoscribe.procedures.expressions import Stated, expression
-
-if TYPE_CHECKING:
-    from endoscribe.procedures.schema import Advice, AdviceRow
+from endoscribe.procedures.schema import Advice, AdviceRow
 
 
 @dataclass(frozen=True)
@@ -15,7 +12,7 @@ class Advised:
 
     label: str
     unit: str
-    rows: "tuple[AdviceRow, ...]"
+    rows: tuple[AdviceRow, ...]
     decided: bool
 
     @property
@@ -37,7 +34,7 @@ class Advised:
         return any(row.interval[0] <= interval <= row.interval[1] for row in self.rows)
 
 
-def advise(advice: "Advice", stated: Stated) -> Advised | None:
+def advise(advice: Advice, stated: Stated) -> Advised | None:
     """The rows that apply, shortest first; None when the table is not meant for this report or none of it applies.
 
     A row whose condition is not known may still hold. Once every row is decided, only the shortest that holds is left.

@@ -3,23 +3,18 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
 
 from endoscribe.procedures.advice import advise, interval_text
 from endoscribe.procedures.expressions import (
+    AllowedValues,
     Expression,
     Names,
     Outcome,
     Stated,
     Value,
-    Words,
     expression,
 )
-
-if TYPE_CHECKING:
-    from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, TableSchema
-
-Severity = Literal["error", "warning", "info"]
+from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, Severity, TableSchema
 
 #: `{bbps_total}` in a message stands for a value, `{rows}` for the rows in which an `any_row` was true.
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -40,7 +35,7 @@ class Verdict:
     source: str
 
 
-def derive(schema: "ProcedureSchema", stated: Stated) -> dict[str, Value]:
+def derive(schema: ProcedureSchema, stated: Stated) -> dict[str, Value]:
     """The schema's derived values that can be computed; a later one may use an earlier one."""
     known = {**schema.limits, **stated.fields}
     derived: dict[str, Value] = {}
@@ -51,7 +46,7 @@ def derive(schema: "ProcedureSchema", stated: Stated) -> dict[str, Value]:
     return derived
 
 
-def run_checks(schema: "ProcedureSchema", stated: Stated) -> tuple[Verdict, ...]:
+def run_checks(schema: ProcedureSchema, stated: Stated) -> tuple[Verdict, ...]:
     """The schema's checks that fire, and derived values that contradict what was dictated, in the schema's order."""
     known = replace(stated, fields={**schema.limits, **stated.fields, **derive(schema, stated)})
     verdicts = [_disagreement(schema, name, rule, known) for name, rule in schema.derived.items()]
@@ -60,7 +55,7 @@ def run_checks(schema: "ProcedureSchema", stated: Stated) -> tuple[Verdict, ...]
     return tuple(verdict for verdict in verdicts if verdict)
 
 
-def find_gaps(schema: "ProcedureSchema", stated: Stated) -> tuple[str, ...]:
+def find_gaps(schema: ProcedureSchema, stated: Stated) -> tuple[str, ...]:
     """What a complete report needs and was not stated: fields, `polyps.size_mm` for columns, tables without rows."""
     known = replace(stated, fields={**schema.limits, **stated.fields, **derive(schema, stated)})
     gaps = [name for name, part in schema.fields.items() if known.fields.get(name) is None and _needed(part, known)]
@@ -72,9 +67,9 @@ def find_gaps(schema: "ProcedureSchema", stated: Stated) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def schema_names(schema: "ProcedureSchema") -> Names:
+def schema_names(schema: ProcedureSchema) -> Names:
     """What this schema's expressions may name."""
-    fields: dict[str, Words] = {name: _words(part) for name, part in schema.fields.items()}
+    fields: dict[str, AllowedValues] = {name: _words(part) for name, part in schema.fields.items()}
     fields |= dict.fromkeys((*schema.derived, *schema.thresholds))
     tables = {
         name: {column: _words(part) for column, part in table.columns.items()} for name, table in schema.tables.items()
@@ -82,22 +77,22 @@ def schema_names(schema: "ProcedureSchema") -> Names:
     return Names(fields, tables)
 
 
-def _words(part: "FieldSchema") -> Words:
+def _words(part: FieldSchema) -> AllowedValues:
     return frozenset(part.values) if part.values else None
 
 
-def _needed(part: "FieldSchema | TableSchema", stated: Stated, row: Mapping[str, Value | None] | None = None) -> bool:
+def _needed(part: FieldSchema | TableSchema, stated: Stated, row: Mapping[str, Value | None] | None = None) -> bool:
     level: Level = part.level
     if level == "C" and part.when:
         return expression(part.when).evaluate(stated, row).value is True
     return level == "M"
 
 
-def _lacking(column: "FieldSchema", stated: Stated, rows: Sequence[Mapping[str, Value | None]]) -> bool:
+def _lacking(column: FieldSchema, stated: Stated, rows: Sequence[Mapping[str, Value | None]]) -> bool:
     return any(row.get(column.id) is None and _needed(column, stated, row) for row in rows)
 
 
-def _verdict(schema: "ProcedureSchema", check_id: str, stated: Stated) -> Verdict | None:
+def _verdict(schema: ProcedureSchema, check_id: str, stated: Stated) -> Verdict | None:
     check = schema.checks[check_id]
     rule = expression(check.when)
     outcome = rule.evaluate(stated)
@@ -109,7 +104,7 @@ def _verdict(schema: "ProcedureSchema", check_id: str, stated: Stated) -> Verdic
     return Verdict(check_id, check.severity, message, _targets(schema, rule), source)
 
 
-def _disagreement(schema: "ProcedureSchema", name: str, rule: "Derived", stated: Stated) -> Verdict | None:
+def _disagreement(schema: ProcedureSchema, name: str, rule: Derived, stated: Stated) -> Verdict | None:
     """Where what was computed and what was dictated or entered differ by more than the tolerance."""
     computed, dictated = stated.fields.get(name), stated.fields.get(rule.compare or "")
     if rule.compare is None or computed is None or dictated is None:
@@ -128,7 +123,7 @@ def _origin(field: str, stated: Stated) -> str:
     return "entered by hand" if field in stated.by_hand else "as dictated"
 
 
-def _targets(schema: "ProcedureSchema", rule: Expression) -> tuple[str, ...]:
+def _targets(schema: ProcedureSchema, rule: Expression) -> tuple[str, ...]:
     """The fields and columns that the rule looks at; `polyps.bbps_left` in a row condition is the field bbps_left."""
     found: list[str] = []
     for name in rule.names:
@@ -139,7 +134,7 @@ def _targets(schema: "ProcedureSchema", rule: Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name not in computed))
 
 
-def _advised(schema: "ProcedureSchema", name: str, stated: Stated) -> Iterator[Verdict]:
+def _advised(schema: ProcedureSchema, name: str, stated: Stated) -> Iterator[Verdict]:
     """What follows from an advice's table, and whether the dictated interval is in keeping with it."""
     rule = schema.advice[name]
     advised = advise(rule, stated)
@@ -157,7 +152,7 @@ def _advised(schema: "ProcedureSchema", name: str, stated: Stated) -> Iterator[V
         yield Verdict(f"{name}_interval", "warning", message, fields, source)
 
 
-def _message(schema: "ProcedureSchema", template: str, stated: Stated, outcome: Outcome) -> str:
+def _message(schema: ProcedureSchema, template: str, stated: Stated, outcome: Outcome) -> str:
     """The message with its placeholders filled; a column's value is that of the first row that fired."""
 
     def fill(match: re.Match[str]) -> str:
@@ -173,11 +168,11 @@ def _message(schema: "ProcedureSchema", template: str, stated: Stated, outcome: 
     return PLACEHOLDER.sub(fill, template)
 
 
-def _row_names(schema: "ProcedureSchema", outcome: Outcome) -> str:
+def _row_names(schema: ProcedureSchema, outcome: Outcome) -> str:
     return ", ".join(f"{schema.tables[table].row} {index + 1}" for table, index in outcome.rows)
 
 
-def _shown(part: "FieldSchema | None", value: Value | None) -> str:
+def _shown(part: FieldSchema | None, value: Value | None) -> str:
     if value is None:
         return NOT_STATED
     if part is None:

@@ -29,7 +29,7 @@ from simpleeval import InvalidExpression, SimpleEval
 #: A typed value: text, enum value, number, yes/no; a tuple for multi fields; dates and times as ISO 8601 text.
 Value = str | int | float | bool | tuple[str, ...]
 #: The allowed words of an enum or multi field; None where any value may stand.
-Words = frozenset[str] | None
+AllowedValues = frozenset[str] | None
 
 MAX_EXPRESSION_CHARS = 2000
 #: Levels of the parsed tree; far above any rule that a person can read, far below Python's own limit.
@@ -57,8 +57,8 @@ class Stated:
 class Names:
     """What expressions of a schema may name, with the words that enum values may be compared with."""
 
-    fields: Mapping[str, Words]
-    tables: Mapping[str, Mapping[str, Words]] = field(default_factory=dict)
+    fields: Mapping[str, AllowedValues]
+    tables: Mapping[str, Mapping[str, AllowedValues]] = field(default_factory=dict)
 
     def within(self, table: str) -> "Names":
         """The names in a condition on the rows of `table`."""

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from endoscribe.errors import SchemaError
-from endoscribe.procedures.faults import schema_faults
-from endoscribe.procedures.format import allowed_keys
+from endoscribe.procedures.json_schema import allowed_keys
 from endoscribe.procedures.schema import Jurisdiction, ProcedureSchema
+from endoscribe.procedures.validation import validate_schema
 from endoscribe.procedures.yaml_source import Location, YamlSource
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ PART_PREFIX = "_"
 WHOLE = frozenset({"range", "interval"})
 
 #: What the files of a library were when it was read: path -> (time of change in ns, bytes).
-Signature = Mapping[Path, tuple[int, int]]
+FileVersions = Mapping[Path, tuple[int, int]]
 
 
 class SchemaLibrary:
@@ -45,7 +45,7 @@ class SchemaLibrary:
         self._jurisdiction = jurisdiction
         self._tolerant = tolerant
         self._lock = threading.Lock()
-        self._signature: Signature = {}
+        self._signature: FileVersions = {}
         self._schemas: Mapping[str, ProcedureSchema] = {}
         #: A sentence for each file that cannot be used as it is now.
         self.problems: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ def load_schema(
         schema = ProcedureSchema.model_validate(merged)
     except ValidationError as error:
         raise SchemaError(_explain(files, error)) from error
-    for fault in schema_faults(schema):
+    for fault in validate_schema(schema):
         raise SchemaError(_sentence(f"{files.where(fault.location)}: {fault.problem}"))
     return schema.within(jurisdiction) if jurisdiction else schema
 
@@ -172,7 +172,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _signature(folders: Sequence[Path]) -> Signature:
+def _signature(folders: Sequence[Path]) -> FileVersions:
     found: dict[Path, tuple[int, int]] = {}
     for folder in folders:
         for path in folder.glob("*.yaml"):

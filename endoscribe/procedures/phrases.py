@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from endoscribe.procedures.wording import HESITATIONS, plain_words
+from endoscribe.procedures.normalize import HESITATIONS, plain_words
 
 #: Between two words of a phrase these count for nothing.
 SKIPPED = "a|an|the|this|that|these|those|our|,"

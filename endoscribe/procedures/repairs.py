@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rapidfuzz import fuzz, process
 
-from endoscribe.procedures.wording import PlainWord, plain_words
+from endoscribe.procedures.normalize import Token, plain_words
 
 #: A word that no phrase knows is taken for a term when it is this much like it, in per cent (rapidfuzz' ratio).
-LIKENESS = 88
+MIN_SPELLING_LIKENESS = 88
 SHORTEST_REPAIRED = 7
 OPPOSITES = (
     "in", "un", "non", "ir", "im", "hypo", "hyper", "an", "iso", "endo", "intra", "extra", "retro", "antero", "post",
     "pre", "a", "de", "dis", "supra", "infra", "sub", "para", "peri", "trans", "micro", "macro", "multi",
 )  # fmt: skip
 #: Endings of one stem that are different operations: never one for the other.
-OPERATIONS = ("otomy", "ostomy", "ectomy", "oscopy", "plasty")
+OPERATION_SUFFIXES = ("otomy", "ostomy", "ectomy", "oscopy", "plasty")
 
 
 class Repairs:
@@ -44,19 +44,19 @@ class Repairs:
         """Every word of the schema's phrases and vocabulary, in plain form."""
         return self._known
 
-    def apply(self, words: Sequence[PlainWord]) -> list[PlainWord]:
+    def apply(self, words: Sequence[Token]) -> list[Token]:
         """The words with what was misheard put right; each keeps its place in the transcript."""
-        repaired: list[PlainWord] = []
+        repaired: list[Token] = []
         i = 0
         while i < len(words):
             heard, meant = self._listed_at(words, i)
             start, end = words[i].start, words[i + max(heard, 1) - 1].end
             said = meant if heard else [self._likely(words[i].text)]
-            repaired += [PlainWord(word, start, end) for word in said]
+            repaired += [Token(word, start, end) for word in said]
             i += max(heard, 1)
         return repaired
 
-    def _listed_at(self, words: Sequence[PlainWord], i: int) -> tuple[int, list[str]]:
+    def _listed_at(self, words: Sequence[Token], i: int) -> tuple[int, list[str]]:
         for heard, meant in self._sequences.get(words[i].text, ()):
             if [word.text for word in words[i : i + len(heard)]] == heard:
                 return len(heard), meant
@@ -67,7 +67,7 @@ class Repairs:
         if len(word) < SHORTEST_REPAIRED or word in self._known or word.startswith(self._beginnings):
             return word
         if word not in self._guessed:
-            best = process.extractOne(word, self._terms, scorer=fuzz.ratio, score_cutoff=LIKENESS)
+            best = process.extractOne(word, self._terms, scorer=fuzz.ratio, score_cutoff=MIN_SPELLING_LIKENESS)
             sure = best is not None and not is_opposite(word, best[0]) and not _inflected(word, best[0])
             self._guessed[word] = best[0] if best is not None and sure else word
         return self._guessed[word]
@@ -88,13 +88,13 @@ def _known_words(phrases: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...
 
 def is_opposite(word: str, term: str) -> bool:
     """Whether a prefix that turns the meaning round ("in", "hypo") or another operation tells them apart."""
-    ends = [next((ending for ending in OPERATIONS if each.endswith(ending)), None) for each in (word, term)]
+    ends = [next((ending for ending in OPERATION_SUFFIXES if each.endswith(ending)), None) for each in (word, term)]
     if None not in ends and ends[0] != ends[1]:
         return True
     for prefix in OPPOSITES:
         if word.startswith(prefix) != term.startswith(prefix):
             longer, shorter = (word, term) if word.startswith(prefix) else (term, word)
-            if fuzz.ratio(longer.removeprefix(prefix), shorter) >= LIKENESS - 14:
+            if fuzz.ratio(longer.removeprefix(prefix), shorter) >= MIN_SPELLING_LIKENESS - 14:
                 return True
     return False
 

@@ -10,13 +10,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from endoscribe.procedures.checks import Severity as Severity  # noqa: PLC0414  (also known by this name here)
 from endoscribe.procedures.phrases import check_phrase
 from endoscribe.procedures.repairs import Repairs
 
 FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
 #: M must be in a complete report, C when its condition holds, O may be left out.
 Level = Literal["M", "C", "O"]
+#: Of a check that fires; `warning` is for what would change care or coding.
+Severity = Literal["error", "warning", "info"]
 #: Whose guidelines and registries apply: the United States, the United Kingdom, or the rest of Europe.
 Jurisdiction = Literal["us", "uk", "eu"]
 
@@ -89,21 +90,21 @@ class Term(_Part):
 
 
 #: `before` the examination began; `past`; what is `former` ("the previously placed stent"); `today`; a `plan`.
-Occasion = Literal["before", "past", "former", "today", "plan"]
+CourseTime = Literal["before", "past", "former", "today", "plan"]
 #: Which of several mentions is the value; `any`: a yes beats a no; `worst`: a no beats a yes; `farthest`: the last in
 #: the order of `values`.
 Pick = Literal["first", "last", "largest", "smallest", "farthest", "any", "worst"]
 #: Which number of "3 to 5 mm" or "2 by 3 cm": `high` is a range's upper end only, `other` the second of dimensions.
-Part = Literal["low", "high", "first", "second", "largest", "other"]
+RelativePart = Literal["low", "high", "first", "second", "largest", "other"]
 
 
-def _occasions(value: Any) -> Any:
+def _course_times(value: Any) -> Any:
     return ("before", "past", "former", "today", "plan") if value == "any" else _as_tuple(value)
 
 
 Occasions = Annotated[
-    tuple[Occasion, ...],
-    BeforeValidator(_occasions),
+    tuple[CourseTime, ...],
+    BeforeValidator(_course_times),
     _one_or_more("before", "past", "former", "today", "plan", "any"),
 ]
 
@@ -150,7 +151,7 @@ class Cues(_Listening):
     count_of: Id | None = None  # integer: the sum of the `count` column of this table
     time: Occasions = ("today",)
     pick: Pick | None = None  # boolean: any (worst with `normal`), others: last, columns: first
-    part: Part = "low"
+    part: RelativePart = "low"
     group: Id | None = None  # numbers belong to one field of a group only
     negation: Literal["flips", "voids"] = "flips"  # boolean: "no X" means no, or says nothing
     names: bool = True  # enum: the values' own names count as said

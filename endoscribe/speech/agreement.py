@@ -19,7 +19,7 @@ from itertools import accumulate
 
 from rapidfuzz.distance import Levenshtein
 
-from endoscribe.procedures.wording import plain_words
+from endoscribe.procedures.normalize import plain_words
 from endoscribe.transcript import Word
 
 
@@ -42,7 +42,7 @@ class _Guess:
     votes: int
 
 
-class OpenWords:
+class HypothesisBuffer:
     """The words of one open window, in the order in which they were spoken."""
 
     def __init__(self, options: AgreementOptions | None = None) -> None:
@@ -57,7 +57,7 @@ class OpenWords:
         shown_s = self._edge_s - self._options.hidden_s
         return tuple(guess.word for guess in self._open if guess.word.end_s <= shown_s)
 
-    def hear(self, words: Sequence[Word], edge_s: float, in_pause: bool) -> tuple[Word, ...]:
+    def insert(self, words: Sequence[Word], edge_s: float, in_pause: bool) -> tuple[Word, ...]:
         """Take a decode of all audio up to `edge_s`; give the words that it settles.
 
         `in_pause`: the newest sound is silence, so that no word is cut off at the edge.
@@ -67,18 +67,18 @@ class OpenWords:
         self._edge_s = edge_s + (self._options.hidden_s if in_pause else 0.0)
         return self._settle(sum(1 for _ in self._leading(edge_s, in_pause)))
 
-    def close(self, words: Sequence[Word]) -> tuple[Word, ...]:
+    def flush(self, words: Sequence[Word]) -> tuple[Word, ...]:
         """Take the decode of the whole window, which ends here; give all words that it holds beyond the settled."""
         self._open = [_Guess(word, 1) for word in words[_count_settled(words, self._settled) :]]
         return self._settle(len(self._open))
 
-    def close_as_shown(self, end_s: float) -> tuple[Word, ...]:
+    def flush_as_shown(self, end_s: float) -> tuple[Word, ...]:
         """The window ends at `end_s` and its last decode heard all until there: give what was left open."""
         return self._settle(sum(_middle_s(guess.word) < end_s for guess in self._open))
 
-    def after(self, end_s: float) -> "OpenWords":
+    def after(self, end_s: float) -> "HypothesisBuffer":
         """The words of the window that begins where this one ends, as far as they have been heard."""
-        follower = OpenWords(self._options)
+        follower = HypothesisBuffer(self._options)
         follower._edge_s = self._edge_s
         follower._settled = [word for word in self._settled if _middle_s(word) >= end_s]
         follower._open = [guess for guess in self._open if _middle_s(guess.word) >= end_s]

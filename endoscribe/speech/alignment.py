@@ -7,10 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from endoscribe.audio import SAMPLE_RATE
+from endoscribe.audio import SAMPLE_RATE, Samples
 from endoscribe.errors import WeightsError
 from endoscribe.settings import Settings
 from endoscribe.speech.weights import obtain_aligner
@@ -18,7 +15,6 @@ from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
 
-Samples = npt.NDArray[np.float32]
 
 #: An empty sentence model. WhisperX's alignment asks nltk for one, which nltk would download; word times do not depend
 #: on where sentences are thought to end.

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from endoscribe.audio import SAMPLE_RATE
-
-Samples = npt.NDArray[np.float32]
+from endoscribe.audio import SAMPLE_RATE, Samples
 
 FRAME_SAMPLES = 512  # Silero's frame at 16 kHz
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from endoscribe.audio import SAMPLE_RATE
+from endoscribe.audio import SAMPLE_RATE, Samples
 from endoscribe.errors import EngineError
 from endoscribe.speech.alignment import Aligner
 from endoscribe.speech.memory import GIVE_BACK_EVERY_S, SMALLEST_COMPUTE_TYPE, Attempt, first_that_fits, give_back
@@ -24,7 +23,6 @@ from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
 
-Samples = npt.NDArray[np.float32]
 
 #: Whisper's encoder takes 30 s; a longer window must be split before it gets here.
 MAX_WINDOW_S = 30.0
@@ -55,7 +53,7 @@ FILLER = " ."
 LEAD_S = 0.3
 
 #: -60 dB of full scale: quieter than any room that a microphone hears.
-SILENT_PEAK = 0.001
+QUIET_PEAK = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +142,7 @@ class _Decoded:
         return not self.is_complete or _compression(self.text) > COMPRESSION_THRESHOLD
 
 
-NOTHING = _Decoded((), "", 0.0, 1.0)
+NO_DECODE = _Decoded((), "", 0.0, 1.0)
 
 
 def fit_together(one: Window, other: Window, decoding: Decoding) -> bool:
@@ -273,7 +271,7 @@ class WhisperXEngine:
     def _recognise(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
         """Silent windows are left out; those without a prompt cannot be decoded with those that have one."""
         heard: list[tuple[Word, ...]] = [()] * len(windows)
-        loud = [at for at, each in enumerate(windows) if np.abs(each.samples).max(initial=0.0) >= SILENT_PEAK]
+        loud = [at for at, each in enumerate(windows) if np.abs(each.samples).max(initial=0.0) >= QUIET_PEAK]
         for has_prompt in (True, False):
             places = [at for at in loud if bool(windows[at].prompt) == has_prompt]
             if places:
@@ -286,7 +284,7 @@ class WhisperXEngine:
         encoded = self._encode(windows, decoding.tail_s)
         decoded = self._generate(encoded, windows, decoding.beam_size)
         unsound = [not each.is_silence and not each.is_sound and decoding.insist for each in decoded]
-        shown = [NOTHING if again else each for each, again in zip(decoded, unsound, strict=True)]
+        shown = [NO_DECODE if again else each for each, again in zip(decoded, unsound, strict=True)]
         heard = self._time_words(encoded, shown, windows)
         for at, window in enumerate(windows):
             if unsound[at]:
@@ -344,7 +342,7 @@ class WhisperXEngine:
         straight = [each for each in (*attempts, first) if not each.is_loop]
         if not straight:
             log.warning("A stretch of %.1f s was left out: recognition looped on it.", window.duration_s)
-            return encoded, NOTHING
+            return encoded, NO_DECODE
         return encoded, max(straight, key=lambda each: each.log_probability)
 
     def _prompts(self, windows: Sequence[Window]) -> list[list[int]]:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any
 
+from endoscribe.audio import Samples
 from endoscribe.errors import EngineError
-from endoscribe.speech.engine import Decoding, Engine, Samples, Window
+from endoscribe.speech.engine import Decoding, Engine, Window
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)

@@ -16,15 +16,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from endoscribe.audio import SAMPLE_RATE
-from endoscribe.speech.agreement import AgreementOptions, OpenWords
+from endoscribe.audio import SAMPLE_RATE, Samples
+from endoscribe.speech.agreement import AgreementOptions, HypothesisBuffer
 from endoscribe.speech.endpointing import FRAME_S, FRAME_SAMPLES, SileroDetector, SpeechActivity, SpeechDetector
 from endoscribe.speech.engine import FINAL, PREVIEW, REST, Decoding, Window
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
-
-Samples = npt.NDArray[np.float32]
 
 #: Where chunks wait for their careful decode, previews leave the engine to them: so many times rarer at most.
 RAREST_PREVIEWS = 4
@@ -62,7 +59,7 @@ class _Cut:
     samples: Samples
     start_s: float
     end_s: float
-    words: OpenWords
+    words: HypothesisBuffer
     #: The terms listened for when it was spoken.
     vocabulary: str
 
@@ -109,7 +106,7 @@ class LiveTranscriber:
         self._chunks: deque[_Cut] = deque()  # waiting for their careful decode
         self._decoded_until_s = 0.0
         self._committed: list[Word] = []
-        self._words = OpenWords(self._options.agreement)
+        self._words = HypothesisBuffer(self._options.agreement)
         self._segments: list[Segment] = []
         self._samples = 0
         self._taken = 0
@@ -196,10 +193,10 @@ class LiveTranscriber:
                 self._segments.append(Segment(tuple(words)))
             self._chunks.popleft()
         elif task.kind == "rest":
-            self._committed += self._rests.popleft().words.close(words)
+            self._committed += self._rests.popleft().words.flush(words)
         else:
             self._decoded_until_s = task.end_s
-            self._committed += self._words.hear(words, task.end_s, task.in_pause)
+            self._committed += self._words.insert(words, task.end_s, task.in_pause)
 
     def _take_step(self) -> bool:
         """Look at the next STEP_SAMPLES, so that what is cut depends on the audio alone and not on how it arrived."""
@@ -296,7 +293,7 @@ class LiveTranscriber:
         if self._holds_speech(frame):
             self._gather(cut)
             if self._words.is_sure and self._decoded_until_s >= self._activity.speech_end(frame) * FRAME_S:
-                self._committed += self._words.close_as_shown(cut.end_s)
+                self._committed += self._words.flush_as_shown(cut.end_s)
             else:
                 self._rests.append(cut)
         self._words, self._window_vocabulary = self._words.after(cut.end_s), self._vocabulary

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 #: Half the memory of float16 on a GPU; on a CPU int8 is the default already.
 SMALLEST_COMPUTE_TYPE = "int8_float16"
@@ -19,11 +19,11 @@ GIVE_BACK_EVERY_S = 30.0
 
 
 @dataclass(frozen=True)
-class Attempt(Generic[T]):
+class Attempt(Generic[_T]):
     """One way to do a piece of work; `how` completes "trying ..."."""
 
     how: str
-    work: Callable[[], T]
+    work: Callable[[], _T]
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -32,7 +32,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return "out of memory" in text or "cublas_status_alloc_failed" in text
 
 
-def first_that_fits(attempts: Sequence[Attempt[T]]) -> T:
+def first_that_fits(attempts: Sequence[Attempt[_T]]) -> _T:
     """The first result that memory suffices for, a log line for each step down; any other error is raised."""
     *others, last = attempts
     for attempt, following in zip(others, attempts[1:], strict=True):

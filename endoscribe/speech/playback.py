@@ -23,7 +23,7 @@ CHUNK_SAMPLES = SAMPLE_RATE // 10
 class LiveEvent:
     """What a speaker's screen shows at one moment."""
 
-    speaker: str
+    session: str
     audio_s: float
     wall_s: float
     committed: str
@@ -39,7 +39,7 @@ class Summary:
     committed and then changed. `rtf`: CPU seconds over audio seconds, shared evenly among simultaneous speakers.
     """
 
-    speaker: str
+    session: str
     text: str
     audio_s: float
     cpu_s: float
@@ -116,7 +116,7 @@ class _Player:
         self._transcript: Transcript | None = None
         self._stop_to_final_s = 0.0
         self._began_s = time.monotonic()
-        self._speaker = scheduler.open_speaker(schema, self._show)
+        self._session = scheduler.open_session(schema, self._show)
         self.thread = threading.Thread(target=self._run, name=f"play-{path.stem}")
 
     def summary(self, cpu_s: float) -> Summary:
@@ -124,7 +124,7 @@ class _Player:
         latencies = sorted(seen.commit_latencies_s) if self._speed else []
         audio_s = len(self._samples) / SAMPLE_RATE
         return Summary(
-            speaker=self._name,
+            session=self._name,
             text=text,
             audio_s=round(audio_s, 3),
             cpu_s=round(cpu_s, 3),
@@ -144,11 +144,11 @@ class _Player:
                 chunk = self._samples[first : first + CHUNK_SAMPLES]
                 self._wait_until_spoken(first + len(chunk))
                 while self._changes and self._changes[0][0] * SAMPLE_RATE <= first:
-                    self._speaker.change_procedure(self._changes.popleft()[1])
-                self._speaker.insert(chunk)
+                    self._session.change_procedure(self._changes.popleft()[1])
+                self._session.insert(chunk)
             stopped_s = time.monotonic()
             timeout_s = 120 + 2 * len(self._samples) / SAMPLE_RATE
-            self._transcript = self._speaker.finish(timeout_s)
+            self._transcript = self._session.finish(timeout_s)
             self._stop_to_final_s = time.monotonic() - stopped_s
         except Exception as error:  # noqa: BLE001  (handed to the thread that waits in `play`)
             self.error = error
@@ -160,10 +160,10 @@ class _Player:
 
     def _show(self, live: LiveTranscript) -> None:
         wall_s = time.monotonic() - self._began_s
-        self._observer.see(live, wall_s * self._speed if self._speed else self._speaker.audio_s)
+        self._observer.see(live, wall_s * self._speed if self._speed else self._session.audio_s)
         self._on_event(
             LiveEvent(
-                self._name, round(self._speaker.audio_s, 3), round(wall_s, 3), live.committed_text, live.tentative_text
+                self._name, round(self._session.audio_s, 3), round(wall_s, 3), live.committed_text, live.tentative_text
             )
         )
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from endoscribe.audio import Samples
 from endoscribe.errors import EngineError
 from endoscribe.settings import Settings
-from endoscribe.speech.engine import Decoding, Engine, Samples, Window
+from endoscribe.speech.engine import Decoding, Engine, Window
 from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.loading import load_engine
 from endoscribe.telemetry import QUIET_LIBRARIES

@@ -17,15 +17,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from endoscribe.audio import SAMPLE_RATE
+from endoscribe.audio import SAMPLE_RATE, Samples
 from endoscribe.errors import BusyError, EngineError
-from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.speech.endpointing import SileroDetector, SpeechDetector
-from endoscribe.speech.engine import Engine, Samples, fit_together
+from endoscribe.speech.engine import Engine, fit_together
 from endoscribe.speech.live import LiveOptions, LiveTranscriber, Task
-from endoscribe.speech.meter import Decoded, Meter, Work
-from endoscribe.speech.speaker import OnLive, Speaker, lexicon_of, vocabulary_of
+from endoscribe.speech.live_session import LiveSession, OnLive, lexicon_of, vocabulary_of
+from endoscribe.speech.observer import DecodeRequest, SpeechObserver, Work
+from endoscribe.speech.terms.lexicon import Lexicon
 from endoscribe.speech.upload import OnProgress, Upload
 from endoscribe.transcript import Transcript, Word
 
@@ -39,11 +39,11 @@ MOST_CHUNKS_TOGETHER = 2
 #: When nobody has been served for so long nobody speaks, and what was waited before says nothing any more.
 FORGET_AFTER_S = 10.0
 
-R = TypeVar("R")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SchedulerLimits:
     """How much the machine takes on."""
 
     #: A new speaker is told to wait where with one more all would get their text later than this after a machine that
@@ -55,7 +55,7 @@ class Limits:
     wait_smoothing: float = 0.3
 
 
-Turns = Sequence[tuple[Speaker, Task]]
+SessionTasks = Sequence[tuple[LiveSession, Task]]
 
 
 class Scheduler:
@@ -64,7 +64,7 @@ class Scheduler:
     def __init__(
         self,
         engine: Engine,
-        limits: Limits | None = None,
+        limits: SchedulerLimits | None = None,
         options: LiveOptions | None = None,
         new_detector: Callable[[], SpeechDetector] = SileroDetector,
         parallel: int = 1,
@@ -72,12 +72,12 @@ class Scheduler:
         """`parallel` is how many speakers' live texts, and as many final ones, the engine decodes at a time."""
         self.engine = engine
         #: Who watches what waits and what is decoded.
-        self.meter = Meter()
+        self.observer = SpeechObserver()
         self._parallel = parallel
         self._new_detector = new_detector
-        self._limits = limits or Limits()
+        self._limits = limits or SchedulerLimits()
         self._options = options or LiveOptions()
-        self._speakers: deque[Speaker] = deque()
+        self._sessions: deque[LiveSession] = deque()
         self._uploads: deque[Upload] = deque()
         self._lock = threading.Lock()
         #: Held while a thread chooses whom to serve: nobody is served by two at a time.
@@ -109,20 +109,20 @@ class Scheduler:
         """How many speakers there are at present."""
         return len(self._present())
 
-    def open_speaker(self, schema: ProcedureSchema | None, on_live: OnLive) -> Speaker:
+    def open_session(self, schema: ProcedureSchema | None, on_live: OnLive) -> LiveSession:
         """Begin a recording; `on_live` is called from the engine's thread.
 
         Raises BusyError where those who speak would wait too long, EngineError when the engine is closed.
         """
         transcriber = LiveTranscriber(vocabulary_of(schema), self._options, self._new_detector())
-        speaker = Speaker(self, transcriber, lexicon_of(schema), on_live)
+        session = LiveSession(self, transcriber, lexicon_of(schema), on_live)
         with self._lock:
             if self._closing:
                 raise EngineError("Speech recognition has been stopped.")
-            if self._speakers and self._expected_wait_s() > self._limits.max_wait_s:
+            if self._sessions and self._expected_wait_s() > self._limits.max_wait_s:
                 raise BusyError("As many people are dictating as this machine can follow; please try again shortly.")
-            self._speakers.append(speaker)
-        return speaker
+            self._sessions.append(session)
+        return session
 
     def _expected_wait_s(self) -> float:
         """What everybody would wait with one more: what they wait now comes from those who have been heard so far.
@@ -130,8 +130,8 @@ class Scheduler:
         Whoever has just begun is about to be heard; who has long been silent costs nothing.
         """
         now_s = time.monotonic()
-        heard = sum(speaker.live_turn > 0 for speaker in self._speakers)
-        begun = sum(not each.live_turn and now_s - each.opened_s < FORGET_AFTER_S for each in self._speakers)
+        heard = sum(session.live_turn > 0 for session in self._sessions)
+        begun = sum(not each.live_turn and now_s - each.opened_s < FORGET_AFTER_S for each in self._sessions)
         return self.wait_s * (heard + begun + 1) / max(1, heard)
 
     def transcribe(
@@ -161,13 +161,13 @@ class Scheduler:
         self._live_news.set()
         self._final_news.set()
 
-    def remove(self, speaker: Speaker) -> None:
+    def remove(self, session: LiveSession) -> None:
         with self._lock:
-            if speaker in self._speakers:
-                self._speakers.remove(speaker)
-            if not self._speakers:
+            if session in self._sessions:
+                self._sessions.remove(session)
+            if not self._sessions:
                 self._wait_s = 0.0
-        speaker.finished.set()
+        session.finished.set()
 
     def close(self) -> None:
         """Stop both threads; whoever still waits gets an EngineError."""
@@ -179,8 +179,8 @@ class Scheduler:
         for upload in self._uploads:
             upload.error = EngineError("Speech recognition was stopped.")
             upload.done.set()
-        for speaker in list(self._speakers):
-            self.remove(speaker)
+        for session in list(self._sessions):
+            self.remove(session)
 
     def _run(self, work: Callable[[], bool], news: threading.Event) -> None:
         """One thread's life: work while there is any, else wait for news."""
@@ -194,15 +194,15 @@ class Scheduler:
     def _work_on_live_text(self) -> bool:
         """Decode what is most urgent for those who speak; False when there is nothing."""
         with self._live_choice:
-            speakers = [speaker for speaker in self._present() if not speaker.is_served]
-            tasks = [(speaker, task) for speaker in speakers if (task := self._or_drop(speaker, _look_at, speaker))]
-            if any(speaker.transcriber.next_chunk() or speaker.transcriber.is_finished for speaker in speakers):
+            sessions = [session for session in self._present() if not session.is_served]
+            tasks = [(session, task) for session in sessions if (task := self._or_drop(session, _look_at, session))]
+            if any(session.transcriber.next_chunk() or session.transcriber.is_finished for session in sessions):
                 self._final_news.set()
             if not tasks:
                 return False
             together = self._most_urgent(tasks)
-            for speaker, _ in together:
-                speaker.is_served = True
+            for session, _ in together:
+                session.is_served = True
             if len(tasks) > len(together):
                 self._live_news.set()
         if len(together) > 1:
@@ -211,15 +211,15 @@ class Scheduler:
             self._or_drop(together[0][0], self._serve, *together[0])
         return True
 
-    def _most_urgent(self, tasks: Turns) -> Turns:
+    def _most_urgent(self, tasks: SessionTasks) -> SessionTasks:
         """What is decoded next, and what others have waiting that goes with it.
 
         Threads that work side by side share what waits. A replay that is never late decodes each window alone: the same
         audio gives the same text whoever else speaks.
         """
         tasks = sorted(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
-        speaker, first = tasks[0]
-        if speaker.is_apart or not self._options.catch_up:
+        session, first = tasks[0]
+        if session.is_apart or not self._options.catch_up:
             return tasks[:1]
         company = [
             (other, task)
@@ -238,114 +238,114 @@ class Scheduler:
             return self._work_on_upload()
         together = self._decode_together(chosen) if len(chosen) > 1 else None
         heard: Sequence[tuple[Word, ...] | None] = together or [None] * len(chosen)
-        for (speaker, chunk), words in zip(chosen, heard, strict=True):
-            self._or_drop(speaker, self._finalise, speaker, chunk, words)
+        for (session, chunk), words in zip(chosen, heard, strict=True):
+            self._or_drop(session, self._finalise, session, chunk, words)
         return True
 
-    def _choose_chunks(self) -> Turns:
+    def _choose_chunks(self) -> SessionTasks:
         with self._final_choice:
-            speakers = [speaker for speaker in self._present() if not speaker.is_finalised]
-            for speaker in speakers:
-                if speaker.transcriber.is_finished and not speaker.is_served:
-                    self.remove(speaker)
-            chunks = [(speaker, chunk) for speaker in speakers if (chunk := speaker.transcriber.next_chunk())]
+            sessions = [session for session in self._present() if not session.is_finalised]
+            for session in sessions:
+                if session.transcriber.is_finished and not session.is_served:
+                    self.remove(session)
+            chunks = [(session, chunk) for session in sessions if (chunk := session.transcriber.next_chunk())]
             chosen = self._most_urgent_chunks(chunks)
-            for speaker, _ in chosen:
-                speaker.is_finalised = True
-                speaker.final_turn = next(self._turns)
+            for session, _ in chosen:
+                session.is_finalised = True
+                session.final_turn = next(self._turns)
             if len(chunks) > len(chosen):
                 self._final_news.set()
             return chosen
 
-    def _most_urgent_chunks(self, chunks: Turns) -> Turns:
+    def _most_urgent_chunks(self, chunks: SessionTasks) -> SessionTasks:
         """Who has stopped comes first and alone; the others have time, and in one go they cost less."""
         chunks = sorted(chunks, key=lambda each: (not each[0].transcriber.is_stopping, each[0].final_turn))
         if not chunks or chunks[0][0].transcriber.is_stopping or not self._options.catch_up:
             return chunks[:1]
         return chunks[: min(-(-len(chunks) // self._parallel), MOST_CHUNKS_TOGETHER)]
 
-    def _or_drop(self, speaker: Speaker, work: Callable[..., R], *arguments: object) -> R | None:
+    def _or_drop(self, session: LiveSession, work: Callable[..., _R], *arguments: object) -> _R | None:
         """What nobody foresaw costs one speaker the text, not everybody."""
         try:
             return work(*arguments)
         except Exception as error:  # noqa: BLE001
             log.error("A speaker was given up: %s", type(error).__name__)
-            self.remove(speaker)
+            self.remove(session)
             return None
 
-    def _present(self) -> list[Speaker]:
+    def _present(self) -> list[LiveSession]:
         with self._lock:
-            return list(self._speakers)
+            return list(self._sessions)
 
-    def _serve(self, speaker: Speaker, task: Task) -> None:
+    def _serve(self, session: LiveSession, task: Task) -> None:
         began_s = time.monotonic()
-        due_s = self._begin(speaker, task, began_s)
-        words = self._decode(task, speaker.lexicon)
+        due_s = self._begin(session, task, began_s)
+        words = self._decode(task, session.lexicon)
         if words is None and task.kind == "rest":
-            words = self._decode(task, speaker.lexicon)
+            words = self._decode(task, session.lexicon)
         self._note_wait(due_s)
-        self._take(speaker, task, words or (), began_s)
-        speaker.is_apart = speaker.is_apart and words is None
+        self._take(session, task, words or (), began_s)
+        session.is_apart = session.is_apart and words is None
 
-    def _serve_together(self, turns: Turns) -> None:
+    def _serve_together(self, turns: SessionTasks) -> None:
         """Decode for several speakers at once; where that fails, each of them has the next turn alone."""
         began_s = time.monotonic()
-        due_s = min(self._begin(speaker, task, began_s) for speaker, task in turns)
+        due_s = min(self._begin(session, task, began_s) for session, task in turns)
         heard = self._decode_together(turns)
         self._note_wait(due_s)
         if heard is None:
-            for speaker, _ in turns:
-                speaker.is_apart, speaker.is_served = True, False
+            for session, _ in turns:
+                session.is_apart, session.is_served = True, False
             return
-        for (speaker, task), words in zip(turns, heard, strict=True):
-            self._or_drop(speaker, self._repair_and_take, speaker, task, words, began_s)
+        for (session, task), words in zip(turns, heard, strict=True):
+            self._or_drop(session, self._repair_and_take, session, task, words, began_s)
 
-    def _decode_together(self, turns: Turns) -> list[tuple[Word, ...]] | None:
+    def _decode_together(self, turns: SessionTasks) -> list[tuple[Word, ...]] | None:
         """None where that failed: whose fault it was shows when each is decoded alone."""
         try:
             windows = [task.window for _, task in turns]
-            with self.meter.decoding(Decoded(_work(turns[0][1]), windows)):
+            with self.observer.decoding(DecodeRequest(_work(turns[0][1]), windows)):
                 return self.engine.decode_all(windows, turns[0][1].decoding)
         except Exception as error:  # noqa: BLE001
             log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
             return None
 
-    def _repair_and_take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
-        self._take(speaker, task, speaker.lexicon.repair(words), began_s)
+    def _repair_and_take(self, session: LiveSession, task: Task, words: tuple[Word, ...], began_s: float) -> None:
+        self._take(session, task, session.lexicon.repair(words), began_s)
 
-    def _begin(self, speaker: Speaker, task: Task, now_s: float) -> float:
+    def _begin(self, session: LiveSession, task: Task, now_s: float) -> float:
         """Since when a task would have been due, were previews as frequent as they should be."""
-        due_s = now_s if speaker.due_since_s is None else speaker.due_since_s
-        speaker.due_since_s = None
-        speaker.live_turn = next(self._turns)
-        self.meter.waited("live", now_s - due_s)
+        due_s = now_s if session.due_since_s is None else session.due_since_s
+        session.due_since_s = None
+        session.live_turn = next(self._turns)
+        self.observer.waited("live", now_s - due_s)
         has_waited_for_more = task.kind == "preview" and not task.in_pause
-        return due_s - speaker.transcriber.slowed_s if has_waited_for_more else due_s
+        return due_s - session.transcriber.slowed_s if has_waited_for_more else due_s
 
-    def _take(self, speaker: Speaker, task: Task, words: tuple[Word, ...], began_s: float) -> None:
+    def _take(self, session: LiveSession, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         if task.kind == "preview" and self._options.catch_up:
-            speaker.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
-        speaker.transcriber.accept(task, words)
-        speaker.show()
-        speaker.is_served = False
+            session.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
+        session.transcriber.accept(task, words)
+        session.show()
+        session.is_served = False
 
-    def _finalise(self, speaker: Speaker, chunk: Task, heard: tuple[Word, ...] | None) -> None:
+    def _finalise(self, session: LiveSession, chunk: Task, heard: tuple[Word, ...] | None) -> None:
         """Take what was heard together with others' chunks, or hear it alone, twice if need be."""
         if heard is not None:
-            words: tuple[Word, ...] | None = speaker.lexicon.repair(heard)
+            words: tuple[Word, ...] | None = session.lexicon.repair(heard)
         else:
-            words = self._decode(chunk, speaker.lexicon)
+            words = self._decode(chunk, session.lexicon)
             if words is None:
-                words = self._decode(chunk, speaker.lexicon)
+                words = self._decode(chunk, session.lexicon)
         if words is None:
             span = f"{chunk.window.start_s:.0f} to {chunk.end_s:.0f} s"
-            speaker.problem = f"The words from {span} could not be recognised; the recording is kept."
-        speaker.transcriber.accept(chunk, words or ())
-        speaker.is_finalised = False
+            session.problem = f"The words from {span} could not be recognised; the recording is kept."
+        session.transcriber.accept(chunk, words or ())
+        session.is_finalised = False
 
     def _decode(self, task: Task, lexicon: Lexicon) -> tuple[Word, ...] | None:
         try:
-            with self.meter.decoding(Decoded(_work(task), [task.window])):
+            with self.observer.decoding(DecodeRequest(_work(task), [task.window])):
                 words = self.engine.decode(task.window, task.decoding)
             return lexicon.repair(words)
         except EngineError as error:
@@ -364,20 +364,20 @@ class Scheduler:
             upload = self._uploads.popleft()
             if self._uploads:
                 self._final_news.set()
-        upload.step(self.engine, self.meter)
+        upload.step(self.engine, self.observer)
         if not upload.done.is_set():
             self._uploads.append(upload)
         return True
 
 
-def _look_at(speaker: Speaker) -> Task | None:
+def _look_at(session: LiveSession) -> Task | None:
     """What to decode for a speaker now; a pause may have committed words without any decoding."""
-    speaker.is_served = True
-    task = speaker.transcriber.next_task()
-    speaker.show()
-    speaker.is_served = False
-    if task and speaker.due_since_s is None:
-        speaker.due_since_s = time.monotonic()
+    session.is_served = True
+    task = session.transcriber.next_task()
+    session.show()
+    session.is_served = False
+    if task and session.due_since_s is None:
+        session.due_since_s = time.monotonic()
     return task
 
 

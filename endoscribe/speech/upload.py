@@ -6,19 +6,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-
-from endoscribe.audio import SAMPLE_RATE
+from endoscribe.audio import SAMPLE_RATE, Samples
 from endoscribe.errors import EngineError
-from endoscribe.procedures.lexicon import Lexicon
 from endoscribe.speech.engine import FINAL, Engine, Window
-from endoscribe.speech.meter import Decoded, Meter
+from endoscribe.speech.observer import DecodeRequest, SpeechObserver
+from endoscribe.speech.terms.lexicon import Lexicon
 from endoscribe.transcript import Segment
 
 log = logging.getLogger(__name__)
 
-Samples = npt.NDArray[np.float32]
 OnProgress = Callable[[float], None]
 
 
@@ -43,10 +39,10 @@ class Upload:
         self._parts: deque[tuple[float, float]] | None = None
         self._asked_s = time.monotonic()
 
-    def step(self, engine: Engine, meter: Meter) -> None:
+    def step(self, engine: Engine, observer: SpeechObserver) -> None:
         """Do the next bit of work; `done` is set after the last."""
         try:
-            self._step(engine, meter)
+            self._step(engine, observer)
         except EngineError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001  (whatever it was, the thread must go on for everybody else)
@@ -55,17 +51,17 @@ class Upload:
         if self.error or not self._parts:
             self.done.set()
 
-    def _step(self, engine: Engine, meter: Meter) -> None:
+    def _step(self, engine: Engine, observer: SpeechObserver) -> None:
         if self._cancelled.is_set():
             raise EngineError("The transcription was cancelled.")
         if self._parts is None:
-            meter.waited("upload", time.monotonic() - self._asked_s)
+            observer.waited("upload", time.monotonic() - self._asked_s)
             self._parts = deque(engine.split(self.samples))
             return
         start_s, end_s = self._parts.popleft()
         samples = self.samples[int(start_s * SAMPLE_RATE) : int(end_s * SAMPLE_RATE)]
         window = Window(samples, start_s, self._vocabulary)
-        with meter.decoding(Decoded("upload", [window])):
+        with observer.decoding(DecodeRequest("upload", [window])):
             heard = engine.decode(window, FINAL)
         words = self._lexicon.repair(heard)
         if words:

@@ -3,17 +3,17 @@
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
-from endoscribe.entry.ways import Nobody, Visitors, Way
+from endoscribe.auth.modes import AuthMode, Demo, NoAuth
 from endoscribe.errors import UnknownSessionError
-from endoscribe.storage import Session, SessionStore
+from endoscribe.storage.sessions import Session, SessionStore
 
 
 class Access:
     """Holds every session that is asked for against who asks."""
 
-    def __init__(self, sessions: SessionStore, way: Way) -> None:
+    def __init__(self, sessions: SessionStore, mode: AuthMode) -> None:
         self._sessions = sessions
-        self._way = way
+        self._mode = mode
 
     def owner(self, request: HTTPConnection) -> str | None:
         """Who asks, as the door has found out; None where nobody has to say, and then nobody's sessions are hidden."""
@@ -21,11 +21,11 @@ class Access:
 
     def name(self, request: HTTPConnection) -> str | None:
         """What the caller is called on the page; a visitor has no name."""
-        return None if isinstance(self._way, Visitors) else self.owner(request)
+        return None if isinstance(self._mode, Demo) else self.owner(request)
 
     def checked(self, owner: str | None) -> str | None:
         """The same owner; nobody at all is refused where people have to say who they are."""
-        if owner is None and not isinstance(self._way, Nobody):
+        if owner is None and not isinstance(self._mode, NoAuth):
             raise UnknownSessionError("There is no such session; it may have been deleted.")
         return owner
 
@@ -42,7 +42,7 @@ class Access:
     def signer(self, session_id: str) -> str | None:
         """Who signs a session's report, where that is known: its owner, who alone can see it."""
         owner = self._sessions.get(session_id).owner
-        return None if isinstance(self._way, Nobody | Visitors) else owner
+        return None if isinstance(self._mode, NoAuth | Demo) else owner
 
     def own_session(self, request: Request) -> None:
         """As a dependency of routes with a `session_id`: the others never see one that is not the caller's."""

@@ -12,11 +12,11 @@ from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import as_written
 from endoscribe.outputs.tabular import record_csv, record_xlsx
 from endoscribe.procedures.schema import ProcedureSchema
-from endoscribe.review import current
+from endoscribe.review.signature import Signature
+from endoscribe.review.versions import current_record
 from endoscribe.services import Services
-from endoscribe.signature import Signature
-from endoscribe.storage import Session
-from endoscribe.web.desk import Desk
+from endoscribe.storage.sessions import Session
+from endoscribe.web.review_service import ReviewService
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ FORMATS = {
 
 
 def render_download(
-    services: Services, desk: Desk, session_id: str, form: str, number: int | None = None
+    services: Services, reviews: ReviewService, session_id: str, form: str, number: int | None = None
 ) -> tuple[bytes, str]:
     """The file's content and name; raises StorageError without a report, ReviewError without that version."""
     session = services.sessions.get(session_id)
-    review = desk.review(session_id)
+    review = reviews.review(session_id)
     version = review.latest if number is None else review.version(number)
     schema = services.schemas.get(version.reading.record.procedure)
-    record = current(version, schema)
+    record = current_record(version, schema)
     record = record if form == "json" else as_written(record, schema)
     taken = Taken(record, schema, version.signature, version.number, session.created)
     return FORMATS[form].write(taken), _file_name(session, taken, FORMATS[form].suffix)

@@ -1,52 +1,23 @@
-"""Who may talk to the server, and what every answer tells the browser to keep to."""
+"""To which names the page answers, how large a body may be, and what every answer tells the browser to keep to."""
 
 import re
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from endoscribe.auth.origin import asked_as
+
 #: What a browser calls the page, for the policy on where it may connect to.
-HOST_NAME = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
+HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
+#: For answers that tell something of a patient or of who is signed in.
+UNCACHED = {"Cache-Control": "no-store"}
 OWN_FILES = ("/ui/", "/samples/")
 #: A health check asks for these by address, and they tell nothing private; `/metrics` looks for itself who asks.
 FOR_ANY_NAME = ("/health", "/ready", "/metrics")
-#: What proxies and tunnels add to what they pass on (RFC 7239, RFC 9110, and the names in use); no browser sends them.
-FORWARDING = (
-    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
-    "x-forwarded-server", "x-forwarded-user", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip",
-    "x-original-host",
-)  # fmt: skip
 
 
-def same_origin(headers: Headers) -> bool:
-    """Whether a browser sent this from our own page; other programs send no Origin and are no danger here."""
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    hosts = {headers.get("host"), headers.get("x-forwarded-host")}
-    return urlsplit(origin).netloc in hosts
-
-
-def is_forwarded(connection: HTTPConnection) -> bool:
-    """Whether a proxy passed this on and shows it: by a header, or by HTTP/1.0, which nginx speaks behind itself.
-
-    No browser of the last twenty years asks in HTTP/1.0. A proxy that shows nothing cannot be told from a browser.
-    """
-    return connection.scope.get("http_version") == "1.0" or any(name in connection.headers for name in FORWARDING)
-
-
-def asked_as(headers: Headers) -> str | None:
-    """The name under which the page was asked for, without port or brackets; None where there is none."""
-    try:
-        return urlsplit(f"//{headers.get('host', '')}").hostname
-    except ValueError:
-        return None
-
-
-class OwnName:
+class TrustedHost:
     """Refuses what was sent to another host's name, as a site does that has given itself this machine's address."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str] | None) -> None:
@@ -107,7 +78,7 @@ class SecurityHeaders:
 
 def security_headers(host: str) -> dict[str, str]:
     """For a page served as `host`. Gradio's templates need inline and evaluated scripts; nothing comes from outside."""
-    sockets = f" ws://{host} wss://{host}" if HOST_NAME.fullmatch(host) else ""
+    sockets = f" ws://{host} wss://{host}" if HOST_SOURCE.fullmatch(host) else ""
     policy = (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "

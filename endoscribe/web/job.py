@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from endoscribe.audio import Resampler
 from endoscribe.errors import StorageError
 from endoscribe.extraction.claims import OnClaims
-from endoscribe.review import Reading
+from endoscribe.review.versions import Reading
 from endoscribe.services import Report, Services
-from endoscribe.storage import SessionStore
+from endoscribe.storage.sessions import SessionStore
 from endoscribe.transcript import Transcript
-from endoscribe.web.desk import Desk
+from endoscribe.web.review_service import ReviewService
 
 
 def stored_audio(sessions: SessionStore, session_id: str) -> NDArray[np.float32]:
@@ -43,7 +43,7 @@ def transcribe(
 
 
 def report(
-    services: Services, desk: Desk, session_id: str, procedure: str, on_claims: OnClaims | None = None
+    services: Services, reviews: ReviewService, session_id: str, procedure: str, on_claims: OnClaims | None = None
 ) -> Report:
     """Read a session's transcript as `procedure` and keep the reading; raises ExtractionError or StorageError.
 
@@ -59,7 +59,7 @@ def report(
         now = sessions.transcript(session_id)
         if now is None or now.text != transcript.text:  # its places would point into another text
             raise StorageError("The text of this dictation changed while it was read; press Submit again.")
-        desk.receive(session_id, Reading(made.record, made.second))
+        reviews.receive(session_id, Reading(made.record, made.second))
         sessions.save_record(session_id, made.record)
         sessions.set_state(session_id, "done")
     return made

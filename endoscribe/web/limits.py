@@ -12,12 +12,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from endoscribe.entry.allowance import Allowance, Share
-from endoscribe.entry.ways import Nobody, Visitors, Way
+from endoscribe.auth.authenticator import Authenticator
+from endoscribe.auth.modes import AuthMode, Demo, NoAuth
+from endoscribe.auth.quota import Quota, QuotaShare
 from endoscribe.errors import LimitError
 from endoscribe.metrics import LimitedWork, Metrics
 from endoscribe.settings import Settings
-from endoscribe.web.entrance import Entrance
 
 #: A visitor may have each dictation read so often: for another procedure, and after a correction.
 READINGS_EACH = 3
@@ -34,18 +34,18 @@ _MAY: dict[LimitedWork, str] = {
 
 
 @dataclass(frozen=True)
-class Asker:
+class RequestQuota:
     """Who asks, and of which shares each kind of work takes one; without shares it is free."""
 
-    shares: Mapping[LimitedWork, tuple[Share, ...]]
-    allowance: Allowance
+    shares: Mapping[LimitedWork, tuple[QuotaShare, ...]]
+    quota: Quota
     metrics: Metrics
     is_visitor: bool = False
 
     def take(self, work: LimitedWork) -> None:
         """Raises LimitError with a sentence when this was asked for too often."""
         shares = self.shares.get(work, ())
-        wait_s = self.allowance.take(shares)
+        wait_s = self.quota.take(shares)
         if wait_s > 0:
             self.metrics.limited.labels(work).inc()
             most, who = shares[0].per_hour, "visitor" if self.is_visitor else "user"
@@ -54,14 +54,14 @@ class Asker:
 
     def left(self, work: LimitedWork) -> int | None:
         """How many more there are now; None without a limit."""
-        return self.allowance.left(self.shares.get(work, ()))
+        return self.quota.left(self.shares.get(work, ()))
 
 
-class Limits:
+class RequestLimits:
     """The limits of one running EndoScribe."""
 
-    def __init__(self, settings: Settings, entrance: Entrance, metrics: Metrics, allowance: Allowance) -> None:
-        self._entrance, self._metrics, self._allowance = entrance, metrics, allowance
+    def __init__(self, settings: Settings, authenticator: Authenticator, metrics: Metrics, quota: Quota) -> None:
+        self._authenticator, self._metrics, self._quota = authenticator, metrics, quota
         uploads, dictations = settings.uploads_per_hour, settings.demo_dictations
         self._for_users: dict[LimitedWork, int] = {
             "upload": uploads, "transcription": uploads, "extraction": settings.extractions_per_hour
@@ -71,38 +71,38 @@ class Limits:
             "upload": readings, "transcription": dictations, "dictation": dictations, "extraction": readings
         }  # fmt: skip
 
-    def of(self, connection: HTTPConnection) -> Asker:
+    def of(self, connection: HTTPConnection) -> RequestQuota:
         """For whoever the door has let in."""
         user = connection.scope["state"]["user"]
-        if user is None or isinstance(self._entrance.way, Nobody):
+        if user is None or isinstance(self._authenticator.mode, NoAuth):
             return self.free
-        if not isinstance(self._entrance.way, Visitors):
-            own = {work: (Share(f"{work} {user}", most),) for work, most in self._for_users.items()}
-            return Asker(own, self._allowance, self._metrics)
-        address = self._entrance.address(connection)
+        if not isinstance(self._authenticator.mode, Demo):
+            own = {work: (QuotaShare(f"{work} {user}", most),) for work, most in self._for_users.items()}
+            return RequestQuota(own, self._quota, self._metrics)
+        address = self._authenticator.address(connection)
         shares = {work: _visitors(work, most, user, address) for work, most in self._for_visitors.items()}
-        return Asker(shares, self._allowance, self._metrics, is_visitor=True)
+        return RequestQuota(shares, self._quota, self._metrics, is_visitor=True)
 
     @property
-    def way(self) -> Way:
+    def mode(self) -> AuthMode:
         """How people say who they are, for whoever tells them of their limits."""
-        return self._entrance.way
+        return self._authenticator.mode
 
     @property
-    def free(self) -> Asker:
-        return Asker({}, self._allowance, self._metrics)
+    def free(self) -> RequestQuota:
+        return RequestQuota({}, self._quota, self._metrics)
 
 
-def _visitors(work: LimitedWork, most: int, user: str, address: str) -> tuple[Share, ...]:
+def _visitors(work: LimitedWork, most: int, user: str, address: str) -> tuple[QuotaShare, ...]:
     """What is spoken and what is sent are one share: both are dictations."""
     kind = "dictation" if work == "transcription" else work
-    return (Share(f"{kind} {user}", most), Share(f"{kind} at {address}", most * VISITORS_AT_AN_ADDRESS))
+    return (QuotaShare(f"{kind} {user}", most), QuotaShare(f"{kind} at {address}", most * VISITORS_AT_AN_ADDRESS))
 
 
 class UploadLimit:
     """Refuses recordings that are sent too often before anything of them is read; stands behind the door."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: RequestLimits) -> None:
         self._app, self._limits = app, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

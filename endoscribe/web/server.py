@@ -19,11 +19,11 @@ def open_page(
 
     `load` is another way to get at the models than loading them here.
     """
-    from endoscribe.entry.ways import way_in
-    from endoscribe.web.share import demo_settings
+    from endoscribe.auth.modes import auth_mode
+    from endoscribe.web.gradio.share import demo_settings
 
     if not share:
-        way_in(settings)  # before anything is made, say that strangers would get in
+        auth_mode(settings)  # before anything is made, say that strangers would get in
     if share or settings.demo:
         with demo_settings(settings, is_shared=share) as demo:
             serve(demo, share=share, load=load)
@@ -37,13 +37,13 @@ def serve(settings: "Settings", *, share: bool = False, load: "Callable[[Setting
 
     from endoscribe.logs import configure_logging, quieten_refusals
     from endoscribe.services import Services
-    from endoscribe.web.share import public_link
+    from endoscribe.web.gradio.share import public_link
 
     configure_logging()
     quieten_refusals()
     warnings.filterwarnings("ignore", message=".*HTTP_422_UNPROCESSABLE_ENTITY.*")  # Gradio's own, at every click
     services = Services(settings)
-    from endoscribe.web.routes import create_app
+    from endoscribe.web.app import create_app
 
     if share:
         print(f"Public demo link: {public_link(settings.port)}", flush=True)  # noqa: T201

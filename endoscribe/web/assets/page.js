@@ -5,7 +5,7 @@ import './local_time.js';
 import { signInProblem, whoIsHere } from './who.js';
 
 const HEALTH_EVERY_MS = 2000;
-export const CURRENT = 'endoscribe.session'; // where the browser keeps which dictation it is at work on
+export const CURRENT = 'endoscribe.storage.session'; // where the browser keeps which dictation it is at work on
 const ANSWER_WITHIN_MS = 30_000; // a network that drops everything in silence gives no error
 const SIGN_IN_EVERY_MS = 5000;
 const STATUS_ICONS = { error: '! ', info: '' };

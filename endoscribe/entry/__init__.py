@@ -1,1 +1,0 @@
-"""Who gets in: names and passwords, signed cookies, and how often somebody may try."""

@@ -1,0 +1,116 @@
+"""What each word of a dictation is about: this examination, the time before it, a plan, or nothing any more."""
+
+from enum import Enum
+
+from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
+from endoscribe.procedures.schema import Course
+
+#: Where the examination is said to begin later than this, the phrase means something else.
+LATEST_BEGIN = 0.7
+_RETRACTIONS = ("scratch|strike|delete|disregard|ignore that", "forget that|it")
+_RESUMES = frozenset({"now", "today", "i", "we", "there", "currently", "so", "okay", "but", "in", "at", "then", "next"})
+#: "from previous polypectomy": only the words right after are of the past.
+_FORMER = (
+    "prior|previous|previously|former|earlier|known|existing|preexisting",
+    "pre existing",
+    "old stent|scar|clip|tattoo",
+)
+_FORMER_WORDS = 6
+#: "so now I am going to introduce the scope": words before what says that the examination begins.
+_LEAD_WORDS = 8
+_AGED = ("<measure> old", "aged <number>")
+_INTRODUCED_WITHIN = 40
+_LONGEST_INTRODUCTION = 40
+#: Said after what it dates.
+_LONG_AGO = (
+    "from|in|of|since last year|month|week|time", "<measure> ago", "years|months|weeks|days ago",
+    "from|in|since 2000|2001|2002|2003|2004|2005|2006|2007|2008|2009|2010|2011|2012|2013|2014|2015|2016|2017|2018|2019",
+    "from|in|since 2020|2021|2022|2023",
+)  # fmt: skip
+_TELLS_NO_FURTHER = frozenset({",", "and", "is", "now", "today", "i", "we", "but"})
+
+
+class Temporality(Enum):
+    BEFORE = "before"  # said before the examination begins: patient, indication, history
+    PAST = "past"
+    FORMER = "former"  # a thing of the past that is still there: "the previously placed stent"
+    TODAY = "today"
+    PLAN = "plan"
+    RETRACTED = "retracted"
+
+
+def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporality]:
+    """One occasion for each token of the reading."""
+    found = [Temporality.TODAY] * len(reading.tokens)
+    for match in reading.find(_FORMER):
+        _mark(found, match.first, _former_end(reading, match.after), Temporality.FORMER)
+    begins = _beginning(reading, course.begins)
+    for phrases, temporality in ((course.past, Temporality.PAST), (course.plan, Temporality.PLAN)):
+        for match in reading.find(phrases):
+            end = _scope_end(reading, match.after - 1)
+            _mark(found, match.first, begins if match.first < begins < end else end, temporality)
+    for match in reading.find(_LONG_AGO):
+        _mark_dated(reading, found, match)
+    _mark(found, 0, begins, Temporality.BEFORE)
+    if not begins:
+        _mark(found, *_introduction(reading), Temporality.BEFORE)
+    for match in reading.find(_RETRACTIONS):
+        _mark(found, _retracted_from(reading, match.first), match.after, Temporality.RETRACTED)
+    return found
+
+
+def _former_end(reading: TokenizedTranscript, index: int) -> int:
+    """ "the previously placed stent was removed": the stent is of the past, its removal is not."""
+    end = min(index + _FORMER_WORDS, reading.clause_span(index - 1)[1])
+    verb = next((i for i in range(index, end) if reading.tokens[i].text == "is"), end)
+    return verb if verb > index else end
+
+
+def _mark_dated(reading: TokenizedTranscript, found: list[Temporality], match: Match) -> None:
+    """ "two stents placed three months ago were removed": what is dated is there still, and the rest is of today."""
+    if match.after < len(reading.tokens) and reading.tokens[match.after].text == "is":
+        _mark(found, match.after, reading.clause_span(match.first)[1], Temporality.TODAY)
+        _mark(found, _told_from(reading, match.first), match.after, Temporality.FORMER)
+    else:
+        _mark(found, _told_from(reading, match.first), match.after, Temporality.PAST)
+
+
+def _told_from(reading: TokenizedTranscript, index: int) -> int:
+    """Back from "last year" over the words that it tells of: "a sphincterotomy from last year"."""
+    first = reading.clause_span(index)[0]
+    return next((i + 1 for i in range(index - 1, first, -1) if reading.tokens[i].text in _TELLS_NO_FURTHER), first)
+
+
+def _mark(found: list[Temporality], first: int, after: int, temporality: Temporality) -> None:
+    found[first:after] = [temporality] * (after - first)
+
+
+def _scope_end(reading: TokenizedTranscript, index: int) -> int:
+    """A remark on the past or a plan lasts to the end of its sentence, or until the speaker is back at work."""
+    after = reading.sentence_span(index)[1]
+    texts = [token.text for token in reading.tokens[index:after]]
+    for k, text in enumerate(texts[:-1]):
+        if text == "|" and texts[k + 1] in _RESUMES:
+            return index + k
+    return after
+
+
+def _beginning(reading: TokenizedTranscript, begins: tuple[str, ...]) -> int:
+    matches = reading.find(begins)
+    if not matches or matches[0].first > LATEST_BEGIN * len(reading.tokens):
+        return 0
+    return max(reading.clause_span(matches[0].first)[0], matches[0].first - _LEAD_WORDS)
+
+
+def _introduction(reading: TokenizedTranscript) -> tuple[int, int]:
+    """Where nobody says that the examination begins, the sentence that tells the patient's age is no finding."""
+    for match in reading.find(_AGED)[:1]:
+        first, after = reading.sentence_span(match.first)
+        if match.first < _INTRODUCED_WITHIN and after - first <= _LONGEST_INTRODUCTION < len(reading.tokens):
+            return first, after
+    return 0, 0
+
+
+def _retracted_from(reading: TokenizedTranscript, index: int) -> int:
+    first = reading.clause_span(index)[0]
+    return first if index - first >= 3 or first == 0 else reading.clause_span(first - 1)[0]

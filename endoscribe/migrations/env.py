@@ -1,8 +1,0 @@
-"""Runs the migrations on the transaction that `endoscribe.database` has begun."""
-
-from alembic import context
-
-from endoscribe.database import TABLES
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=TABLES)
-context.run_migrations()

@@ -1,0 +1,219 @@
+"""What a schema names and does not have: sections, topics, columns, fields in expressions, tags of sources.
+
+The format itself says what keys and types there may be; here stands what no single key can know.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from keyword import iskeyword
+
+from endoscribe.procedures.checks import PLACEHOLDER, ROWS_PLACEHOLDER, schema_names
+from endoscribe.procedures.expressions import TRUTHS, ExpressionError, validate_expression
+from endoscribe.procedures.phrases import check_phrase
+from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RowCues, TableSchema
+from endoscribe.procedures.templates import template_fault
+from endoscribe.procedures.yaml_source import Location
+
+#: A source's tags: `[V:NED2][K:PARIS]`. Text without brackets ("ours", "local rule") names no reference.
+TAG = re.compile(r"\[([^\]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a schema that cannot work, and where in the YAML it stands."""
+
+    location: Location
+    problem: str
+
+
+def validate_schema(schema: ProcedureSchema) -> Iterator[Fault]:
+    """Everything that names what is not there, with the nearest thing that is."""
+    yield from _name_faults(schema)
+    yield from _section_faults(schema)
+    yield from _level_faults(schema)
+    yield from _cue_faults(schema)
+    yield from _expression_faults(schema)
+    yield from _message_faults(schema)
+    yield from _advice_faults(schema)
+    yield from _source_faults(schema)
+    yield from _example_faults(schema)
+    fault = template_fault(schema.note, schema_names(schema).fields)
+    if fault:
+        yield Fault(("note",), fault)
+
+
+def _unknown(name: str, known: Iterable[str], kind: str) -> str:
+    known = tuple(known)
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"there is no {kind} {name!r}; did you mean {near[0]!r}?"
+    return f"there is no {kind} {name!r}" + (f"; there are {', '.join(known)}" if 0 < len(known) <= 12 else "")
+
+
+def _parts(schema: ProcedureSchema) -> Iterator[tuple[Location, FieldSchema]]:
+    """Every field and column, and where it stands."""
+    for name, field in schema.fields.items():
+        yield ("fields", name), field
+    for name, table in schema.tables.items():
+        for column in table.columns.values():
+            yield ("tables", name, "columns", column.id), column
+
+
+def _name_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    """Expressions name tables, fields and columns alike, so that a table's id must be its alone."""
+    for location, field in _parts(schema):
+        if field.id in schema.tables:
+            yield Fault(location, f"the id {field.id!r} is a table's already")
+        if iskeyword(field.id) or field.id in TRUTHS:
+            yield Fault(location, f"{field.id!r} is a word of expressions and cannot be an id")
+
+
+def _section_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    kinds: tuple[tuple[str, Mapping[str, FieldSchema | TableSchema]], ...] = (
+        ("fields", schema.fields),
+        ("tables", schema.tables),
+    )
+    for kind, parts in kinds:
+        for name, part in parts.items():
+            if part.section is None:
+                yield Fault((kind, name), "a field outside tables needs a `section`")
+            elif part.section not in schema.sections:
+                yield Fault((kind, name, "section"), _unknown(part.section, schema.sections, "section"))
+
+
+def _level_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    """C means "needed when": without a `when` it would never be asked for."""
+    tables: list[tuple[Location, FieldSchema | TableSchema]] = [
+        (("tables", name), table) for name, table in schema.tables.items()
+    ]
+    for location, part in [*_parts(schema), *tables]:
+        levels = part.levels.values() if isinstance(part, FieldSchema) else ()
+        if not part.when and "C" in (part.level, *levels):
+            yield Fault((*location, "level"), "level C needs a `when`")
+
+
+# -- cues ------------------------------------------------------------------------------------------------------------
+
+
+def _cue_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for topic, phrases in schema.topics.items():
+        for phrase in phrases:
+            try:
+                check_phrase(phrase)
+            except ValueError as error:
+                yield Fault(("topics", topic), str(error))
+    for location, field in _parts(schema):
+        if field.cues:
+            yield from _field_cue_faults(schema, location, field.cues)
+    for name, table in schema.tables.items():
+        if table.cues:
+            yield from _row_cue_faults(("tables", name, "cues"), table, table.cues)
+
+
+def _field_cue_faults(schema: ProcedureSchema, location: Location, cues: Cues) -> Iterator[Fault]:
+    for key, topics in (("about", cues.about), ("not_about", cues.not_about), ("normal", cues.normal)):
+        for topic in topics:
+            if topic not in schema.topics:
+                yield Fault((*location, "cues", key), _unknown(topic, schema.topics, "topic"))
+    if cues.count_of and cues.count_of not in schema.tables:
+        yield Fault((*location, "cues", "count_of"), _unknown(cues.count_of, schema.tables, "table"))
+    columns = schema.tables[str(location[1])].columns if location[0] == "tables" else {}
+    for column in cues.only_if:
+        if column not in columns:
+            yield Fault((*location, "cues", "only_if"), _unknown(column, columns, "column"))
+
+
+def _row_cue_faults(location: Location, table: TableSchema, cues: RowCues) -> Iterator[Fault]:
+    named = {
+        "merge": cues.merge,
+        "apart": cues.apart,
+        "alike": cues.alike,
+        "count": (cues.count,) if cues.count else (),
+    }
+    for key, columns in named.items():
+        for column in columns:
+            if column not in table.columns:
+                yield Fault((*location, key), _unknown(column, table.columns, "column"))
+
+
+# -- expressions and messages ----------------------------------------------------------------------------------------
+
+
+def _expression_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    names = schema_names(schema)
+    for location, text, table in _expressions(schema):
+        try:
+            validate_expression(text, names.within(table) if table else names)
+        except ExpressionError as error:
+            yield Fault(location, str(error))
+
+
+def _expressions(schema: ProcedureSchema) -> Iterator[tuple[Location, str, str | None]]:
+    """(place in the YAML, expression, table whose columns it may name)."""
+    for check_id, check in schema.checks.items():
+        yield ("checks", check_id, "when"), check.when, None
+    for name, rule in schema.derived.items():
+        yield ("derived", name, "expression"), rule.expression, None
+    for location, field in _parts(schema):
+        if field.when:
+            yield (*location, "when"), field.when, str(location[1]) if location[0] == "tables" else None
+    for name, table in schema.tables.items():
+        if table.when:
+            yield ("tables", name, "when"), table.when, None
+    for name, advice in schema.advice.items():
+        yield ("advice", name, "when"), advice.when, None
+        for row_id, row in advice.rows.items():
+            yield ("advice", name, "rows", row_id, "when"), row.when, None
+
+
+def _message_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    columns = {column for table in schema.tables.values() for column in table.columns}
+    known = schema_names(schema).fields.keys() | columns | {ROWS_PLACEHOLDER}
+    for check_id, check in schema.checks.items():
+        unknown = set(PLACEHOLDER.findall(check.message)) - known
+        if unknown:
+            yield Fault(("checks", check_id, "message"), f"there is no field {min(unknown)!r} to put in the message")
+
+
+def _advice_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for name, advice in schema.advice.items():
+        if advice.compare and advice.compare not in schema.fields:
+            yield Fault(("advice", name, "compare"), _unknown(advice.compare, schema.fields, "field"))
+    for name, rule in schema.derived.items():
+        if rule.compare and rule.compare not in schema.fields:
+            yield Fault(("derived", name, "compare"), _unknown(rule.compare, schema.fields, "field"))
+
+
+def _source_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for location, source in _sources(schema):
+        for tag in TAG.findall(source):
+            if tag not in schema.references:
+                yield Fault((*location, "source"), _unknown(tag, schema.references, "reference"))
+
+
+def _sources(schema: ProcedureSchema) -> Iterator[tuple[Location, str]]:
+    for location, field in _parts(schema):
+        if field.source:
+            yield location, field.source
+    for name, check in schema.checks.items():
+        yield ("checks", name), check.source
+    for name, threshold in schema.thresholds.items():
+        yield ("thresholds", name), threshold.source
+    for name, advice in schema.advice.items():
+        for row_id, row in advice.rows.items():
+            yield ("advice", name, "rows", row_id), row.source
+
+
+# -- worked examples -------------------------------------------------------------------------------------------------
+
+
+def _example_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for i, example in enumerate(schema.examples):
+        for j, cell in enumerate(example.cells):
+            where = ("examples", i, "cells", j)
+            if cell.field not in schema.target_index:
+                yield Fault((*where, "field"), _unknown(cell.field, schema.target_index, "field"))
+            elif (cell.row is None) is ("." in cell.field):
+                yield Fault(where, f"{cell.field}: columns have a row, other fields have none")

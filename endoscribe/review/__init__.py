@@ -1,0 +1,1 @@
+"""Record to signed report: versions, edits, signature, differences and flags."""

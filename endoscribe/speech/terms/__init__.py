@@ -1,0 +1,1 @@
+"""What a procedure's words sound like, and how they are written."""

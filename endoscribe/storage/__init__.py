@@ -1,0 +1,1 @@
+"""What is kept: sessions, audio, the database and its releases, the audit trail, backups."""

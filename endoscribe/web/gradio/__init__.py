@@ -1,0 +1,1 @@
+"""All that leans on Gradio's internals."""

@@ -1,0 +1,140 @@
+"""The desk at which reports are reviewed: one change at a time, each on the state that its author saw."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from endoscribe.errors import ReviewError, StorageError
+from endoscribe.extraction.record import Record
+from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.review.edits import Edit, EditKind
+from endoscribe.review.versions import (
+    Reading,
+    Review,
+    add_edit,
+    current_record,
+    is_repeated,
+    leave_waiting,
+    receive,
+    recompute_checks,
+    sign,
+    take_waiting,
+    undo,
+)
+from endoscribe.services import Services
+from endoscribe.storage.audit import Action
+
+#: What can be done with a later reading.
+CHOICES: dict[str, Callable[[Review], Review]] = {
+    "keep_edits": lambda review: take_waiting(review, keep_edits=True),
+    "drop_edits": lambda review: take_waiting(review, keep_edits=False),
+    "leave": leave_waiting,
+}
+
+
+class RevisionConflictError(ReviewError):
+    """The report is not any more what the author of a change has seen."""
+
+
+class ReviewService:
+    """Reads, changes and keeps reviews; a change and its note in the audit trail are one transaction."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sessions = services.sessions
+
+    def review(self, session_id: str) -> Review:
+        """Raises StorageError when there is no report yet."""
+        found = self.find(session_id)
+        if found is None:
+            raise StorageError("There is no report for this session yet; press Submit first.")
+        return found
+
+    def find(self, session_id: str) -> Review | None:
+        """The review, its signatures held against what is stored; None when there is no report.
+
+        A record that was kept before there were reviews gets one.
+        """
+        sessions = self._services.sessions
+        if found := sessions.review(session_id):
+            return recompute_checks(found)
+        record = sessions.record(session_id)
+        return receive(None, Reading(record)) if record else None
+
+    def note(self, action: Action, session_id: str, **detail: str | int | None) -> None:
+        """Write into the audit trail what somebody did with their session without changing it."""
+        session = self._sessions.get(session_id)
+        self._sessions.audit.note(action, session_id, session.owner, **detail)
+
+    def schema(self, review: Review) -> ProcedureSchema:
+        return self._services.schemas.get(review.latest.reading.record.procedure)
+
+    def record(self, review: Review) -> Record:
+        """The record of the latest version, as it is now."""
+        return current_record(review.latest, self.schema(review))
+
+    def receive(self, session_id: str, reading: Reading) -> Review:
+        """Keep a new reading; it waits where somebody has edited or signed the one before."""
+        with self._sessions.exclusive(session_id):
+            review = receive(self.find(session_id), reading)
+            self._save(session_id, review)
+        return review
+
+    def add_edit(self, session_id: str, revision: str, change: Edit) -> Review:
+        """Make an edit; one that is sent once more because its answer was lost is made and noted once."""
+        try:
+            with self._sessions.exclusive(session_id) as session:
+                self._sessions.audit.note(
+                    "edited", session_id, session.owner, kind=change.kind, target=change.target, row=change.row
+                )
+                return self._change(session_id, revision, lambda review: add_edit(review, change, self.schema(review)))
+        except RevisionConflictError:
+            review = self.review(session_id)
+            if not is_repeated(review, revision, change, self.schema(review)):
+                raise
+            return review
+
+    def undo(self, session_id: str, revision: str) -> Review:
+        with self._sessions.exclusive(session_id) as session:
+            self._sessions.audit.note("undone", session_id, session.owner)
+            return self._change(session_id, revision, undo)
+
+    def sign(self, session_id: str, revision: str, name: str) -> Review:
+        now = datetime.now(UTC)
+        with self._sessions.exclusive(session_id) as session:
+            signed = self._change(session_id, revision, lambda review: sign(review, name, now, self.schema(review)))
+            signature = signed.latest.signature
+            self._sessions.audit.note(
+                "signed",
+                session_id,
+                session.owner,
+                version=signed.latest.number,
+                digest=signature.sha256 if signature else None,
+            )
+        return signed
+
+    def decide(self, session_id: str, revision: str, choice: str) -> Review:
+        if choice not in CHOICES:
+            raise ReviewError("There is no such choice.")
+        with self._sessions.exclusive(session_id) as session:
+            self._sessions.audit.note("decided", session_id, session.owner, choice=choice)
+            return self._change(session_id, revision, CHOICES[choice])
+
+    def _change(self, session_id: str, revision: str, change: Callable[[Review], Review]) -> Review:
+        """Raises ReviewError for what cannot be, ChangedMeanwhileError when another tab was first."""
+        with self._sessions.exclusive(session_id):
+            review = self.review(session_id)
+            if review.revision != revision:
+                raise RevisionConflictError("This report was changed in another window; here it is as it is now.")
+            changed = change(review)
+            self._save(session_id, changed)
+        return changed
+
+    def _save(self, session_id: str, review: Review) -> None:
+        """A session is of the procedure of the report that it shows, not of a reading that waits."""
+        self._sessions.set_procedure(session_id, review.latest.reading.record.procedure)
+        self._services.sessions.save_review(session_id, review, len(self.record(review).gaps))
+
+
+def edit_now(kind: EditKind, target: str, row: int | None, value: str | bool | list[str] | None) -> Edit:
+    """An edit made now."""
+    return Edit(kind, target, datetime.now(UTC), row, tuple(value) if isinstance(value, list) else value)

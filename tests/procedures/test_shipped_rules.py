@@ -1,0 +1,119 @@
+"""The shipped procedures' checks and worked examples: each check fires on values made for it, and only then."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from endoscribe.extraction.claims import Claim
+from endoscribe.extraction.verification.grounding import verify
+from endoscribe.procedures.checks import run_checks
+from endoscribe.procedures.expressions import Stated, Value
+from endoscribe.procedures.library import SchemaLibrary
+from endoscribe.procedures.schema import Example, ProcedureSchema
+from endoscribe.procedures.validation import TAG
+from endoscribe.procedures.yaml_source import YamlSource
+from endoscribe.settings import SHIPPED_SCHEMA_DIR
+from endoscribe.transcript import Transcript
+from tests.support.paths import DATA
+
+SHIPPED = SchemaLibrary(SHIPPED_SCHEMA_DIR)
+
+Fields = dict[str, Value | None]
+Rows = dict[str, list[Fields]]
+
+RULES_DIR = DATA / "rules"
+
+
+@cache
+def rules(procedure: str) -> dict[str, Any]:
+    """A blameless report (`good`), and for each check what must be changed in it for the check to fire (`faults`)."""
+    return YamlSource(RULES_DIR / f"{procedure}.yaml").data
+
+
+def values(fields: dict[str, Any]) -> Fields:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
+def report(procedure: str) -> tuple[Fields, Rows]:
+    good = rules(procedure)["good"]
+    return values(good["fields"]), {name: [values(row) for row in rows] for name, rows in good["tables"].items()}
+
+
+def fault(procedure: str, check: str) -> tuple[Fields, Rows]:
+    """What makes a check fire: the procedure's own fault, else that of the shared part."""
+    found = rules(procedure)["faults"].get(check) or rules("core")["faults"][check]
+    tables = {name: [values(row) for row in rows] for name, rows in found.get("tables", {}).items()}
+    return values(found.get("fields", {})), tables
+
+
+def fired(schema: ProcedureSchema, fields: Fields, rows: Rows) -> set[str]:
+    """The checks that fire; what an advice tells is no fault."""
+    tables = {
+        name: [{column: row.get(column) for column in table.columns} for row in rows.get(name, [])]
+        for name, table in schema.tables.items()
+    }
+    unknown = fields.keys() - schema.fields.keys()
+    assert not unknown, f"the test names fields that do not exist: {unknown}"
+    return {verdict.id for verdict in run_checks(schema, Stated(fields, tables))} - schema.advice.keys()
+
+
+@pytest.mark.parametrize("schema", list(SHIPPED), ids=lambda schema: schema.id)
+def test_a_good_report_and_an_empty_one_fire_nothing(schema: ProcedureSchema) -> None:
+    fields, rows = report(schema.id)
+    assert fired(schema, fields, rows) == set()
+    assert fired(schema, {}, {}) == set()
+
+
+RULES = [
+    (schema, name)
+    for schema in SHIPPED
+    for name in (
+        *schema.checks,
+        *(name for name, rule in schema.derived.items() if rule.compare),
+        *(f"{name}_interval" for name, advice in schema.advice.items() if advice.compare),
+    )
+]
+
+
+@pytest.mark.parametrize(("schema", "name"), RULES, ids=[name for _, name in RULES])
+def test_each_check_fires_on_its_fault(schema: ProcedureSchema, name: str) -> None:
+    fields, rows = report(schema.id)
+    changed, other_rows = fault(schema.id, name)
+    assert name in fired(schema, {**fields, **changed}, {**rows, **other_rows})
+
+
+@pytest.mark.parametrize("schema", list(SHIPPED), ids=lambda schema: schema.id)
+def test_an_error_is_a_contradiction_and_every_source_is_known(schema: ProcedureSchema) -> None:
+    for name, check in schema.checks.items():
+        tags = TAG.findall(check.source)
+        assert (check.source in ("ours", "local rule")) is not bool(tags), name  # that tags are known, loading ensures
+        if check.severity == "error":
+            assert "K:" not in check.source, name
+
+
+def test_how_many_checks_there_are() -> None:
+    counts = {schema.id: sum(not name.startswith("CORE") for name in schema.checks) for schema in SHIPPED}
+    core = sum(name.startswith("CORE") for name in SHIPPED.get("col").checks)
+    assert counts["col"] >= 40
+    assert min(counts["egd"], counts["ercp"], counts["eus"]) >= 30
+    assert core >= 12
+
+
+EXAMPLES = [(schema, example) for schema in SHIPPED for example in schema.examples]
+
+
+def test_every_procedure_has_two_worked_examples() -> None:
+    assert {schema.id: len(schema.examples) for schema in SHIPPED} == dict.fromkeys(("col", "eus", "ercp", "egd"), 2)
+
+
+@pytest.mark.parametrize(("schema", "example"), EXAMPLES, ids=lambda part: getattr(part, "id", ""))
+def test_the_worked_examples_pass_verification_word_for_word(schema: ProcedureSchema, example: Example) -> None:
+    claims = [Claim(cell.field, cell.value, cell.quote, cell.row) for cell in example.cells]
+    record = verify(claims, Transcript(example.text), schema, "example")
+    cells = [
+        *record.fields.values(),
+        *(cell for rows in record.tables.values() for row in rows for cell in row.values()),
+    ]
+    assert len(cells) == len(claims)
+    assert [(cell.status, cell.grounding, cell.problem) for cell in cells] == [("ok", "exact", None)] * len(cells)
