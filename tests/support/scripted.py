@@ -45,7 +45,7 @@ def transcript_of(samples: int) -> Transcript:
     return Transcript.from_segments([Segment(words)] if words else [], samples / SAMPLE_RATE)
 
 
-class ScriptedSpeaker:
+class ScriptedSession:
     """Commits all but the last two words; `heard` is every sample that was inserted."""
 
     def __init__(self, schema: ProcedureSchema | None, on_live: Callable[[LiveTranscript], None]) -> None:
@@ -88,7 +88,7 @@ class ScriptedScheduler:
 
     def __init__(self, seats: int = 8, failure: str | None = None) -> None:
         self.engine = ScriptedEngine()
-        self.sessions: list[ScriptedSpeaker] = []
+        self.sessions: list[ScriptedSession] = []
         self.seats = seats
         self.failure = failure
         self.closed = False
@@ -100,7 +100,7 @@ class ScriptedScheduler:
     def open_session(self, schema: ProcedureSchema | None, on_live: Callable[[LiveTranscript], None]) -> Any:
         if self.present >= self.seats:
             raise BusyError("As many people are speaking as this machine can hear.")
-        self.sessions.append(ScriptedSpeaker(schema, on_live))
+        self.sessions.append(ScriptedSession(schema, on_live))
         return self.sessions[-1]
 
     def transcribe(

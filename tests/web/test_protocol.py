@@ -18,7 +18,7 @@ from endoscribe.transcript import LiveTranscript, Transcript
 from endoscribe.web.job import report, transcribe
 from endoscribe.web.microphone.protocol import Frame, FrameError, decode_frames
 from endoscribe.web.page.actions import Actions
-from tests.support.scripted import ScriptedScheduler, ScriptedSpeaker, Server, transcript_of
+from tests.support.scripted import ScriptedScheduler, ScriptedSession, Server, transcript_of
 
 RATE = 16_000
 #: Four seconds of noise: any sample that is lost, doubled or moved shows.
@@ -130,7 +130,7 @@ def test_every_sample_is_stored_and_heard_once_in_order(server: Server, frames: 
         ack = socket.until_safe(SAMPLES)
         assert ack["sequence"] == max(frame.sequence for frame in frames)
         assert server.stored(session) == PCM
-        heard = server.scheduler.speakers[0].samples  # type: ignore[union-attr]
+        heard = server.scheduler.sessions[0].samples  # type: ignore[union-attr]
         assert np.round(heard * 32768).astype("<i2").tobytes() == PCM
 
 
@@ -225,7 +225,7 @@ def test_a_dropped_connection_goes_on_where_the_disk_ends(server: Server) -> Non
         final = record(socket, frames[8:])
     assert final["problem"] is None
     assert server.stored(session) == PCM
-    assert len(server.scheduler.speakers) == 1  # type: ignore[union-attr]
+    assert len(server.scheduler.sessions) == 1  # type: ignore[union-attr]
 
 
 def test_a_hello_whose_answer_was_lost_begins_no_second_session(server: Server) -> None:
@@ -364,7 +364,7 @@ def test_samples_of_another_rate_are_stored_as_they_come_and_heard_at_16_khz(ser
         record(socket, even_frames(length=9600))
     assert server.stored(session) == PCM
     assert server.services.sessions.get(session).sample_rate == 48_000
-    heard = server.scheduler.speakers[0].samples  # type: ignore[union-attr]
+    heard = server.scheduler.sessions[0].samples  # type: ignore[union-attr]
     assert abs(len(heard) - SAMPLES / 3) <= 2
 
 
@@ -387,7 +387,7 @@ def test_another_procedure_can_be_chosen_while_speaking(server: Server) -> None:
         socket.say(type="procedure", procedure="egd")
         record(socket, even_frames()[5:])
     assert server.services.sessions.get(session).procedure == "egd"
-    assert server.scheduler.speakers[0].schema.id == "egd"  # type: ignore[union-attr]
+    assert server.scheduler.sessions[0].schema.id == "egd"  # type: ignore[union-attr]
 
 
 def test_stop_without_a_word_says_so(server: Server) -> None:
@@ -431,12 +431,12 @@ def test_an_engine_that_fails_loses_nothing(tmp_path: Path) -> None:
             server.services.scheduler.transcribe(np.zeros(10, np.float32))
 
 
-class Broken(ScriptedSpeaker):
+class Broken(ScriptedSession):
     def finish(self, timeout_s: float = 120) -> Transcript:
         raise RuntimeError("what the patient said")
 
 
-class Patchy(ScriptedSpeaker):
+class Patchy(ScriptedSession):
     def finish(self, timeout_s: float = 120) -> Transcript:
         self.problem = "The words from 1 to 2 s could not be recognised; the recording is kept."
         return super().finish(timeout_s)
@@ -445,7 +445,7 @@ class Patchy(ScriptedSpeaker):
 class Hears(ScriptedScheduler):
     """Its speakers are of one kind."""
 
-    def __init__(self, kind: type[ScriptedSpeaker]) -> None:
+    def __init__(self, kind: type[ScriptedSession]) -> None:
         super().__init__()
         self._kind = kind
 
