@@ -665,3 +665,42 @@ def test_an_answer_may_be_cut_anywhere(sizes: list[int], quotes: list[str], asci
     assert reader.is_complete
     assert [claim.quote for claim in reader.claims] == quotes
     assert reader.malformed == 0
+
+
+#: Texts full of what JSON is made of, so that braces and quotes stand where they mean nothing.
+JSON_LIKE = st.text(alphabet='{}[]",:\\ a1\né', max_size=12)
+WHOLE_CELLS = st.fixed_dictionaries(
+    {"field": JSON_LIKE, "value": JSON_LIKE | st.integers() | st.lists(JSON_LIKE, max_size=3), "quote": JSON_LIKE},
+    optional={"row": st.integers(0, 120), "note": st.dictionaries(JSON_LIKE, st.lists(st.integers()), max_size=2)},
+)
+CELLS_OR_NOT = st.one_of(WHOLE_CELLS, st.dictionaries(JSON_LIKE, JSON_LIKE, max_size=2), st.integers(), JSON_LIKE)
+
+
+@given(
+    st.lists(CELLS_OR_NOT, max_size=6),
+    st.lists(st.integers(1, 30), min_size=1),
+    st.sampled_from(["", "```json\n"]),
+    st.sampled_from(["", "\n```", ", and that is {all} [of] it"]),
+)
+def test_however_an_answer_is_cut_the_same_cells_come_out_once_and_in_order(
+    cells: list[Any], sizes: list[int], before: str, after: str
+) -> None:
+    text = f"{before}{json.dumps({'cells': cells})}{after}"
+    whole = AnswerReader()
+    whole.insert(text)
+    reader, at = AnswerReader(), 0
+    for turn in range(len(text)):
+        had = list(reader.claims)
+        completed = reader.insert(text[at : at + sizes[turn % len(sizes)]])
+        at += sizes[turn % len(sizes)]
+        assert reader.claims == [*had, *whole.claims[len(had) : len(had) + completed]]
+    assert (reader.claims, reader.malformed, reader.is_complete) == (whole.claims, whole.malformed, True)
+    assert len(whole.claims) + whole.malformed == len(cells)
+
+
+def test_a_cell_whose_last_value_may_still_grow_is_not_shown() -> None:
+    reader = AnswerReader()
+    assert reader.insert('{"cells": [{"field": "polyps.size_mm", "value": "6", "quote": "six}", "row": 1') == 0
+    assert reader.insert("2") == 0
+    assert reader.insert("}") == 1
+    assert reader.claims == [Claim("polyps.size_mm", "6", "six}", 12)]

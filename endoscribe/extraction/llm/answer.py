@@ -1,9 +1,11 @@
 """The one shape in which a language model answers, the same for every procedure, and its reading as it arrives."""
 
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from endoscribe.extraction.claims import Claim
 
@@ -30,6 +32,12 @@ ANSWER_SCHEMA: dict[str, object] = {
     "required": ["cells"],
     "additionalProperties": False,
 }
+
+
+#: Where the list of cells begins, whatever a server writes before it.
+LIST_BEGINS = re.compile(r'"cells"[^\[]*\[')
+#: After what a cell or the list may have ended; nothing is parsed before.
+MAY_HAVE_ENDED = re.compile(r"(?<=[}\]])")
 
 
 def _as_text(value: Any) -> Any:
@@ -75,41 +83,40 @@ class AnswerReader:
         self.claims: list[Claim] = []
         self.malformed = 0
         self.is_complete = False
-        self._text = ""
-        self._at: int | None = None
-        self._decoder = json.JSONDecoder()
+        self._is_in_list = False
+        #: What has not become a cell yet.
+        self._pending = ""
 
     def insert(self, piece: str) -> int:
         """Take the next piece; returns how many cells it completed."""
-        self._text += piece
         before = len(self.claims)
-        if self._at is None:
-            self._enter_list()
-        while self._at is not None and not self.is_complete and self._read_cell(self._at):
-            pass
+        for part in MAY_HAVE_ENDED.split(piece):
+            self._pending += part
+            if part.endswith(("}", "]")) and not self.is_complete and self._enter_list():
+                self._read_cells()
         return len(self.claims) - before
 
-    def _enter_list(self) -> None:
-        key = self._text.find('"cells"')
-        bracket = self._text.find("[", key) if key >= 0 else -1
-        if bracket >= 0:
-            self._at = bracket + 1
+    def _enter_list(self) -> bool:
+        if not self._is_in_list and (begin := LIST_BEGINS.search(self._pending)):
+            self._is_in_list = True
+            self._pending = self._pending[begin.end() :]
+        return self._is_in_list
 
-    def _read_cell(self, at: int) -> bool:
-        """Read one cell from position `at` on, if it is there whole."""
-        while at < len(self._text) and self._text[at] in " \t\r\n,":
-            at += 1
-        self._at = at
-        if self._text[at : at + 1] == "]":
-            self.is_complete = True
-        if self.is_complete or at == len(self._text):
-            return False
+    def _read_cells(self) -> None:
+        """Read what is pending, if every cell in it is whole: only then is it JSON."""
+        text = self._pending.lstrip(" \t\r\n,")
+        is_end = text.endswith("]")
         try:
-            data, self._at = self._decoder.raw_decode(self._text, at)
-        except json.JSONDecodeError:
-            return False
+            cells = from_json(f"[{text}" if is_end else f"[{text}]")
+        except ValueError:  # the brace stands in a text or closes an inner part
+            return
+        for cell in cells:
+            self._add(cell)
+        self._pending = ""
+        self.is_complete = is_end
+
+    def _add(self, cell: object) -> None:
         try:
-            self.claims.append(AnswerCell.model_validate(data).to_claim())
+            self.claims.append(AnswerCell.model_validate(cell).to_claim())
         except ValidationError:
             self.malformed += 1
-        return True
