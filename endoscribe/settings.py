@@ -1,5 +1,6 @@
 """The environment and `.env`, read once at the start into one frozen object."""
 
+import logging
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -7,8 +8,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from endoscribe.errors import SettingsError
 
@@ -19,13 +20,23 @@ LOCAL_DATA_DIR = Path("web_app")
 PRODUCTION_DATA_DIR = Path("/data")
 SHIPPED_SCHEMA_DIR = Path(__file__).resolve().parent.parent / "procedure_schemas"
 
+#: With PYDANTIC_SETTINGS_DEBUG it would log every value, keys too.
+logging.getLogger("pydantic_settings").setLevel(logging.INFO)
+
 EmptyAsNone = BeforeValidator(lambda text: text or None)
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """What can be set from outside; each name's meaning stands in `.env.example`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        case_sensitive=True,
+        dotenv_filtering="only_existing",  # others may keep names of theirs in the file
+        enable_decoding=False,  # nothing is taken for JSON, whose errors would show it
+    )
 
     anthropic_api_key: Annotated[SecretStr | None, EmptyAsNone] = Field(None, alias="ANTHROPIC_API_KEY")
     anthropic_base_url: Annotated[str | None, EmptyAsNone] = Field(None, alias="ANTHROPIC_BASE_URL")
@@ -80,14 +91,15 @@ class Settings(BaseModel):
         Raises SettingsError for an unknown ENDOSCRIBE_ name or an unusable value; the message names the setting and
         never shows its value, which may be a key.
         """
-        from_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
-        merged = {**from_file, **(os.environ if environ is None else environ)}
+        environment, file = EnvSettingsSource(cls), DotEnvSettingsSource(cls, env_file)
+        if environ is not None:
+            environment.env_vars = environ
         known = {field.alias for field in cls.model_fields.values() if field.alias}
-        for name in merged:
+        for name in (*file.env_vars, *environment.env_vars):
             if name.startswith(PREFIX) and name not in known:
                 raise SettingsError(_unknown_name(name, known))
         try:
-            return cls.model_validate({name: merged[name] for name in known if merged.get(name) is not None})
+            return cls(_build_sources=((environment, file), {}))
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             raise SettingsError(f"{first['loc'][0]} cannot be used: {first['msg']}.") from None

@@ -1,5 +1,6 @@
 """The environment, read once."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,27 @@ def test_no_value_is_ever_shown() -> None:
         read(ANTHROPIC_API_KEY="sk-canary-key", PORT="canary-port")
     assert "canary" not in str(refused.value)
     assert "canary" not in repr(read(ANTHROPIC_API_KEY="sk-canary-key"))
+
+
+def test_no_value_is_logged_even_where_the_library_is_asked_to(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    assert read(ANTHROPIC_API_KEY="sk-canary-key").anthropic_api_key
+    assert "canary" not in caplog.text
+
+
+def test_the_environment_is_not_read_where_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    assert read().port == 7860
+    assert Settings.from_environment(env_file=None).port == 9000
+
+
+def test_names_of_others_in_the_file_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("COMPOSE_PROJECT_NAME=scribe\nport=1\nPORT=8000\nENDOSCRIBE_AUTH\n")
+    settings = Settings.from_environment({"endoscribe_auth": "none", "port": "2"}, tmp_path / ".env")
+    assert (settings.port, settings.auth) == (8000, None)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
