@@ -1,62 +1,60 @@
 """The commands of whoever runs EndoScribe: back up, restore, check the audit trail."""
 
-import argparse
 import json
-import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from endoscribe.cli.options import AsJson, read_settings
+from endoscribe.cli.output import tell
 from endoscribe.errors import AuditError
-from endoscribe.settings import Settings
 
 if TYPE_CHECKING:
     from endoscribe.storage.backup import Contents
 
+app = typer.Typer()
+audit = typer.Typer()
+app.add_typer(audit, name="audit", help="The audit trail.")
 
-def add_operations(commands: Any) -> None:
-    """`backup`, `restore` and `audit`, beside the other commands."""
-    backup = commands.add_parser("backup", help="write all sessions, recordings and the audit trail into one file")
-    backup.add_argument("file", type=Path, metavar="FILE.tar")
-    backup.set_defaults(run=run_backup)
-
-    restore = commands.add_parser("restore", help="put a backup into an empty data folder and database")
-    restore.add_argument("file", type=Path, metavar="FILE.tar")
-    restore.set_defaults(run=run_restore)
-
-    audit = commands.add_parser("audit", help="the audit trail").add_subparsers(required=True, metavar="COMMAND")
-    verify = audit.add_parser("verify", help="hold every entry against its hash and the one before")
-    verify.add_argument("--expect", metavar="HASH", help="a hash that was noted earlier and must still be there")
-    verify.add_argument("--json", action="store_true", help="print JSON")
-    verify.set_defaults(run=run_audit_verify)
-    show = audit.add_parser("list", help="print the entries, one JSON object a line")
-    show.add_argument("--session", metavar="ID", help="only what was done with this session")
-    show.set_defaults(run=run_audit_list)
+BackupFile = Annotated[Path, typer.Argument(metavar="FILE.tar")]
 
 
-def run_backup(options: argparse.Namespace, settings: Settings) -> None:
+@app.command()
+def backup(file: BackupFile) -> None:
+    """Write all sessions, recordings and the audit trail into one file."""
     from endoscribe.services import open_store
     from endoscribe.storage.backup import write_backup
 
-    with closing(open_store(settings)) as store:
-        _tell(write_backup(store, options.file), "Kept")
+    with closing(open_store(read_settings())) as store:
+        _tell_contents(write_backup(store, file), "Kept")
 
 
-def run_restore(options: argparse.Namespace, settings: Settings) -> None:
+@app.command()
+def restore(file: BackupFile) -> None:
+    """Put a backup into an empty data folder and database."""
     from endoscribe.services import open_store
     from endoscribe.storage.backup import restore_backup
 
-    with closing(open_store(settings)) as store:
-        _tell(restore_backup(store, options.file), "Restored")
+    with closing(open_store(read_settings())) as store:
+        _tell_contents(restore_backup(store, file), "Restored")
 
 
-def run_audit_verify(options: argparse.Namespace, settings: Settings) -> None:
-    """Raises AuditError when the trail does not hold."""
+@audit.command()
+def verify(
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", metavar="HASH", help="a hash that was noted earlier and must still be there"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold every entry against its hash and the one before."""
     from endoscribe.services import open_store
 
-    with closing(open_store(settings)) as store:
-        verdict = store.audit.verify(options.expect)
-    if options.json:
+    with closing(open_store(read_settings())) as store:
+        verdict = store.audit.verify(expect)
+    if as_json:
         print(json.dumps({**vars(verdict), "is_intact": verdict.is_intact}))
     elif verdict.is_intact:
         print(f"{verdict.entries} entries, all as they were written. Newest hash: {verdict.head}")
@@ -66,14 +64,20 @@ def run_audit_verify(options: argparse.Namespace, settings: Settings) -> None:
         raise AuditError("The audit trail lacks the expected hash: its end was cut off, or it is another one.")
 
 
-def run_audit_list(options: argparse.Namespace, settings: Settings) -> None:
+@audit.command("list")
+def list_entries(
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="ID", help="only what was done with this session")
+    ] = None,
+) -> None:
+    """Print the entries, one JSON object a line."""
     from endoscribe.services import open_store
 
-    with closing(open_store(settings)) as store, closing(store.audit.entries(options.session)) as entries:
+    with closing(open_store(read_settings())) as store, closing(store.audit.entries(session)) as entries:
         for entry in entries:
             print(json.dumps(entry.to_json()))
 
 
-def _tell(contents: "Contents", verb: str) -> None:
+def _tell_contents(contents: "Contents", verb: str) -> None:
     counts = f"{contents.sessions} sessions, {contents.recordings} recordings, {contents.audit_entries} audit entries"
-    print(f"{verb} {counts}. Newest hash of the audit trail: {contents.audit_head}", file=sys.stderr)
+    tell(f"{verb} {counts}. Newest hash of the audit trail: {contents.audit_head}")

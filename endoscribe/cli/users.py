@@ -1,58 +1,55 @@
 """`python -m endoscribe users ...`: who may sign in. A password is asked for or piped in, never an argument."""
 
-import argparse
 import getpass
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from endoscribe.cli.options import read_settings
 from endoscribe.errors import EntryError
-from endoscribe.settings import Settings
 
 if TYPE_CHECKING:
     from endoscribe.auth.users import UsersFile
 
+app = typer.Typer()
 
-def add_user_commands(commands: Any) -> None:
-    users = commands.add_parser("users", help="who may sign in").add_subparsers(required=True, metavar="COMMAND")
-    _command(users, "add", run_add, "let somebody sign in, or give them another password")
-    _command(users, "remove", run_remove, "let somebody sign in no more")
-    _command(users, "token", run_token, "make a token with which a user's program signs in")
-    listing = users.add_parser("list", help="who may sign in")
-    listing.add_argument("file", type=Path)
-    listing.set_defaults(run=run_list)
+File = Annotated[Path, typer.Argument(help="the file that ENDOSCRIBE_AUTH=users:FILE names")]
 
 
-def _command(users: Any, name: str, run: Any, description: str) -> None:
-    parser = users.add_parser(name, help=description, description=description)
-    parser.add_argument("file", type=Path, help="the file that ENDOSCRIBE_AUTH=users:FILE names")
-    parser.add_argument("name")
-    parser.set_defaults(run=run)
+@app.command()
+def add(file: File, name: str) -> None:
+    """Let somebody sign in, or give them another password."""
+    _users(file).add(name, _password())
+    print(f"{name} can sign in.")
 
 
-def run_add(options: argparse.Namespace, _settings: Settings) -> None:
-    _users(options).add(options.name, _password())
-    print(f"{options.name} can sign in.")
+@app.command()
+def remove(file: File, name: str) -> None:
+    """Let somebody sign in no more."""
+    _users(file).remove(name)
+    print(f"{name} cannot sign in any more.")
 
 
-def run_remove(options: argparse.Namespace, _settings: Settings) -> None:
-    _users(options).remove(options.name)
-    print(f"{options.name} cannot sign in any more.")
+@app.command()
+def token(file: File, name: str) -> None:
+    """Make a token with which a user's program signs in."""
+    print(_users(file).issue_token(name))
 
 
-def run_token(options: argparse.Namespace, _settings: Settings) -> None:
-    print(_users(options).issue_token(options.name))
-
-
-def run_list(options: argparse.Namespace, _settings: Settings) -> None:
-    for name in _users(options).names:
+@app.command("list")
+def list_users(file: File) -> None:
+    """Who may sign in."""
+    for name in _users(file).names:
         print(name)
 
 
-def _users(options: argparse.Namespace) -> "UsersFile":
+def _users(file: Path) -> "UsersFile":
     from endoscribe.auth.users import UsersFile
 
-    return UsersFile(options.file)
+    read_settings()  # a slip in their names is told by every command
+    return UsersFile(file)
 
 
 def _password() -> str:

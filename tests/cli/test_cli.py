@@ -120,12 +120,73 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["transcribe"], ["stream", "a.wav", "--speed", "-1"], ["extract", "a.txt"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["transcribe"],
+        ["stream", "a.wav", "--speed", "-1"],
+        ["extract", "a.txt"],
+        ["schemas"],
+        ["nonsense"],
+        ["serve", "--replicas", "two"],
+        ["extract", "a.txt", "--procedure", "col", "--extractor", "gpt"],
+    ],
+)
 def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-h"], ["--help"], ["-v", "extract", "-h"], ["audit", "verify", "--help"], ["users", "-h"]]
+)
+def test_help_is_given_whatever_the_settings_are(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDOSCRIBE_NONSENSE", "1")
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "--help" in printed.out
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("arguments", [["schemas", "list"], ["schemas", "format"], ["users", "list", "nobody"]])
+def test_a_slip_in_a_setting_is_told_by_every_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDOSCRIBE_NONSENSE", "1")
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.startswith("endoscribe: There is no setting ENDOSCRIBE_NONSENSE.")
+
+
+def test_help_loads_nothing_that_takes_long() -> None:
+    script = (
+        "import sys; from endoscribe.cli.main import main; main(['--help'])\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "typer" in ended.stderr.splitlines()
+    assert {"rich", "pydantic", "yaml", "numpy", "torch"}.isdisjoint(ended.stderr.splitlines())
+
+
+def test_a_traceback_shows_no_values(tmp_path: Path) -> None:
+    """Where a mistake of ours ends a command, Python says where, not what somebody had said."""
+    (tmp_path / "one.txt").write_text("canarywoman")
+    script = (
+        "import sys\nfrom endoscribe.cli.main import main\n"
+        "from endoscribe.extraction.offline.reader import OfflineExtractor\n"
+        "def broken(self, transcript, schema):\n    said = transcript.text\n    return said.nonsense\n"
+        "OfflineExtractor.extract = broken\n"
+        "main(['extract', sys.argv[1], '--procedure', 'col', '--extractor', 'offline'])\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "one.txt")]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ended.returncode == 1
+    assert "AttributeError" in ended.stderr
+    assert "canarywoman" not in ended.stdout + ended.stderr
 
 
 def test_claude_without_a_key_is_refused(
