@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from endoscribe.errors import EndoscribeError, EngineError, ExtractionError, RefusalError
-from endoscribe.extraction.claims import Extractor, OnClaims, UnavailableExtractor, read_with
+from endoscribe.extraction.claims import OnClaims
+from endoscribe.extraction.extractor import Extractor, UnavailableExtractor, read_transcript
 from endoscribe.extraction.llm.conversation import LanguageModel, ModelExtractor
 from endoscribe.extraction.llm.identifiers import MaskingExtractor
 from endoscribe.extraction.llm.parts import PartwiseExtractor
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.extraction.verification.grounding import verify
 from endoscribe.extraction.verification.second_reading import with_hints
 from endoscribe.metrics import Metrics, SpeechMetrics
 from endoscribe.procedures.library import SchemaLibrary
@@ -115,20 +115,18 @@ class Services:
             self.metrics.read(reader, "offline", time.monotonic() - began_s)
             return Report(offline)
         try:
-            answer = read_with(extractor, transcript, schema, on_claims)
+            record = read_transcript(extractor, transcript, schema, on_claims)
         except ExtractionError as error:
             outcome = "refused" if isinstance(error, RefusalError) else "failed"
             self.metrics.read(reader, outcome, time.monotonic() - began_s, error.bill)
             notice = f"{error} The offline reader filled the table instead; press Submit to try again."
             return Report(replace(offline, bill=error.bill), notice)
-        self.metrics.read(reader, reader, time.monotonic() - began_s, answer.bill)
-        record = verify(answer.claims, transcript, schema, extractor.name)
-        return Report(replace(with_hints(record, offline, schema), bill=answer.bill), second=offline)
+        self.metrics.read(reader, reader, time.monotonic() - began_s, record.bill)
+        return Report(with_hints(record, offline, schema), second=offline)
 
     def preview(self, transcript: Transcript, schema: ProcedureSchema) -> Record:
         """What the offline reader makes of the text so far: the table and the gaps while somebody speaks."""
-        claims = self._offline.extract(transcript, schema)
-        return verify(claims, transcript, schema, self._offline.name, knows_whose=True)
+        return read_transcript(self._offline, transcript, schema)
 
     def _warm_up(self, load: Callable[[Settings], Scheduler]) -> None:
         try:

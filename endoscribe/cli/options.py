@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from endoscribe.extraction.claims import Extractor
+    from endoscribe.extraction.extractor import Extractor
     from endoscribe.procedures.library import SchemaLibrary
     from endoscribe.procedures.schema import ProcedureSchema
     from endoscribe.settings import Settings

@@ -25,12 +25,9 @@ from endoscribe.errors import BatchError, ExtractionError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from endoscribe.extraction.claims import Extractor
-    from endoscribe.extraction.record import Record
     from endoscribe.procedures.schema import ProcedureSchema
     from endoscribe.research.batch import Transcriber
     from endoscribe.settings import Settings
-    from endoscribe.transcript import Transcript
 
 app = typer.Typer()
 
@@ -43,13 +40,14 @@ def extract(
     as_json: AsJson = False,
 ) -> None:
     """A transcript to a record."""
+    from endoscribe.extraction.extractor import read_transcript
     from endoscribe.transcript import Transcript
 
     settings = read_settings()
     schema = schema_library(settings).get(procedure)
     reader = chosen_extractor(settings, extractor)
     for path in files:
-        record = _record(reader, Transcript(_read_text(path)), schema)
+        record = read_transcript(reader, Transcript(_read_text(path)), schema)
         print_record(record, schema, path, as_json=as_json)
 
 
@@ -58,13 +56,15 @@ def run(
     file: Path, procedure: Procedure, model: Model = None, extractor: ExtractorName = None, as_json: AsJson = False
 ) -> None:
     """A recording to a record."""
+    from endoscribe.extraction.extractor import read_transcript
+
     settings = read_settings()
     schema = schema_library(settings).get(procedure)
     reader = chosen_extractor(settings, extractor)
     if problem := reader.probe():
         raise ExtractionError(problem)  # before minutes are spent on recognition
     transcript, _ = hear(file, settings, procedure, model)
-    print_record(_record(reader, transcript, schema), schema, file, as_json=as_json)
+    print_record(read_transcript(reader, transcript, schema), schema, file, as_json=as_json)
 
 
 @app.command()
@@ -82,6 +82,7 @@ def batch(
 
     Prints the records one a line with --json, otherwise how complete they are; the table where it was asked for.
     """
+    from endoscribe.extraction.extractor import read_transcript
     from endoscribe.research.batch import completeness, dictations, process
     from endoscribe.research.batch import table as table_of
 
@@ -92,7 +93,7 @@ def batch(
         raise BatchError("--table takes the name of a .csv or .xlsx file.")
     outcomes = []
     with dictations(paths) as found, _hearing(settings, model) as hear_one:
-        for number, outcome in enumerate(process(found, schema, hear_one, partial(_record, reader)), start=1):
+        for number, outcome in enumerate(process(found, schema, hear_one, partial(read_transcript, reader)), start=1):
             outcomes.append(outcome)
             tell(f"{number}/{len(found)} {outcome.name}: {outcome.problem or 'done'}")
             if as_json:
@@ -137,12 +138,6 @@ def _write_table(path: Path, frame: "pd.DataFrame") -> None:
         path.write_bytes(content)
     except OSError as error:
         raise BatchError(f"{path} cannot be written ({error.strerror}).") from error
-
-
-def _record(extractor: "Extractor", transcript: "Transcript", schema: "ProcedureSchema") -> "Record":
-    from endoscribe.extraction.verification.grounding import verify
-
-    return verify(extractor.extract(transcript, schema), transcript, schema, extractor.name)
 
 
 def _read_text(path: Path) -> str:

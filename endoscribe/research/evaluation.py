@@ -16,9 +16,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from endoscribe.errors import ExtractionError
-from endoscribe.extraction.claims import Extractor, Value
+from endoscribe.extraction.claims import Value
+from endoscribe.extraction.extractor import Extractor, read_transcript
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.extraction.verification.grounding import verify
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.transcript import Transcript
 
@@ -198,8 +198,7 @@ def evaluate(folder: Path, extractor: Extractor, schemas: SchemaLibrary, *, held
         if held_out_only and not labels.get("held_out"):
             continue
         schema = schemas.get(labels["procedure"])
-        transcript = Transcript(text)
-        record = verify(extractor.extract(transcript, schema), transcript, schema, extractor.name)
+        record = read_transcript(extractor, Transcript(text), schema)
         score(evaluation, labels, record, text)
     if not evaluation.dictations:
         raise ExtractionError(f"There are no labelled dictations in {folder}: it needs *.txt with *.json beside them.")

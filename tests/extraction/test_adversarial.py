@@ -101,5 +101,5 @@ def test_what_follows_is_ok(target: str, value: str, quote: str) -> None:
 def test_an_english_word_is_not_read_as_the_finding_that_sounds_like_it(said: str) -> None:
     ercp = SchemaLibrary(SHIPPED_SCHEMA_DIR).get("ercp")
     transcript = Transcript(f"This is an ERCP. {said}")
-    claims = OfflineExtractor().extract(transcript, ercp)
+    claims = OfflineExtractor().read(transcript, ercp).claims
     assert not [claim for claim in claims if "stricture" in claim.target]

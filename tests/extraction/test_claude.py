@@ -135,7 +135,7 @@ def _nothing_of_the_patient_is_logged(caplog: pytest.LogCaptureFixture) -> Itera
 def problem(server: PlayedServer) -> str:
     """The sentence with which a reading fails; nothing of the patient or the key hangs on the exception."""
     with pytest.raises(ExtractionError) as caught:
-        server.extractor().extract(HEARD, MINI)
+        server.extractor().read(HEARD, MINI)
     told = (
         "".join(traceback.format_exception(caught.value))
         + repr(caught.value.__context__)
@@ -151,7 +151,7 @@ def problem(server: PlayedServer) -> str:
 
 def test_the_request_is_cached_shaped_and_holds_the_dictation_outside_the_cache() -> None:
     server = PlayedServer(answer(CELLS))
-    server.extractor().extract(HEARD, MINI)
+    server.extractor().read(HEARD, MINI)
     (request,) = server.requests
     assert request["model"] == "claude-test"
     assert request["stream"] is True
@@ -171,7 +171,7 @@ def test_the_request_is_cached_shaped_and_holds_the_dictation_outside_the_cache(
 def test_the_system_prompt_is_the_same_for_every_dictation() -> None:
     server = PlayedServer(answer([]), answer([]))
     for text in ("one", "two"):
-        server.extractor().extract(Transcript(text), MINI)
+        server.extractor().read(Transcript(text), MINI)
     assert server.requests[0]["system"] == server.requests[1]["system"]
 
 
@@ -209,7 +209,7 @@ def test_patterns_for_the_offline_reader_stay_out_of_the_guide() -> None:
 
 def test_silence_asks_nothing() -> None:
     server = PlayedServer()
-    assert server.extractor().extract(Transcript("  \n"), MINI) == ()
+    assert server.extractor().read(Transcript("  \n"), MINI).claims == ()
 
 
 # -- what comes back -------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_silence_asks_nothing() -> None:
 def test_the_same_claims_come_from_any_cutting_of_the_stream(chunk: int, pieces: int) -> None:
     seen: list[tuple[Claim, ...]] = []
     server = PlayedServer(sse(wire(events(json.dumps({"cells": CELLS}), pieces=pieces)), chunk))
-    assert server.extractor().extract(HEARD, MINI, seen.append) == CLAIMS
+    assert server.extractor().read(HEARD, MINI, seen.append).claims == CLAIMS
     assert seen[-1] == CLAIMS
     assert [len(claims) for claims in seen] == sorted(len(claims) for claims in seen)
     if pieces == 500:
@@ -228,7 +228,7 @@ def test_the_same_claims_come_from_any_cutting_of_the_stream(chunk: int, pieces:
 
 
 def test_the_number_of_tokens_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    PlayedServer(answer(CELLS)).extractor().extract(HEARD, MINI)
+    PlayedServer(answer(CELLS)).extractor().read(HEARD, MINI)
     assert "1 request(s), 40 tokens in, 900 from the cache, 0 written to it, 77 out" in caplog.text
 
 
@@ -241,7 +241,7 @@ def test_cells_that_fail_are_asked_for_once_more_with_the_reason() -> None:
     ]
     mended = [{"field": "polyps.method", "row": 0, "value": "cold_snare", "quote": "cold snare"}]
     server = PlayedServer(answer([*CELLS, *bad]), answer(mended))
-    claims = server.extractor().extract(HEARD, MINI)
+    claims = server.extractor().read(HEARD, MINI).claims
     first, second = server.requests
     assert len(first["messages"]) == 1
     assert [message["role"] for message in second["messages"]] == ["user", "assistant", "user"]
@@ -275,7 +275,7 @@ def test_a_correction_that_fails_leaves_the_complete_answer(
 ) -> None:
     seen: list[tuple[Claim, ...]] = []
     server = PlayedServer(answer([*CELLS, INVENTED]), *failures)
-    assert server.extractor().extract(HEARD, MINI, seen.append) == WITH_INVENTED
+    assert server.extractor().read(HEARD, MINI, seen.append).claims == WITH_INVENTED
     assert seen[-1] == WITH_INVENTED
     assert server.responses == []
     assert "4 claims are used as they were" in caplog.text
@@ -289,13 +289,13 @@ def test_a_correction_that_outlasts_the_deadline_leaves_the_complete_answer() ->
         return answer([])
 
     server = PlayedServer(answer([*CELLS, INVENTED]), late)
-    assert server.extractor(deadline_s=2).extract(HEARD, MINI) == WITH_INVENTED
+    assert server.extractor(deadline_s=2).read(HEARD, MINI).claims == WITH_INVENTED
     over.set()
 
 
 def test_what_still_fails_is_kept_and_shown_as_unsupported() -> None:
     server = PlayedServer(answer([*CELLS, INVENTED]), answer([INVENTED]))
-    claims = server.extractor().extract(HEARD, MINI)
+    claims = server.extractor().read(HEARD, MINI).claims
     assert len(server.requests) == 2
     cell = verify(claims, HEARD, MINI, "claude-test").fields["extent_reached"]
     assert (cell.status, cell.grounding, cell.evidence) == ("unsupported", "absent", None)
@@ -305,7 +305,7 @@ def test_an_answer_that_was_cut_off_is_continued() -> None:
     whole = json.dumps({"cells": CELLS})
     cut = sse(wire(events(whole[: whole.index("sigmoid")], stop_reason="max_tokens")))
     server = PlayedServer(cut, answer(CELLS[2:]))
-    assert server.extractor().extract(HEARD, MINI) == CLAIMS
+    assert server.extractor().read(HEARD, MINI).claims == CLAIMS
     assistant, request = server.requests[1]["messages"][1:]
     assert json.loads(assistant["content"])["cells"] == CELLS[:2]
     assert "cut off" in request["content"]
@@ -347,7 +347,7 @@ def test_values_that_are_not_text_are_read_as_text() -> None:
         {"field": "indication", "row": 3, "value": ["pain", "bleeding"], "quote": "pain and bleeding"},
     ]
     heard = Transcript("a 65 year old with diverticulosis, pain and bleeding")
-    claims = PlayedServer(answer(cells)).extractor().extract(heard, MINI)
+    claims = PlayedServer(answer(cells)).extractor().read(heard, MINI).claims
     assert [claim.value for claim in claims] == ["65", "true", "pain, bleeding"]
     assert claims[2].row is None
 
@@ -393,7 +393,7 @@ def test_an_error_without_a_body_is_known_by_its_status() -> None:
 
 def test_a_busy_server_that_recovers_is_no_error() -> None:
     server = PlayedServer(refused(429, "rate_limit_error", {"retry-after": "2"}), answer(CELLS))
-    assert server.extractor().extract(HEARD, MINI) == CLAIMS
+    assert server.extractor().read(HEARD, MINI).claims == CLAIMS
     assert server.pauses == [2.0]
 
 
@@ -408,7 +408,7 @@ def test_an_error_in_the_middle_of_the_stream_starts_the_answer_anew() -> None:
     error: Event = ("error", {"error": {"type": "overloaded_error", "message": CANARY}})
     seen: list[tuple[Claim, ...]] = []
     server = PlayedServer(sse(wire([*beginning, error])), answer(CELLS))
-    assert server.extractor().extract(HEARD, MINI, seen.append) == CLAIMS
+    assert server.extractor().read(HEARD, MINI, seen.append).claims == CLAIMS
     assert seen[-1] == CLAIMS
     assert len(server.requests) == 2
 
@@ -452,7 +452,7 @@ def test_a_server_that_never_answers_is_left_at_the_deadline() -> None:
 
     server = PlayedServer(response)
     with pytest.raises(ExtractionError, match=r"within 0\.05 seconds"):
-        server.extractor(deadline_s=0.05).extract(HEARD, MINI, seen.append)
+        server.extractor(deadline_s=0.05).read(HEARD, MINI, seen.append)
     over.set()
     for thread in threading.enumerate():
         if thread.name == "language-model":
@@ -464,7 +464,7 @@ def test_without_a_key_every_use_says_so() -> None:
     extractor = ModelExtractor(Claude.from_settings(Settings.from_environment({}, None)))
     assert "ANTHROPIC_API_KEY" in (extractor.probe() or "")
     with pytest.raises(ExtractionError, match="There is no Anthropic key"):
-        extractor.extract(HEARD, MINI)
+        extractor.read(HEARD, MINI)
 
 
 def test_settings_choose_key_model_and_server() -> None:
@@ -574,7 +574,7 @@ def test_on_a_cloud_platform_the_same_request_goes_out(monkeypatch: pytest.Monke
         region="europe-west1", project_id="p", access_token="t", max_retries=0, open_telemetry=False,
         http_client=anthropic.DefaultHttpxClient(transport=httpx2.MockTransport(play)),
     )  # fmt: skip
-    assert ModelExtractor(Claude(client, "claude-test", "vertex")).extract(HEARD, MINI) == CLAIMS
+    assert ModelExtractor(Claude(client, "claude-test", "vertex")).read(HEARD, MINI).claims == CLAIMS
     assert asked[0]["path"].endswith("claude-test:streamRawPredict")
     assert asked[0]["output_config"]["format"]["schema"] == ANSWER_SCHEMA
 
@@ -613,14 +613,14 @@ ENDED, BROKEN = Usage(40, 900, 0, 77, 1), Usage(40, 900, 0, 1, 1)
 )
 def test_a_reading_that_fails_has_its_bill(responses: "list[httpx2.Response | Exception]", usage: Usage) -> None:
     with pytest.raises(ExtractionError) as caught:
-        PlayedServer(*responses).extractor().extract(HEARD, MINI)
+        PlayedServer(*responses).extractor().read(HEARD, MINI)
     assert caught.value.bill == Bill(usage)
 
 
 def test_what_was_never_answered_costs_nothing() -> None:
     for failure in (refused(401, "authentication_error"), httpx2.ConnectError("down")):
         with pytest.raises(ExtractionError) as caught:
-            PlayedServer(failure, failure, failure).extractor().extract(HEARD, MINI)
+            PlayedServer(failure, failure, failure).extractor().read(HEARD, MINI)
         assert caught.value.bill is None
 
 
@@ -640,7 +640,7 @@ def test_an_answer_that_comes_too_late_has_its_bill_and_is_broken_off() -> None:
 
     server = PlayedServer(response)
     with pytest.raises(ExtractionError, match="within 3 seconds") as caught:
-        server.extractor(deadline_s=3).extract(HEARD, MINI)
+        server.extractor(deadline_s=3).read(HEARD, MINI)
     assert caught.value.bill == Bill(BROKEN)
     over.set()
     for thread in threading.enumerate():

@@ -92,14 +92,14 @@ def test_the_cells_come_through_the_json_schema_format() -> None:
 def test_faulty_cells_are_asked_for_again_and_verified_like_any_others() -> None:
     invented = [{"field": "extent_reached", "row": 0, "value": "cecum", "quote": "we reached the cecum"}]
     server = PlayedServer(answer([*CELLS, *invented]), answer([]))
-    assert server.extractor().extract(HEARD, MINI)[0] == CLAIMS[0]
+    assert server.extractor().read(HEARD, MINI).claims[0] == CLAIMS[0]
     assert "not found in the transcript" in server.requests[1]["messages"][-1]["content"]
 
 
 def test_an_answer_that_was_cut_off_is_continued() -> None:
     whole = json.dumps({"cells": [*CELLS, *CELLS]})
     server = PlayedServer(answer([], "length", whole[:110]), answer(CELLS))
-    assert server.extractor().extract(HEARD, MINI) == CLAIMS
+    assert server.extractor().read(HEARD, MINI).claims == CLAIMS
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_goes_wrong_is_a_sentence_without_the_patient(
 ) -> None:
     caplog.set_level("DEBUG", logger="endoscribe")
     with pytest.raises(ExtractionError) as caught:
-        PlayedServer(*responses).extractor().extract(HEARD, MINI)
+        PlayedServer(*responses).extractor().read(HEARD, MINI)
     assert str(caught.value) == sentence
     assert caught.value.__context__ is None
     assert "canary" not in caplog.text

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from endoscribe.extraction.claims import Answer, Claim, OnClaims
+from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.llm.identifiers import MaskingExtractor, mask
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import ProcedureSchema
@@ -172,14 +173,12 @@ class Overhearing:
     def probe(self) -> str | None:
         return None
 
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         self.saw = transcript.text
         claims = (Claim("indication", f"seen as {transcript.text}", transcript.text),)
         if on_claims:
             on_claims(claims)
-        return claims
+        return Answer(claims)
 
 
 def test_a_masked_reader_sees_placeholders_and_its_quotes_get_the_words_back() -> None:

@@ -20,7 +20,7 @@ CORPUS = DATA / "dictations"
 def read(procedure: str, text: str) -> dict[str, Any]:
     """Fields by id, and rows by table, as plain values."""
     found: dict[str, Any] = {}
-    for claim in OfflineExtractor().extract(Transcript(text), LIBRARY.get(procedure)):
+    for claim in OfflineExtractor().read(Transcript(text), LIBRARY.get(procedure)).claims:
         if claim.row is None:
             found[claim.target] = claim.value
             continue
@@ -389,7 +389,7 @@ def test_nothing_medical_fills_nothing(procedure: str) -> None:
 def test_a_long_dictation_is_read_before_anybody_notices() -> None:
     words = " ".join(path.read_text(encoding="utf-8") for path in sorted((CORPUS / "col").glob("*.txt"))).split()[:1400]
     transcript, schema = Transcript(" ".join(words)), LIBRARY.get("col")
-    assert OfflineExtractor().extract(transcript, schema) == OfflineExtractor().extract(transcript, schema)
+    assert OfflineExtractor().read(transcript, schema).claims == OfflineExtractor().read(transcript, schema).claims
 
 
 SPOKEN_WORDS = (
@@ -408,7 +408,7 @@ SPOKEN = st.lists(
 @given(st.sampled_from(list(LIBRARY)), SPOKEN)
 def test_every_quote_stands_where_the_claim_says(schema: ProcedureSchema, words: list[str]) -> None:
     text = " ".join(words)
-    for claim in OfflineExtractor().extract(Transcript(text), schema):
+    for claim in OfflineExtractor().read(Transcript(text), schema).claims:
         assert claim.quote
         assert claim.start is not None
         assert text[claim.start : claim.start + len(claim.quote)] == claim.quote

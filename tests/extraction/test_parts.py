@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from endoscribe.errors import ExtractionError
-from endoscribe.extraction.claims import Answer, Claim, OnClaims
+from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.llm.parts import OVERLAP_S, PART_S, PartwiseExtractor, cut
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.verification.grounding import verify
@@ -58,16 +59,11 @@ class Part:
             error = ExtractionError("Claude cannot be reached.")
             error.bill = Bill(Usage(50, 0, 0, 1, 1), 0.0005)
             raise error
-        claims = OfflineExtractor().extract(transcript, schema)
+        claims = OfflineExtractor().read(transcript, schema).claims
         claims = tuple(Claim(claim.target, claim.value, claim.quote, claim.row) for claim in claims)
         if on_claims:
             on_claims(claims)
         return Answer(claims, Bill(Usage(100, 0, 0, 10, 1), 0.001))
-
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
-        return self.read(transcript, schema, on_claims).claims
 
 
 def test_a_dictation_of_usual_length_stays_whole() -> None:
@@ -98,7 +94,7 @@ def test_no_part_is_longer_than_a_quarter_of_an_hour_and_its_overlaps() -> None:
 
 def test_an_hour_read_in_parts_is_the_hour_read_at_once() -> None:
     transcript, inner = hour(), Part()
-    whole = verify(OfflineExtractor().extract(transcript, COL), transcript, COL, "whole")
+    whole = verify(OfflineExtractor().read(transcript, COL).claims, transcript, COL, "whole")
     answer = PartwiseExtractor(inner).read(transcript, COL)
     merged = verify(answer.claims, transcript, COL, "parts")
     assert len(inner.given) == 4
@@ -122,7 +118,7 @@ def test_what_is_said_in_an_overlap_is_not_doubled() -> None:
     text = f"{transcript.text[:middle]}In the anus there is a 25 mm polyp. {transcript.text[middle:]}"
     doubled = spoken(text)
     assert sum("25 mm" in text[part.start : part.end] for part in cut(doubled)) == 2
-    claims = PartwiseExtractor(Part()).extract(doubled, COL)
+    claims = PartwiseExtractor(Part()).read(doubled, COL).claims
     assert [claim.value for claim in claims if claim.target == "polyps.size_mm"].count(25) == 1
 
 
@@ -135,7 +131,7 @@ def test_the_table_fills_while_the_parts_come_in() -> None:
 
 def test_a_part_that_fails_fails_the_whole() -> None:
     with pytest.raises(ExtractionError, match="cannot be reached") as caught:
-        PartwiseExtractor(Part(fails_at="10 mm")).extract(hour(), COL)
+        PartwiseExtractor(Part(fails_at="10 mm")).read(hour(), COL)
     assert caught.value.bill is not None
     assert caught.value.bill.usage == Usage(350, 0, 0, 31, 4)
 
@@ -143,6 +139,6 @@ def test_a_part_that_fails_fails_the_whole() -> None:
 def test_a_short_dictation_is_given_on_as_it_is() -> None:
     inner = Part()
     transcript = Transcript("A 6 mm polyp in the cecum.")
-    PartwiseExtractor(inner).extract(transcript, COL)
+    PartwiseExtractor(inner).read(transcript, COL)
     assert inner.given == [transcript.text]
     assert not re.search(r"\[", inner.given[0])

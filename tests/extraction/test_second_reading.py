@@ -1,6 +1,7 @@
 """Two readers: hints where they differ, never a change."""
 
 from endoscribe.extraction.claims import Claim
+from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.extraction.verification.second_reading import with_hints
@@ -18,7 +19,7 @@ HEARD = Transcript(
 
 def hints(*claims: Claim) -> dict[str, str | None]:
     record = verify(claims, HEARD, COL, "claude")
-    offline = verify(OfflineExtractor().extract(HEARD, COL), HEARD, COL, "offline")
+    offline = read_transcript(OfflineExtractor(), HEARD, COL)
     hinted = with_hints(record, offline, COL)
     found = {name: cell.heard_also for name, cell in hinted.fields.items()}
     for index, row in enumerate(hinted.tables.get("polyps", ())):
@@ -47,7 +48,7 @@ def test_rows_are_compared_where_they_rest_on_the_same_words() -> None:
 
 def test_the_hint_is_shown_and_goes_into_the_json() -> None:
     record = verify([Claim("bbps_right", "3", "transverse colon 3")], HEARD, COL, "claude")
-    offline = verify(OfflineExtractor().extract(HEARD, COL), HEARD, COL, "offline")
+    offline = read_transcript(OfflineExtractor(), HEARD, COL)
     hinted = with_hints(record, offline, COL)
     assert "heard also: 2" in render_record(hinted, COL)
     cell = hinted.to_json()["fields"]["bbps_right"]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.extraction.verification.grounding import verify
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.research.evaluation import is_same, labelled_dictations
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
@@ -34,7 +34,7 @@ def cases(name: str) -> Iterator[dict[str, Any]]:
 
 def record_of(procedure: str, text: str) -> Record:
     schema, transcript = LIBRARY.get(procedure), Transcript(text)
-    return verify(OfflineExtractor().extract(transcript, schema), transcript, schema, "offline")
+    return read_transcript(OfflineExtractor(), transcript, schema)
 
 
 def equal(wanted: Any, got: Any) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from endoscribe.cli.main import main
+from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.record import Record
 from endoscribe.extraction.verification.grounding import verify
@@ -39,7 +40,7 @@ HEARD = Transcript((FIFTH / "lavage.txt").read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def record() -> Record:
-    return verify(OfflineExtractor().extract(HEARD, SCHEMA), HEARD, SCHEMA, "offline")
+    return read_transcript(OfflineExtractor(), HEARD, SCHEMA)
 
 
 def test_it_stands_beside_the_others() -> None:
@@ -66,7 +67,7 @@ def test_claude_is_asked_by_its_guide_and_its_answer_is_verified() -> None:
         {"field": "lesions.size_mm", "row": 1, "value": "60", "quote": "another lesion in the lingual law, 6 mm"},
     ]
     server = PlayedServer(answer(cells), answer(cells))
-    found = verify(server.extractor().extract(HEARD, SCHEMA), HEARD, SCHEMA, "claude")
+    found = verify(server.extractor().read(HEARD, SCHEMA).claims, HEARD, SCHEMA, "claude")
     asked = str(server.requests[0]["system"])
     assert "lesions.obstruction_pct (number 0 to 100 in %)" in asked
     assert "In the lingula a mass of eight millimeters" in asked  # its worked example
@@ -85,7 +86,7 @@ def test_its_checks_advice_and_gaps(record: Record) -> None:
     assert "impression" in record.gaps
     assert not {"lavage_in_ml", "route", "cords_normal"} & set(record.gaps)
     british = load_schema(FIFTH / "bronchoscopy.yaml", [SHIPPED_SCHEMA_DIR], "uk")
-    fired = verify(OfflineExtractor().extract(HEARD, british), HEARD, british, "offline").checks
+    fired = read_transcript(OfflineExtractor(), HEARD, british).checks
     assert "BRO-02" not in {verdict.id for verdict in fired}
 
 
@@ -156,4 +157,4 @@ def cystoscopy(schema: ProcedureSchema) -> Record:
         "millimeters, resected. And a tumor at the dome, 5 by 8 mm."
     )
     text = Transcript(said)
-    return verify(OfflineExtractor().extract(text, schema), text, schema, "offline")
+    return read_transcript(OfflineExtractor(), text, schema)

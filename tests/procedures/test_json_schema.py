@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from endoscribe.cli.main import main
 from endoscribe.errors import SchemaError
+from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
-from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.note import render_note
 from endoscribe.procedures.json_schema import FORMAT_FILE, json_schema
 from endoscribe.procedures.library import load_schema
@@ -61,7 +61,7 @@ def test_a_starter_file_is_in_order_and_reads_a_dictation(tmp_path: Path, capsys
     assert json.loads((tmp_path / FORMAT_FILE).read_text()) == json_schema()
     schema = load_schema(path, [SHIPPED_SCHEMA_DIR])
     text = Transcript("The scope was advanced to the second part. There is a lesion of 12 mm. No inflammation.")
-    record = verify(OfflineExtractor().extract(text, schema), text, schema, "offline")
+    record = read_transcript(OfflineExtractor(), text, schema)
     assert {name: cell.value for name, cell in record.fields.items()} == {
         "extent_reached": "second_part",
         "inflammation": False,
@@ -141,7 +141,7 @@ def test_what_keeps_to_the_format_loads_reads_and_renders(
         *(f"things.{column}" for column in content["tables"]["things"]["columns"]),
     ]
     text = Transcript(" ".join(said))
-    record = verify(OfflineExtractor().extract(text, schema), text, schema, "offline")
+    record = read_transcript(OfflineExtractor(), text, schema)
     assert set(record.fields) <= set(content["fields"])
     assert render_note(record, schema)
 

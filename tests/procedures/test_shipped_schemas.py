@@ -92,7 +92,7 @@ def test_every_way_of_saying_a_value_leads_back_to_it() -> None:
 @pytest.mark.parametrize("schema", list(LIBRARY), ids=lambda schema: schema.id)
 def test_words_that_mean_anything_are_no_value_by_themselves(schema: ProcedureSchema) -> None:
     """ "other", "none" and "unknown" are said at every turn: no reader may take them for a field's value."""
-    claims = OfflineExtractor().extract(Transcript("The other one, yes. None. Unknown, no, normal."), schema)
+    claims = OfflineExtractor().read(Transcript("The other one, yes. None. Unknown, no, normal."), schema).claims
     assert not [claim for claim in claims if schema.target_index[claim.target].values]
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from endoscribe.cli.main import main
 from endoscribe.errors import AudioError, BatchError
+from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.record import Record
-from endoscribe.extraction.verification.grounding import verify
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.research import batch
@@ -36,7 +36,7 @@ TEXT = "Colonoscopy. The cecum was reached. There is a 6 millimeter polyp in the
 
 
 def read(transcript: Transcript, schema: ProcedureSchema) -> Record:
-    return verify(OfflineExtractor().extract(transcript, schema), transcript, schema, "offline")
+    return read_transcript(OfflineExtractor(), transcript, schema)
 
 
 def hear(path: Path, schema: ProcedureSchema) -> Heard:

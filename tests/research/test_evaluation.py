@@ -5,6 +5,7 @@ import pytest
 
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
@@ -31,10 +32,8 @@ class ScriptedReader:
     def probe(self) -> str | None:
         return None
 
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
-        return self.claims
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
+        return Answer(self.claims)
 
 
 def write(folder: Path, text: str, **labels: object) -> None:

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from endoscribe.auth.rate_limiter import RateLimiter
 from endoscribe.auth.users import UsersFile
 from endoscribe.errors import RefusalError, SettingsError
-from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.claims import OnClaims
+from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.llm.conversation import ModelExtractor
 from endoscribe.extraction.llm.identifiers import MaskingExtractor
 from endoscribe.extraction.llm.parts import PartwiseExtractor
@@ -189,9 +190,7 @@ def test_what_ends_without_a_stop_is_interrupted_now_or_found_at_the_next_start(
 
 
 class Refusing(FailingExtractor):
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         raise RefusalError("Claude declined to read this dictation.")
 
 

@@ -14,7 +14,8 @@ from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from endoscribe.errors import ExtractionError, RefusalError
-from endoscribe.extraction.claims import Answer, Claim, OnClaims
+from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.llm.answer import AnswerCell, AnswerReader, answer_json
 from endoscribe.extraction.llm.instructions import RULES, TRIAL_DICTATION, TRIAL_GUIDE, field_guide, worked_examples
 from endoscribe.extraction.verification.grounding import examine
@@ -150,14 +151,8 @@ class ModelExtractor:
             return None
         return f"{self.model.vendor} does not keep to the form of the answer; use a server that enforces JSON schemas."
 
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
-        """All that the model finds; raises ExtractionError with a sentence when it cannot be had in time."""
-        return self.read(transcript, schema, on_claims).claims
-
     def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
-        """As `extract`, with the bill.
+        """All that the model finds; raises ExtractionError with a sentence when it cannot be had in time.
 
         `on_claims` is called from another thread, and no more once this has returned.
         """

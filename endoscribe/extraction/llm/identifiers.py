@@ -10,7 +10,8 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from endoscribe.extraction.claims import Answer, Claim, OnClaims, WrappingExtractor, read_with
+from endoscribe.extraction.claims import Claim, OnClaims
+from endoscribe.extraction.extractor import Answer, Extractor
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
 
@@ -163,8 +164,18 @@ def mask(text: str, terms: frozenset[str] = frozenset()) -> Masked:
     return Masked(masked + text[position:], {placeholder: words for words, placeholder in placeholders.items()})
 
 
-class MaskingExtractor(WrappingExtractor):
+class MaskingExtractor:
     """An `Extractor` that lets another one see the transcript only without its identifiers."""
+
+    def __init__(self, inner: Extractor) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    def probe(self) -> str | None:
+        return self._inner.probe()
 
     def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         """What the other one reads, with the identifiers put back into quotes and values."""
@@ -177,8 +188,8 @@ class MaskingExtractor(WrappingExtractor):
             if on_claims:
                 on_claims(restored(claims))
 
-        answer = read_with(self._inner, Transcript(masked.text), schema, report)
-        return replace(answer, claims=restored(answer.claims))
+        answer = self._inner.read(Transcript(masked.text), schema, report)
+        return Answer(restored(answer.claims), answer.bill)
 
 
 def _restored(claim: Claim, masked: Masked) -> Claim:

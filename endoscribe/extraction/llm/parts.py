@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from endoscribe.errors import ExtractionError
-from endoscribe.extraction.claims import Answer, Claim, OnClaims, Value, WrappingExtractor, read_with
+from endoscribe.extraction.claims import Claim, OnClaims, Value
+from endoscribe.extraction.extractor import Answer, Extractor
 from endoscribe.extraction.verification.grounding import examine
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.transcript import Transcript
@@ -68,14 +69,24 @@ def _word_starts(transcript: Transcript) -> list[tuple[float, int]]:
     return starts
 
 
-class PartwiseExtractor(WrappingExtractor):
+class PartwiseExtractor:
     """An `Extractor` that gives long dictations to another one in parts."""
+
+    def __init__(self, inner: Extractor) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    def probe(self) -> str | None:
+        return self._inner.probe()
 
     def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         """All parts read at the same time, each within the reader's own deadline; one that fails fails the whole."""
         parts = cut(transcript)
         if len(parts) == 1:
-            return read_with(self._inner, transcript, schema, on_claims)
+            return self._inner.read(transcript, schema, on_claims)
         found: dict[int, tuple[Claim, ...]] = {}
 
         def reporter(index: int) -> Callable[[tuple[Claim, ...]], None]:
@@ -90,7 +101,7 @@ class PartwiseExtractor(WrappingExtractor):
         def read_part(index: int) -> Answer | ExtractionError:
             text = transcript.text[parts[index].start : parts[index].end]
             try:
-                return read_with(self._inner, Transcript(text), schema, reporter(index))
+                return self._inner.read(Transcript(text), schema, reporter(index))
             except ExtractionError as error:
                 return error
 

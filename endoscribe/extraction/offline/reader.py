@@ -6,6 +6,7 @@ Deterministic, and silent where it is not sure. Knows no procedure: what to list
 from collections.abc import Iterator
 
 from endoscribe.extraction.claims import Claim, OnClaims, Value
+from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.offline.groups import RowDraft
 from endoscribe.extraction.offline.rows import RowReader
 from endoscribe.extraction.reading.cues import CueMatcher, Mention, pick
@@ -24,19 +25,18 @@ class OfflineExtractor:
         """Nothing can keep it from reading."""
         return None
 
-    def extract(
-        self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None
-    ) -> tuple[Claim, ...]:
+    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
         """Every value that the transcript states in a way that the schema foresees, with the words that state it.
 
         What its own words do not bear out is left out: where two of our own rules disagree, nothing is sure.
         """
-        found = tuple(_Extraction(transcript, schema).claims())
-        rulings = examine(found, transcript, schema, knows_whose=True)
-        claims = tuple(ruling.claim for ruling in rulings if ruling.cell.status == "ok")
+        extraction = _Extraction(transcript, schema)
+        examined = examine(tuple(extraction.claims()), transcript, schema, extraction.matcher)
+        rulings = tuple(ruling for ruling in examined if ruling.cell.status == "ok")
+        claims = tuple(ruling.claim for ruling in rulings)
         if on_claims:
             on_claims(claims)
-        return claims
+        return Answer(claims, rulings=rulings)
 
 
 class _Extraction:

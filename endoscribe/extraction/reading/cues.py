@@ -89,6 +89,8 @@ class CueMatcher:
         self.reading = reading
         self.schema = schema
         self.temporalities = temporalities(reading, schema.course)
+        #: By the field's identity: its content is long to hash, and a column may bear a field's name.
+        self._mentions: dict[int, list[Mention]] = {}
 
     def assertion(self, match: Match) -> tuple[Assertion, int]:
         """How the matched words are meant, given all that the schema can hear around them."""
@@ -102,7 +104,12 @@ class CueMatcher:
         return sorted((match for said in phrases for match in self.reading.find(said)), key=lambda match: match.first)
 
     def mentions(self, field: FieldSchema) -> list[Mention]:
-        """Everything that was said for a field, in order, corrections heeded, before one of it is picked."""
+        """Everything that was said for a field of the schema, in order, corrections heeded, before one is picked."""
+        if id(field) not in self._mentions:
+            self._mentions[id(field)] = self._find_mentions(field)
+        return self._mentions[id(field)]
+
+    def _find_mentions(self, field: FieldSchema) -> list[Mention]:
         if field.cues is None:
             return []
         found: Iterable[Mention]

@@ -25,10 +25,11 @@ INSTRUCTIONS = (
 class Attribution:
     """One transcript, heard with one schema's ears."""
 
-    def __init__(self, text: str, schema: ProcedureSchema) -> None:
+    def __init__(self, text: str, schema: ProcedureSchema, matcher: CueMatcher | None = None) -> None:
+        """`matcher` is the one of this text and schema, where somebody has it already."""
         self._schema = schema
-        self._reading = TokenizedTranscript(text, schema.spoken_repairs)
-        self._matcher = CueMatcher(self._reading, schema)
+        self._matcher = matcher or CueMatcher(TokenizedTranscript(text, schema.spoken_repairs), schema)
+        self._reading = self._matcher.reading
 
     def objection(self, value: Value, field: FieldSchema, place: Place) -> str | None:
         """Why the words at a place speak of something else than the field; None when they need not."""

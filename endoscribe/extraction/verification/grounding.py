@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from endoscribe.extraction.claims import Claim, Value
+from endoscribe.extraction.reading.cues import CueMatcher
 from endoscribe.extraction.record import Cell, Evidence, Record, Row, is_entered, without_empty_rows
 from endoscribe.extraction.verification.attribution import Attribution
 from endoscribe.extraction.verification.quotes import Place, SpokenText
@@ -47,16 +48,13 @@ class Ruling:
     cell: Cell
 
 
-def verify(
-    claims: Sequence[Claim],
-    transcript: Transcript,
-    schema: ProcedureSchema,
-    extractor: str,
-    *,
-    knows_whose: bool = False,
-) -> Record:
+def verify(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, extractor: str) -> Record:
     """The record that the claims make: cells with their evidence, derived values, checks and gaps."""
-    rulings = examine(claims, transcript, schema, knows_whose=knows_whose)
+    return settle(examine(claims, transcript, schema), transcript, schema, extractor)
+
+
+def settle(rulings: Sequence[Ruling], transcript: Transcript, schema: ProcedureSchema, extractor: str) -> Record:
+    """The record that examined claims make."""
     by_cell: dict[tuple[str, int | None], list[Ruling]] = defaultdict(list)
     for ruling in rulings:
         by_cell[ruling.claim.target, _row(ruling.claim)].append(ruling)
@@ -89,18 +87,18 @@ def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
 
 
 def examine(
-    claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, *, knows_whose: bool = False
+    claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, matcher: CueMatcher | None = None
 ) -> tuple[Ruling, ...]:
     """Each claim located, typed and held against its words; claims of nothing or on unknown cells are left out.
 
-    `knows_whose` spares a reader that goes by the schema's cues the question whose words they are.
+    `matcher` spares a reader that has matched the schema's cues in this transcript already the same work again.
     """
     known = [claim for claim in claims if _is_known(claim, schema)]
     if len(known) < len(claims):
         log.warning("%d claims on cells that the schema does not have were left out", len(claims) - len(known))
     meant = [claim for claim in known if not claims_nothing(claim.value, schema.target_index[claim.target])]
     spoken = SpokenText(transcript.text)
-    heard = _Heard(spoken, transcript, schema, asks_whose=not knows_whose)
+    heard = _Heard(spoken, transcript, schema, matcher)
     places = _choose_places(meant, spoken)
     rulings = [
         _examine(claim, schema.target_index[claim.target], place, heard)
@@ -170,9 +168,9 @@ class _Heard:
     """A transcript's words as they were recognised, and as they were meant."""
 
     def __init__(
-        self, spoken: SpokenText, transcript: Transcript, schema: ProcedureSchema, *, asks_whose: bool
+        self, spoken: SpokenText, transcript: Transcript, schema: ProcedureSchema, matcher: CueMatcher | None
     ) -> None:
-        self.asks_whose = asks_whose
+        self._matcher = matcher
         self.spoken = spoken
         self.transcript = transcript
         self.schema = schema
@@ -183,21 +181,18 @@ class _Heard:
 
     @cached_property
     def _attribution(self) -> Attribution:
-        return Attribution(self.spoken.text, self.schema)
+        return Attribution(self.spoken.text, self.schema, self._matcher)
 
     def objection(self, value: Value, field: FieldSchema, place: Place) -> str | None:
         """Why a value does not follow from the words at a place, neither as recognised nor as meant; None if it may."""
         problem = find_objection(value, field, self.spoken.words, *self.spoken.words_within(place))
         if problem is None:
-            return self._whose(value, field, place)
+            return self._attribution.objection(value, field, place)
         first = bisect_right(self._meant, place.start, key=lambda word: word.end)
         after = max(first, bisect_left(self._meant, place.end, key=lambda word: word.start))
         if find_objection(value, field, self._meant, first, after):
             return problem
-        return self._whose(value, field, place)
-
-    def _whose(self, value: Value, field: FieldSchema, place: Place) -> str | None:
-        return self._attribution.objection(value, field, place) if self.asks_whose else None
+        return self._attribution.objection(value, field, place)
 
 
 def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Heard) -> Ruling:
