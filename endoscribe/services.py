@@ -79,8 +79,7 @@ class Services:
     def close(self) -> None:
         """Stop the engine's threads; speakers that are still open lose nothing, their audio is on disk."""
         if self._scheduler:
-            if isinstance(self._scheduler.engine, GuardedEngine):
-                self._scheduler.engine.close()
+            self._scheduler.engine.close()
             self._scheduler.close()
         self.sessions.close()
 
@@ -92,8 +91,7 @@ class Services:
     @property
     def speech_problem(self) -> str | None:
         """Why there is no text at present although the model is loaded, as a sentence."""
-        engine = self._scheduler.engine if self._scheduler else None
-        return engine.problem if isinstance(engine, GuardedEngine) else None
+        return self._scheduler.engine.problem if self._scheduler else None
 
     @property
     def scheduler(self) -> Scheduler:

@@ -140,14 +140,14 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs, "contains": _contains, "days_between": _days_between, "how_many": _how_many, "max": max, "min": min,
     "minutes_between": _minutes_between, "round": round,
 }  # fmt: skip
-#: As YAML writes them.
+#: Truth values as YAML writes them.
 TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
-#: These look at whether a value was stated at all.
+#: Functions that look at whether a value was stated at all.
 STATE_FUNCTIONS = frozenset({"stated", "missing", "default"})
 ROW_FUNCTIONS = frozenset({
     "any_row", "all_rows", "count_rows", "sum_rows", "max_rows", "min_rows", "at_least", "at_most",
 })  # fmt: skip
-#: These take a number before the condition.
+#: Functions over rows that take a number before the condition.
 COUNTING = frozenset({"at_least", "at_most"})
 #: The column that says how many things a row holds.
 COUNT_COLUMN = "count"

@@ -141,9 +141,9 @@ class Cues(_Listening):
     denied: Phrases = ()  # boolean: words that mean "no" by themselves
     ignoring: Phrases = ()  # words inside these do not count: "stone retrieval balloon" is no stone
     needs: Phrases = ()  # a clause without one of these says nothing about the field
-    unless: Phrases = ()  # nor does a clause with one of these
+    unless: Phrases = ()  # a clause with one of these says nothing about the field
     about: Phrases = ()  # topics: counts only while the speaker is on one of them
-    not_about: Phrases = ()  # nor does what is said while the speaker is on one of these topics
+    not_about: Phrases = ()  # topics: does not count while the speaker is on one of them
     normal: Phrases = ()  # boolean: is what is said of these topics normal?
     abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
     single: Phrases = ()  # integer: words that mean one: "a clip is placed"
@@ -170,7 +170,7 @@ class RowCues(_Listening):
 
     anchors: Phrases  # the things that make a row: polyp, lesion
     needs: Phrases = ()  # a clause without one of these opens no row
-    unless: Phrases = ()  # nor does a clause with one of these
+    unless: Phrases = ()  # a clause with one of these opens no row
     continues: Phrases = ()  # a later clause with one of these still speaks of the row
     count: Id | None = None  # the column that takes "two" of "two polyps"
     merge: Phrases = ()  # rows equal in these columns are one

@@ -8,6 +8,7 @@ afterwards is the next version. A later reading waits until somebody decides abo
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from pydantic_core import to_json
 
@@ -116,11 +117,15 @@ def without_places(review: Review) -> Review:
 def add_edit(review: Review, change: Edit, schema: ProcedureSchema) -> Review:
     """The review with one more step, in a new version after a signature; raises ReviewError if it cannot be."""
     latest = review.latest
-    change = validate_edit(change, _with_edits(latest, schema), schema)
+    before = _replay(latest, schema).cells
+    change = validate_edit(change, before, schema)
+    edits = (*latest.edits, change)
     if latest.signature:
-        version = Version(latest.number + 1, latest.reading, (*latest.edits, change), len(latest.edits))
+        version = Version(latest.number + 1, latest.reading, edits, len(latest.edits))
         return replace(review, versions=(*review.versions, version))
-    return _with_latest(review, replace(latest, edits=(*latest.edits, change)))
+    version = replace(latest, edits=edits)
+    _keep(version, _Replay(version, schema, apply_edit(change, before, schema)))
+    return _with_latest(review, version)
 
 
 def is_repeated(review: Review, revision: str, change: Edit, schema: ProcedureSchema) -> bool:
@@ -172,22 +177,11 @@ def _without_broken_signature(version: Version) -> Version:
 
 
 def current_record(version: Version, schema: ProcedureSchema) -> Record:
-    """The version's record: as it was signed, or the reading with the edits, its checks and gaps computed anew."""
-    record = _with_edits(version, schema)
-    if version.signature or not version.edits:
-        return record
-    record = grounding.review(record, schema)
-    return replace(record, gaps=tuple(gap for gap in record.gaps if not is_left_out(gap, record)))
+    """The version's record: as it was signed, or the reading with the edits, its checks and gaps computed anew.
 
-
-def _with_edits(version: Version, schema: ProcedureSchema) -> Record:
-    """The same cells; checks and gaps are those of the reading still."""
-    if version.signature:
-        return version.signature.record
-    record = version.reading.record
-    for change in version.edits:
-        record = apply_edit(change, record, schema)
-    return record
+    Computed once for a version, however often it is asked for.
+    """
+    return _replay(version, schema).record
 
 
 def original_row(version: Version, table: str, row: int) -> int | None:
@@ -199,6 +193,55 @@ def original_row(version: Version, table: str, row: int) -> int | None:
         elif change.target == table and change.kind == "remove_row" and change.row is not None:
             del rows[change.row]
     return rows[row] if row < len(rows) else None
+
+
+# -- replay -----------------------------------------------------------------------------------------------------------
+
+
+class _Replay:
+    """A version's edits taken on its reading, and the checks on what comes of it: each once."""
+
+    def __init__(self, version: Version, schema: ProcedureSchema, cells: Record | None = None) -> None:
+        """`cells` is the record after all edits, where somebody has it already."""
+        self.schema = schema
+        self._version = version
+        self._cells = cells
+
+    @cached_property
+    def cells(self) -> Record:
+        """The record with the version's cells; checks and gaps are those of the reading still."""
+        if self._version.signature:
+            return self._version.signature.record
+        if self._cells is not None:
+            return self._cells
+        record = self._version.reading.record
+        for change in self._version.edits:
+            record = apply_edit(change, record, self.schema)
+        return record
+
+    @cached_property
+    def record(self) -> Record:
+        if self._version.signature or not self._version.edits:
+            return self.cells
+        record = grounding.review(self.cells, self.schema)
+        return replace(record, gaps=tuple(gap for gap in record.gaps if not is_left_out(gap, record)))
+
+
+def _replay(version: Version, schema: ProcedureSchema) -> _Replay:
+    """The version's replay, kept with it: a version never changes, and a copy with other edits starts without one."""
+    kept: _Replay | None = vars(version).get(_KEPT)
+    if kept is None or kept.schema is not schema:
+        kept = _Replay(version, schema)
+        _keep(version, kept)
+    return kept
+
+
+def _keep(version: Version, replay: _Replay) -> None:
+    vars(version)[_KEPT] = replay
+
+
+#: Beside a version's fields, so that it is neither compared nor stored.
+_KEPT = "_replay"
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------

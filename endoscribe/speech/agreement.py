@@ -28,11 +28,11 @@ class AgreementOptions:
     """When a word is settled; seconds of audio."""
 
     margin_s: float = 0.4  # a word that ends this near to the newest sample may still grow
-    hidden_s: float = 0.2  # and one that ends this near is not even shown
+    hidden_s: float = 0.2  # a word that ends this near to the newest sample is not even shown
     overdue_s: float = 2.2  # a disputed word is settled when this much more has been heard
     fresh_s: float = 1.0  # nearer to the edge than this, the newer guess is the better one
     sure_probability: float = 0.5  # from here on one guess settles a word, when a pause follows
-    clear_probability: float = 0.8  # and from here on when the speaker goes on
+    clear_probability: float = 0.8  # from here on one guess settles a word when the speaker goes on
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def problem(self) -> str | None:
+        """Why it gives no text at present, as a sentence; None while all is well."""
+
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         """The words of a window, timed in seconds of the recording. Raises EngineError."""
         ...
@@ -114,6 +118,10 @@ class Engine(Protocol):
 
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         """Stretches of speech of at most 30 s, in seconds, of a whole recording. Raises EngineError."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is asked; whoever still waits for an answer that does not come waits no longer."""
         ...
 
 
@@ -187,6 +195,14 @@ class WhisperXEngine:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def problem(self) -> str | None:
+        """None: what goes wrong here is told by the call in which it does."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to let go of: the weights go with the engine."""
 
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         """See `Engine.decode`. Silence gives no words; a loop is decoded again at full length and warmer."""

@@ -55,7 +55,7 @@ class GuardedEngine:
         """Why there is no text, as a sentence; None while all is well."""
         if self._still_hung() * 2 >= self._most_hung:
             return HANGS
-        return FAILS if self._failures >= MOST_FAILURES else None
+        return FAILS if self._failures >= MOST_FAILURES else self._engine.problem
 
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         """See `Engine.decode`."""
@@ -78,6 +78,7 @@ class GuardedEngine:
         with self._lock:
             for worker in self._workers:
                 worker.end()
+        self._engine.close()
 
     def _ask(self, work: Callable[[], Any]) -> Any:
         if self._still_hung() >= self._most_hung:

@@ -24,7 +24,7 @@ OnLive = Callable[[LiveTranscript], None]
 
 
 class Rounds(Protocol):
-    """Whoever serves the speakers in turn."""
+    """Whoever serves the sessions in turn."""
 
     @property
     def observer(self) -> SpeechObserver: ...
@@ -33,13 +33,13 @@ class Rounds(Protocol):
         """There is something new to look at."""
         ...
 
-    def remove(self, speaker: "LiveSession") -> None:
+    def remove(self, session: "LiveSession") -> None:
         """Nothing more is decoded for this one."""
         ...
 
 
 class LiveSession:
-    """One recording being spoken; made by `Scheduler.open_speaker`."""
+    """One recording being spoken; made by `Scheduler.open_session`."""
 
     def __init__(self, rounds: Rounds, transcriber: LiveTranscriber, lexicon: Lexicon, on_live: OnLive) -> None:
         self._rounds = rounds
@@ -47,17 +47,7 @@ class LiveSession:
         self._on_live = on_live
         self._shown = LiveTranscript()
         self.transcriber = transcriber
-        self.opened_s = time.monotonic()
         self.problem: str | None = None
-        self.due_since_s: float | None = None
-        #: Its live text is being decoded or shown; until that is done it is not finished.
-        self.is_served = False
-        #: The same for its final text: chunks are decoded one after the other.
-        self.is_finalised = False
-        #: A decode together with others failed: the next one is of this speaker alone.
-        self.is_apart = False
-        #: When it was served last, as a running number: who has waited longest is next.
-        self.live_turn = self.final_turn = 0
         self.finished = threading.Event()
 
     @property

@@ -77,6 +77,14 @@ class RemoteEngine:
     def name(self) -> str:
         return self._name
 
+    @property
+    def problem(self) -> str | None:
+        """None: a replica that has one is replaced."""
+        return None
+
+    def close(self) -> None:
+        """The replicas stay for other pages."""
+
     def decode(self, window: Window, decoding: Decoding) -> tuple[Word, ...]:
         """See `Engine.decode`."""
         words: tuple[Word, ...] = self._ask(self._handle.decode, window, decoding)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from endoscribe.audio import SAMPLE_RATE, Samples
@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 #: So many windows are decoded together at most: the first of them waits for the last.
 MOST_TOGETHER = 8
-#: And so many chunks of final text: their encoder takes 30 s each, and its memory grows with every one.
+#: So many chunks of final text are decoded together at most: their encoder takes 30 s each, and its memory grows with
+#: every one.
 MOST_CHUNKS_TOGETHER = 2
 
 #: When nobody has been served for so long nobody speaks, and what was waited before says nothing any more.
@@ -55,7 +56,44 @@ class SchedulerLimits:
     wait_smoothing: float = 0.3
 
 
-SessionTasks = Sequence[tuple[LiveSession, Task]]
+@dataclass(eq=False, slots=True)
+class ScheduledSession:
+    """A recording being spoken, and how its turns stand."""
+
+    session: LiveSession
+    opened_s: float = field(default_factory=time.monotonic)
+    due_since_s: float | None = None
+    #: Its live text is being decoded or shown; until that is done it is not finished.
+    is_served: bool = False
+    #: A chunk of its final text is being decoded: chunks are decoded one after the other.
+    is_finalised: bool = False
+    #: A decode together with others failed: the next one is of this session alone.
+    is_apart: bool = False
+    #: When its live text was served last, as a running number: who has waited longest is next.
+    live_turn: int = 0
+    #: When its final text was served last, numbered alike.
+    final_turn: int = 0
+
+    @property
+    def transcriber(self) -> LiveTranscriber:
+        return self.session.transcriber
+
+    @property
+    def lexicon(self) -> Lexicon:
+        return self.session.lexicon
+
+    def next_live_task(self) -> Task | None:
+        """What to decode of its live text now; a pause may have committed words without any decoding."""
+        self.is_served = True
+        task = self.transcriber.next_task()
+        self.session.show()
+        self.is_served = False
+        if task and self.due_since_s is None:
+            self.due_since_s = time.monotonic()
+        return task
+
+
+SessionTasks = Sequence[tuple[ScheduledSession, Task]]
 
 
 class Scheduler:
@@ -77,7 +115,7 @@ class Scheduler:
         self._new_detector = new_detector
         self._limits = limits or SchedulerLimits()
         self._options = options or LiveOptions()
-        self._sessions: deque[LiveSession] = deque()
+        self._sessions: deque[ScheduledSession] = deque()
         self._uploads: deque[Upload] = deque()
         self._lock = threading.Lock()
         #: Held while a thread chooses whom to serve: nobody is served by two at a time.
@@ -121,7 +159,7 @@ class Scheduler:
                 raise EngineError("Speech recognition has been stopped.")
             if self._sessions and self._expected_wait_s() > self._limits.max_wait_s:
                 raise BusyError("As many people are dictating as this machine can follow; please try again shortly.")
-            self._sessions.append(session)
+            self._sessions.append(ScheduledSession(session))
         return session
 
     def _expected_wait_s(self) -> float:
@@ -130,7 +168,7 @@ class Scheduler:
         Whoever has just begun is about to be heard; who has long been silent costs nothing.
         """
         now_s = time.monotonic()
-        heard = sum(session.live_turn > 0 for session in self._sessions)
+        heard = sum(each.live_turn > 0 for each in self._sessions)
         begun = sum(not each.live_turn and now_s - each.opened_s < FORGET_AFTER_S for each in self._sessions)
         return self.wait_s * (heard + begun + 1) / max(1, heard)
 
@@ -162,9 +200,9 @@ class Scheduler:
         self._final_news.set()
 
     def remove(self, session: LiveSession) -> None:
+        """Nothing more is decoded for this one."""
         with self._lock:
-            if session in self._sessions:
-                self._sessions.remove(session)
+            self._sessions = deque(each for each in self._sessions if each.session is not session)
             if not self._sessions:
                 self._wait_s = 0.0
         session.finished.set()
@@ -179,8 +217,8 @@ class Scheduler:
         for upload in self._uploads:
             upload.error = EngineError("Speech recognition was stopped.")
             upload.done.set()
-        for session in list(self._sessions):
-            self.remove(session)
+        for scheduled in self._present():
+            self.remove(scheduled.session)
 
     def _run(self, work: Callable[[], bool], news: threading.Event) -> None:
         """One thread's life: work while there is any, else wait for news."""
@@ -194,15 +232,19 @@ class Scheduler:
     def _work_on_live_text(self) -> bool:
         """Decode what is most urgent for those who speak; False when there is nothing."""
         with self._live_choice:
-            sessions = [session for session in self._present() if not session.is_served]
-            tasks = [(session, task) for session in sessions if (task := self._or_drop(session, _look_at, session))]
-            if any(session.transcriber.next_chunk() or session.transcriber.is_finished for session in sessions):
+            present = [scheduled for scheduled in self._present() if not scheduled.is_served]
+            tasks = [
+                (scheduled, task)
+                for scheduled in present
+                if (task := self._or_drop(scheduled, scheduled.next_live_task))
+            ]
+            if any(scheduled.transcriber.next_chunk() or scheduled.transcriber.is_finished for scheduled in present):
                 self._final_news.set()
             if not tasks:
                 return False
             together = self._most_urgent(tasks)
-            for session, _ in together:
-                session.is_served = True
+            for scheduled, _ in together:
+                scheduled.is_served = True
             if len(tasks) > len(together):
                 self._live_news.set()
         if len(together) > 1:
@@ -218,8 +260,8 @@ class Scheduler:
         audio gives the same text whoever else speaks.
         """
         tasks = sorted(tasks, key=lambda each: (each[1].kind == "preview", each[0].live_turn))
-        session, first = tasks[0]
-        if session.is_apart or not self._options.catch_up:
+        scheduled, first = tasks[0]
+        if scheduled.is_apart or not self._options.catch_up:
             return tasks[:1]
         company = [
             (other, task)
@@ -238,21 +280,21 @@ class Scheduler:
             return self._work_on_upload()
         together = self._decode_together(chosen) if len(chosen) > 1 else None
         heard: Sequence[tuple[Word, ...] | None] = together or [None] * len(chosen)
-        for (session, chunk), words in zip(chosen, heard, strict=True):
-            self._or_drop(session, self._finalise, session, chunk, words)
+        for (scheduled, chunk), words in zip(chosen, heard, strict=True):
+            self._or_drop(scheduled, self._finalise, scheduled, chunk, words)
         return True
 
     def _choose_chunks(self) -> SessionTasks:
         with self._final_choice:
-            sessions = [session for session in self._present() if not session.is_finalised]
-            for session in sessions:
-                if session.transcriber.is_finished and not session.is_served:
-                    self.remove(session)
-            chunks = [(session, chunk) for session in sessions if (chunk := session.transcriber.next_chunk())]
+            present = [scheduled for scheduled in self._present() if not scheduled.is_finalised]
+            for scheduled in present:
+                if scheduled.transcriber.is_finished and not scheduled.is_served:
+                    self.remove(scheduled.session)
+            chunks = [(scheduled, chunk) for scheduled in present if (chunk := scheduled.transcriber.next_chunk())]
             chosen = self._most_urgent_chunks(chunks)
-            for session, _ in chosen:
-                session.is_finalised = True
-                session.final_turn = next(self._turns)
+            for scheduled, _ in chosen:
+                scheduled.is_finalised = True
+                scheduled.final_turn = next(self._turns)
             if len(chunks) > len(chosen):
                 self._final_news.set()
             return chosen
@@ -264,41 +306,41 @@ class Scheduler:
             return chunks[:1]
         return chunks[: min(-(-len(chunks) // self._parallel), MOST_CHUNKS_TOGETHER)]
 
-    def _or_drop(self, session: LiveSession, work: Callable[..., _R], *arguments: object) -> _R | None:
+    def _or_drop(self, scheduled: ScheduledSession, work: Callable[..., _R], *arguments: object) -> _R | None:
         """What nobody foresaw costs one speaker the text, not everybody."""
         try:
             return work(*arguments)
         except Exception as error:  # noqa: BLE001
             log.error("A speaker was given up: %s", type(error).__name__)
-            self.remove(session)
+            self.remove(scheduled.session)
             return None
 
-    def _present(self) -> list[LiveSession]:
+    def _present(self) -> list[ScheduledSession]:
         with self._lock:
             return list(self._sessions)
 
-    def _serve(self, session: LiveSession, task: Task) -> None:
+    def _serve(self, scheduled: ScheduledSession, task: Task) -> None:
         began_s = time.monotonic()
-        due_s = self._begin(session, task, began_s)
-        words = self._decode(task, session.lexicon)
+        due_s = self._begin(scheduled, task, began_s)
+        words = self._decode(task, scheduled.lexicon)
         if words is None and task.kind == "rest":
-            words = self._decode(task, session.lexicon)
+            words = self._decode(task, scheduled.lexicon)
         self._note_wait(due_s)
-        self._take(session, task, words or (), began_s)
-        session.is_apart = session.is_apart and words is None
+        self._take(scheduled, task, words or (), began_s)
+        scheduled.is_apart = scheduled.is_apart and words is None
 
     def _serve_together(self, turns: SessionTasks) -> None:
         """Decode for several speakers at once; where that fails, each of them has the next turn alone."""
         began_s = time.monotonic()
-        due_s = min(self._begin(session, task, began_s) for session, task in turns)
+        due_s = min(self._begin(scheduled, task, began_s) for scheduled, task in turns)
         heard = self._decode_together(turns)
         self._note_wait(due_s)
         if heard is None:
-            for session, _ in turns:
-                session.is_apart, session.is_served = True, False
+            for scheduled, _ in turns:
+                scheduled.is_apart, scheduled.is_served = True, False
             return
-        for (session, task), words in zip(turns, heard, strict=True):
-            self._or_drop(session, self._repair_and_take, session, task, words, began_s)
+        for (scheduled, task), words in zip(turns, heard, strict=True):
+            self._or_drop(scheduled, self._repair_and_take, scheduled, task, words, began_s)
 
     def _decode_together(self, turns: SessionTasks) -> list[tuple[Word, ...]] | None:
         """None where that failed: whose fault it was shows when each is decoded alone."""
@@ -310,38 +352,41 @@ class Scheduler:
             log.warning("%d windows could not be decoded together: %s", len(turns), type(error).__name__)
             return None
 
-    def _repair_and_take(self, session: LiveSession, task: Task, words: tuple[Word, ...], began_s: float) -> None:
-        self._take(session, task, session.lexicon.repair(words), began_s)
+    def _repair_and_take(
+        self, scheduled: ScheduledSession, task: Task, words: tuple[Word, ...], began_s: float
+    ) -> None:
+        """With the repair in it, so that one that fails costs its own session only."""
+        self._take(scheduled, task, scheduled.lexicon.repair(words), began_s)
 
-    def _begin(self, session: LiveSession, task: Task, now_s: float) -> float:
+    def _begin(self, scheduled: ScheduledSession, task: Task, now_s: float) -> float:
         """Since when a task would have been due, were previews as frequent as they should be."""
-        due_s = now_s if session.due_since_s is None else session.due_since_s
-        session.due_since_s = None
-        session.live_turn = next(self._turns)
+        due_s = now_s if scheduled.due_since_s is None else scheduled.due_since_s
+        scheduled.due_since_s = None
+        scheduled.live_turn = next(self._turns)
         self.observer.waited("live", now_s - due_s)
         has_waited_for_more = task.kind == "preview" and not task.in_pause
-        return due_s - session.transcriber.slowed_s if has_waited_for_more else due_s
+        return due_s - scheduled.transcriber.slowed_s if has_waited_for_more else due_s
 
-    def _take(self, session: LiveSession, task: Task, words: tuple[Word, ...], began_s: float) -> None:
+    def _take(self, scheduled: ScheduledSession, task: Task, words: tuple[Word, ...], began_s: float) -> None:
         if task.kind == "preview" and self._options.catch_up:
-            session.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
-        session.transcriber.accept(task, words)
-        session.show()
-        session.is_served = False
+            scheduled.transcriber.slow_down((time.monotonic() - began_s) / self._limits.preview_share)
+        scheduled.transcriber.accept(task, words)
+        scheduled.session.show()
+        scheduled.is_served = False
 
-    def _finalise(self, session: LiveSession, chunk: Task, heard: tuple[Word, ...] | None) -> None:
+    def _finalise(self, scheduled: ScheduledSession, chunk: Task, heard: tuple[Word, ...] | None) -> None:
         """Take what was heard together with others' chunks, or hear it alone, twice if need be."""
         if heard is not None:
-            words: tuple[Word, ...] | None = session.lexicon.repair(heard)
+            words: tuple[Word, ...] | None = scheduled.lexicon.repair(heard)
         else:
-            words = self._decode(chunk, session.lexicon)
+            words = self._decode(chunk, scheduled.lexicon)
             if words is None:
-                words = self._decode(chunk, session.lexicon)
+                words = self._decode(chunk, scheduled.lexicon)
         if words is None:
             span = f"{chunk.window.start_s:.0f} to {chunk.end_s:.0f} s"
-            session.problem = f"The words from {span} could not be recognised; the recording is kept."
-        session.transcriber.accept(chunk, words or ())
-        session.is_finalised = False
+            scheduled.session.problem = f"The words from {span} could not be recognised; the recording is kept."
+        scheduled.transcriber.accept(chunk, words or ())
+        scheduled.is_finalised = False
 
     def _decode(self, task: Task, lexicon: Lexicon) -> tuple[Word, ...] | None:
         try:
@@ -368,17 +413,6 @@ class Scheduler:
         if not upload.done.is_set():
             self._uploads.append(upload)
         return True
-
-
-def _look_at(session: LiveSession) -> Task | None:
-    """What to decode for a speaker now; a pause may have committed words without any decoding."""
-    session.is_served = True
-    task = session.transcriber.next_task()
-    session.show()
-    session.is_served = False
-    if task and session.due_since_s is None:
-        session.due_since_s = time.monotonic()
-    return task
 
 
 def _work(task: Task) -> Work:

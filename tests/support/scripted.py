@@ -32,6 +32,10 @@ PACE = 10
 
 class ScriptedEngine:
     name = "scripted"
+    problem: str | None = None
+
+    def close(self) -> None:
+        """It holds nothing."""
 
 
 def spoken_until(samples: int) -> tuple[Word, ...]:

@@ -57,6 +57,7 @@ class HearingEngine:
     started: threading.Event = field(default_factory=threading.Event)
     decoded: list[tuple[Window, Decoding]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+    problem: str | None = None
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -78,6 +79,9 @@ class HearingEngine:
     def decode_all(self, windows: Sequence[Window], decoding: Decoding) -> list[tuple[Word, ...]]:
         self.batches.append(len(windows))
         return [self.decode(window, decoding) for window in windows]
+
+    def close(self) -> None:
+        """It holds nothing."""
 
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         duration_s = len(samples) / SAMPLE_RATE

@@ -18,6 +18,9 @@ from sqlalchemy import delete
 
 from endoscribe.errors import StorageError
 from endoscribe.extraction.record import Record
+from endoscribe.extraction.verification import grounding
+from endoscribe.review import versions
+from endoscribe.review.edits import Edit
 from endoscribe.storage.database import documents
 from endoscribe.web.job import report
 from tests.support.scripted import ScriptedScheduler, Server, transcript_of
@@ -73,6 +76,33 @@ def test_a_cell_up_close_shows_what_it_rests_on(server: Server, session: str) ->
     assert "read as 8" in card
     assert "Read by the offline reader" in card
     assert "8 by calculation, 7 entered by hand" in card
+
+
+def test_a_step_is_one_replay_and_one_check(server: Server, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("5", "6"):
+        change(server, session, "edits", kind="set", target="bbps_total", value=value)
+    replayed, checked = list[Edit](), list[Record]()
+    apply_edit, review = versions.apply_edit, grounding.review
+
+    def counted_edit(step: Edit, *others: Any) -> Record:
+        replayed.append(step)
+        return apply_edit(step, *others)
+
+    def counted_check(record: Record, *others: Any) -> Record:
+        checked.append(record)
+        return review(record, *others)
+
+    monkeypatch.setattr(versions, "apply_edit", counted_edit)
+    monkeypatch.setattr(grounding, "review", counted_check)
+    answer = change(server, session, "edits", kind="set", target="bbps_total", value="7")
+    assert answer.status_code == 200
+    assert [step.value for step in replayed] == [5, 6, 7]
+    assert len(checked) == 1
+    replayed.clear()
+    checked.clear()
+    assert change(server, session, "undo").status_code == 200
+    assert [step.value for step in replayed] == [5, 6]
+    assert len(checked) == 1
 
 
 def test_every_cell_that_the_report_shows_has_a_form_of_its_type(server: Server, session: str) -> None:

@@ -81,7 +81,7 @@ MIN_CONTENT_CHARS = 4
 STEM_CHARS = 4
 #: Percent of letters in common from which a word is taken for one that was misheard ("cecilile" for sessile is 53).
 MIN_TOPIC_LIKENESS = 65
-#: The same for a word of an allowed value: "perforation" and "preparation" have 73 in common.
+#: Percent from which a word is taken for one of an allowed value: "perforation" and "preparation" have 73 in common.
 MIN_WORD_LIKENESS = 75
 TOPIC_WORDS_BEFORE = 60
 TOPIC_WORDS_AFTER = 10

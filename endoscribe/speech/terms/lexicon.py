@@ -26,11 +26,12 @@ from endoscribe.transcript import Word
 #: its English is not.
 MIN_SOUND_LIKENESS = 76
 CLEARLY_BEST_BY = 5
-#: Of a term of another procedure.
+#: How much the sound of a term of another procedure must be like what was heard.
 LIKENESS_ELSEWHERE = 84
-#: And its letters this much: short words sound alike easily ("orphus", "Paris").
+#: How much a term's letters must be like what was heard, in per cent: short words sound alike easily ("orphus",
+#: "Paris").
 LETTER_LIKENESS = 62
-#: More for one word alone: "deberticule" is no diverticulosis.
+#: How much the letters of a term of one word must be like it: "deberticule" is no diverticulosis.
 LETTER_LIKENESS_OF_ONE = 66
 #: A term of more words than were heard would add something that was not said, unless words only ran together.
 LIKENESS_TO_MORE_WORDS = 90

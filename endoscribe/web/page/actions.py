@@ -284,14 +284,10 @@ class Actions:
         )
 
     def _with_report(self, session_id: str, review: Review) -> PageUpdate:
-        signer = self._access.signer(session_id)
-        panels = report_panels(review, session_id, self._reviews.schema(review), signer)
-        return PageUpdate(note=self._note(session_id), **panels)
-
-    def _note(self, session_id: str) -> str:
-        review = self._reviews.review(session_id)
         schema = self._reviews.schema(review)
-        return render_note(as_written(self._reviews.record(review), schema), schema, review.latest.signature)
+        panels = report_panels(review, session_id, schema, self._access.signer(session_id))
+        note = render_note(as_written(self._reviews.record(review), schema), schema, review.latest.signature)
+        return PageUpdate(note=note, **panels)
 
 
 def next_step(dictations_left: int | None) -> str:
