@@ -13,7 +13,6 @@ from endoscribe.extraction.claims import Claim, OnClaims
 from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.verification import grounding
-from endoscribe.outputs.table import render_record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.samples import Sample, shipped_samples
 from endoscribe.services import Services, build_extractor
@@ -21,6 +20,7 @@ from endoscribe.settings import Settings
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Transcript
 from endoscribe.usage import Bill, Usage
+from endoscribe.web.page.report import render_record
 from tests.extraction.test_claude import PlayedServer, answer
 from tests.support.speech_script import HearingEngine, LevelDetector, words_at
 

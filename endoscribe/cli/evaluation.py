@@ -25,7 +25,7 @@ def evaluate(
 ) -> None:
     """Score an extractor on labelled dictations."""
     from endoscribe.research import evaluation
-    from endoscribe.research.evaluation_page import evaluation_page
+    from endoscribe.web.page.evaluation import evaluation_page
 
     settings = read_settings()
     reader = chosen_extractor(settings, extractor)

@@ -87,8 +87,8 @@ def note_pdf(record: Record, schema: ProcedureSchema, signature: Signature | Non
         buffer, pagesize=landscape(A4) if _is_wide(blocks) else A4, title=printable(title), author=author,
         leftMargin=side, rightMargin=side, topMargin=MARGIN, bottomMargin=MARGIN, invariant=1,
     )  # fmt: skip
-    story: list[Flowable] = [Paragraph(escape(printable(schema.title)), styles["title"])]
-    story.append(Paragraph(f"<b>{escape(standing)}</b>", styles["text"]))
+    story: list[Flowable] = [Paragraph(_markup(schema.title), styles["title"])]
+    story.append(Paragraph(f"<b>{_markup(standing)}</b>", styles["text"]))
     for block in blocks:
         story += _flow(block, styles, document.width - 2 * FRAME_PADDING)
 
@@ -196,23 +196,28 @@ def _styles() -> dict[str, Any]:
     }
 
 
+def _markup(text: str) -> str:
+    """A text that stays one in reportlab's own markup."""
+    return escape(printable(text))
+
+
 def _flow(block: Block, styles: dict[str, Any], width: float) -> "list[Flowable]":
     from reportlab.platypus import Paragraph, Spacer
 
     if isinstance(block, Heading):
-        return [Paragraph(escape(printable(block.text)), styles[f"head{block.level}"])]
+        return [Paragraph(_markup(block.text), styles[f"head{block.level}"])]
     if isinstance(block, Table):
         return [_flow_table(block, styles, width), Spacer(0, 6)]
-    label = f"<b>{escape(printable(block.label))}:</b> " if block.label else "• "
-    return [Paragraph(label + escape(printable(block.text)), styles["text"])]
+    label = f"<b>{_markup(block.label)}:</b> " if block.label else "• "
+    return [Paragraph(label + _markup(block.text), styles["text"])]
 
 
 def _flow_table(block: Table, styles: dict[str, Any], width: float) -> "Flowable":
     from reportlab.lib.colors import grey
     from reportlab.platypus import LongTable, Paragraph, TableStyle
 
-    heads = [Paragraph(f"<b>{escape(printable(text))}</b>", styles["cell"]) for text in block.heads]
-    rows = [[Paragraph(escape(printable(text)), styles["cell"]) for text in row] for row in block.rows]
+    heads = [Paragraph(f"<b>{_markup(text)}</b>", styles["cell"]) for text in block.heads]
+    rows = [[Paragraph(_markup(text), styles["cell"]) for text in row] for row in block.rows]
     number = 20.0
     columns = [number, *[(width - number) / max(1, len(heads) - 1)] * (len(heads) - 1)]
     table = LongTable([heads, *rows], colWidths=columns, repeatRows=1)

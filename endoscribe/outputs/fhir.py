@@ -9,9 +9,9 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from endoscribe.extraction.labels import unit_text, value_text
 from endoscribe.extraction.record import Cell, Record, Row
@@ -97,8 +97,10 @@ def _section(part: ReportPart, schema: ProcedureSchema, by_name: Mapping[str, st
 
 
 def _narrative(lines: Sequence[str]) -> Resource:
-    text = "".join(f"<p>{escape(printable(line))}</p>" for line in lines)
-    return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'}
+    div = Element("div", xmlns="http://www.w3.org/1999/xhtml")
+    for line in lines:
+        SubElement(div, "p").text = printable(line)
+    return {"status": "generated", "div": tostring(div, encoding="unicode")}
 
 
 def _report(

@@ -29,6 +29,7 @@ from endoscribe.web.limits import RequestLimits, UploadLimit
 from endoscribe.web.microphone.recordings import Recordings
 from endoscribe.web.microphone.routes import uplink_routes
 from endoscribe.web.page.layout import build_page
+from endoscribe.web.page.report import preview_panels
 from endoscribe.web.page.theme import HEAD, theme
 from endoscribe.web.review_service import ReviewService
 from endoscribe.web.routes.api import ABOUT, FaultAnswer, ProblemAnswer, api_routes
@@ -79,7 +80,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         interrupted = await asyncio.to_thread(services.sessions.recover)
         services.metrics.recordings.labels("interrupted").inc(len(interrupted))
-        recordings = app.state.recordings = Recordings(services)
+        recordings = app.state.recordings = Recordings(services, preview_panels)
         chores = [asyncio.create_task(chore) for chore in _chores(services, recordings, authenticator)]
         on_start()
         yield

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.research.evaluation import evaluate
-from endoscribe.research.evaluation_page import evaluation_page
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
+from endoscribe.web.page.evaluation import evaluation_page
 from tests.browser.test_browser import CHROMIUM, App, Visitor
 from tests.browser.test_browser import app as app  # noqa: PLC0414  (a fixture)
 from tests.browser.test_browser import browser as browser  # noqa: PLC0414

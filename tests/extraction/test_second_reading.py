@@ -5,10 +5,10 @@ from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.extraction.verification.second_reading import with_hints
-from endoscribe.outputs.table import render_record
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
+from endoscribe.web.page.report import render_record
 
 COL = SchemaLibrary(SHIPPED_SCHEMA_DIR).get("col")
 HEARD = Transcript(

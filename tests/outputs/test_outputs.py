@@ -27,13 +27,13 @@ from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import neutral, render_note
 from endoscribe.outputs.outline import DRAFT, printable, standing_line
 from endoscribe.outputs.sources import source_text
-from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import Code, ProcedureSchema, Reference
 from endoscribe.review.signature import Signature, digest
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Segment, Transcript, Word
+from endoscribe.web.page.report import render_checklist, render_checks, render_record
 from tests.support.paths import DATA
 
 COL = load_schema(SHIPPED_SCHEMA_DIR / "col.yaml")

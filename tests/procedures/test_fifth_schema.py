@@ -18,7 +18,6 @@ from endoscribe.outputs.document import note_docx
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import fitted
-from endoscribe.outputs.table import render_checklist, render_checks, render_record
 from endoscribe.outputs.tabular import record_csv
 from endoscribe.procedures.library import SchemaLibrary, load_schema
 from endoscribe.procedures.normalize import read_words
@@ -27,6 +26,7 @@ from endoscribe.research.evaluation import evaluate
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.speech.terms.vocabulary import prompt_terms
 from endoscribe.transcript import Transcript
+from endoscribe.web.page.report import render_checklist, render_checks, render_record
 from tests.extraction.test_claude import PlayedServer, answer
 from tests.support.paths import DATA, ROOT
 from tests.support.scripted import ScriptedScheduler, Server

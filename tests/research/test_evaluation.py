@@ -10,9 +10,9 @@ from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.research.evaluation import GoldRow, evaluate, is_same, labelled_dictations, pair_rows
-from endoscribe.research.evaluation_page import evaluation_page
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
+from endoscribe.web.page.evaluation import evaluation_page
 from tests.support.paths import DATA, ROOT
 
 LIBRARY = SchemaLibrary(SHIPPED_SCHEMA_DIR)

@@ -11,8 +11,8 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.note import render_note
-from endoscribe.outputs.table import render_record
 from endoscribe.transcript import Transcript
+from endoscribe.web.page.report import render_record
 from tests.extraction.test_claude import CELLS, MINI, PlayedServer, answer
 
 SAID = "This is a 65 year old female. A six millimeter polyp in the sigmoid, cold snare."

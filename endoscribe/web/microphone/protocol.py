@@ -6,7 +6,7 @@ Frames of samples are binary, everything else is JSON. This module knows the for
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -127,6 +127,14 @@ class Live(_Message):
     from_word: int
     committed: tuple[str, ...]
     tentative: str
+
+
+class PreviewPanels(TypedDict):
+    """The HTML of the parts of the page that fill while somebody speaks; the page makes it."""
+
+    record: str
+    checklist: str
+    checks: str
 
 
 class Preview(_Message):

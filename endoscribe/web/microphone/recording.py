@@ -16,14 +16,24 @@ from typing import Any, TypeVar
 
 from endoscribe.audio import BYTES_PER_SAMPLE
 from endoscribe.errors import EndoscribeError, StorageError, UnknownSessionError
-from endoscribe.outputs.table import render_checklist, render_checks, render_record
+from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.services import Services
 from endoscribe.storage.sessions import AudioLog, Session
 from endoscribe.transcript import LiveTranscript, Segment, Transcript
 from endoscribe.web.job import transcribe
 from endoscribe.web.microphone.live_feed import LiveFeed
-from endoscribe.web.microphone.protocol import Ack, Final, Frame, Live, Notice, Preview, ServerMessage, Stopped
+from endoscribe.web.microphone.protocol import (
+    Ack,
+    Final,
+    Frame,
+    Live,
+    Notice,
+    Preview,
+    PreviewPanels,
+    ServerMessage,
+    Stopped,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +52,9 @@ LAST_WARNING_S = 60
 
 #: Frames have threads of their own, so that no slow recognition or reading keeps them from the disk.
 _DISK = ThreadPoolExecutor(4, "disk")
+
+#: How the page shows the record of what was said so far.
+Presenter = Callable[[Record, ProcedureSchema], PreviewPanels]
 
 _R = TypeVar("_R")
 
@@ -67,10 +80,11 @@ class ClientView:
 class Recording:
     """Takes the frames of one session in any order, any number of times, and stores each sample once."""
 
-    def __init__(self, session: Session, services: Services) -> None:
+    def __init__(self, session: Session, services: Services, present: Presenter) -> None:
         """Go on where the session's stored audio ends; raises StorageError."""
         self.session = session
         self._services = services
+        self._present = present
         self._sessions = services.sessions
         self._metrics = services.metrics
         self._schema = services.schemas.get(session.procedure)
@@ -353,21 +367,16 @@ class Recording:
             words, schema = self._live.committed, self._schema
             number = self._preview.number + 1 if self._preview else 1
             try:
-                self._preview = await asyncio.to_thread(self._render, words_as_transcript(self._live), schema, number)
+                self._preview = await asyncio.to_thread(self._read, words_as_transcript(self._live), schema, number)
             except EndoscribeError:
                 log.exception("The table could not be filled while somebody spoke.")
             self._previewed_words = len(words)
             self._tell()
             await asyncio.sleep(PREVIEW_EVERY_S)
 
-    def _render(self, transcript: Transcript, schema: ProcedureSchema, number: int) -> Preview:
+    def _read(self, transcript: Transcript, schema: ProcedureSchema, number: int) -> Preview:
         record = self._services.preview(transcript, schema)
-        return Preview(
-            number=number,
-            record=render_record(record, schema),
-            checklist=render_checklist(record, schema),
-            checks=render_checks(record, schema),
-        )
+        return Preview(number=number, **self._present(record, schema))
 
 
 def words_as_transcript(live: LiveTranscript) -> Transcript:

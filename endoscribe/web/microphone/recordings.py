@@ -8,7 +8,7 @@ from endoscribe.services import Services
 from endoscribe.storage.sessions import Session
 from endoscribe.web.access import Access
 from endoscribe.web.microphone.protocol import Hello
-from endoscribe.web.microphone.recording import Recording, on_disk
+from endoscribe.web.microphone.recording import Presenter, Recording, on_disk
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +20,10 @@ class NotOpenError(StorageError):
 class Recordings:
     """By session."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, present: Presenter) -> None:
+        """`present` makes what is shown of a recording's record while it comes in."""
         self._services = services
+        self._present = present
         self._open: dict[str, Recording] = {}
         self._begun: dict[tuple[str | None, str], asyncio.Task[Recording]] = {}
         self._lock = asyncio.Lock()
@@ -95,7 +97,7 @@ class Recordings:
         return await self._add(session)
 
     async def _add(self, session: Session) -> Recording:
-        recording = Recording(session, self._services)
+        recording = Recording(session, self._services, self._present)
         try:
             recording.session = await on_disk(self._go_on, session.id)
         except StorageError:

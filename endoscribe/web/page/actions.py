@@ -18,7 +18,6 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import as_written
-from endoscribe.outputs.table import render_record
 from endoscribe.review.versions import Review
 from endoscribe.services import Report, Services
 from endoscribe.storage.sessions import Session
@@ -28,6 +27,7 @@ from endoscribe.web.access import Access
 from endoscribe.web.limits import RequestQuota
 from endoscribe.web.page.panels import StatusKind, report_panels, status_html, transcript_html
 from endoscribe.web.page.player import player_html
+from endoscribe.web.page.report import render_record
 from endoscribe.web.review_service import ReviewService
 
 _R = TypeVar("_R")

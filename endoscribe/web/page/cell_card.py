@@ -1,8 +1,8 @@
-"""Cells up close, as HTML: what was heard and what it rests on, and the form in which one is edited in place."""
+"""Cells up close: what was heard and what it rests on, and the form in which one is edited in place."""
 
 from collections.abc import Iterator
-from html import escape
-from typing import TypedDict
+from dataclasses import dataclass
+from typing import Literal, TypedDict
 
 from endoscribe.extraction.labels import target_label, unit_text, value_text
 from endoscribe.extraction.record import Cell, Record, cell_at, cells, is_entered
@@ -12,7 +12,8 @@ from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.review.carried import carried_edit
 from endoscribe.review.edits import is_not_done
 from endoscribe.review.versions import Version, current_record, original_row
-from endoscribe.web.page.local_time import time_html
+from endoscribe.web.page.local_time import Moment, moment
+from endoscribe.web.templates import render
 
 GROUNDING = {
     "exact": "Exact: these words stand in the transcript.",
@@ -40,7 +41,7 @@ def closeups(version: Version, schema: ProcedureSchema) -> Closeups:
 
 
 def _place(target: str, row: int | None) -> str:
-    return f"{target}/{'' if row is None else row}"
+    return f"{target}/{_row(row)}"
 
 
 def _shown(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, int | None]]:
@@ -53,36 +54,51 @@ def _shown(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, int |
                 yield from ((f"{grid.table.id}.{column.id}", row) for column in grid.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class FactView:
+    """Something that is known about a cell: `text`, a moment in it, the `rest`, and `points` of a list."""
+
+    name: str
+    text: str = ""
+    at: Moment | None = None
+    rest: str = ""
+    points: tuple[str, ...] = ()
+
+
 def card_html(version: Version, record: Record, schema: ProcedureSchema, target: str, row: int | None) -> str:
     """The evidence of a cell of a version, whose record is `record`."""
-    field = schema.target_index[target]
     cell = cell_at(record, target, row)
-    facts = _facts(version, record, schema, target, row)
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts)
-    quote = _quote(cell) if cell and cell.evidence else ""
-    return (
-        f'<article class="card" data-card="{escape(target)}" data-card-row="{"" if row is None else row}">'
-        '<button type="button" class="close" data-card-do="close" aria-label="Close the evidence">&times;</button>'
-        f"<h3>{escape(_title(target, row, schema))}</h3>{quote}{_buttons(cell, field)}<dl>{rows}</dl></article>"
+    evidence = cell.evidence if cell else None
+    return render(
+        "card.html",
+        target=target,
+        row=_row(row),
+        title=_title(target, row, schema),
+        label=schema.target_index[target].label,
+        quote=evidence.quote if evidence else None,
+        when=clock(evidence.start_s) if evidence and evidence.start_s is not None else None,
+        is_doubtful=cell is not None and cell.status in ("ok", "unsupported") and cell.value is not None,
+        facts=list(_facts(version, record, schema, target, row)),
     )
 
 
 def form_html(record: Record, schema: ProcedureSchema, target: str, row: int | None) -> str:
     """The form for a cell's value, in the field's own type."""
     field = schema.target_index[target]
-    cell = cell_at(record, target, row)
-    label = escape(_title(target, row, schema))
-    unit = f'<span class="unit">{escape(unit_text(field.unit))}</span>' if unit_text(field.unit) else ""
-    span = f'<span class="range">{field.range[0]:g} to {field.range[1]:g}</span>' if field.range else ""
-    return (
-        f'<form class="editor" data-editor="{escape(target)}" data-editor-row="{"" if row is None else row}" '
-        f'data-type="{field.type}" aria-label="{label}">{_input(cell, field, label)}{unit}{span}'
-        '<span class="choices"><button type="submit">Save</button>'
-        '<button type="button" data-kind="not_stated">Not stated</button>'
-        '<button type="button" data-kind="not_done">Not done</button>'
-        '<button type="button" data-kind="cancel">Cancel</button></span>'
-        '<span class="fault" role="alert"></span></form>'
+    return render(
+        "editor.html",
+        target=target,
+        row=_row(row),
+        type=field.type,
+        label=_title(target, row, schema),
+        input=_input(cell_at(record, target, row), field),
+        range=RangeView(f"{field.range[0]:g}", f"{field.range[1]:g}") if field.range else None,
+        unit=unit_text(field.unit),
     )
+
+
+def _row(row: int | None) -> str:
+    return "" if row is None else str(row)
 
 
 def _title(target: str, row: int | None, schema: ProcedureSchema) -> str:
@@ -93,46 +109,47 @@ def _title(target: str, row: int | None, schema: ProcedureSchema) -> str:
     return f"{part.row.capitalize()} {row + 1}: {part.columns[column].label}"
 
 
-def _quote(cell: Cell) -> str:
-    evidence = cell.evidence
-    when = f" <small>{clock(evidence.start_s)}</small>" if evidence and evidence.start_s is not None else ""
-    return f"<blockquote>“{escape(evidence.quote)}”{when}</blockquote>" if evidence else ""
-
-
 def _facts(
     version: Version, record: Record, schema: ProcedureSchema, target: str, row: int | None
-) -> Iterator[tuple[str, str]]:
-    """Name and HTML of everything that is known about a cell."""
+) -> Iterator[FactView]:
+    """Everything that is known about a cell."""
     field = schema.target_index[target]
     cell = cell_at(record, target, row)
-    yield "Value", escape(value_text(cell, field)) if cell else "not stated"
+    yield FactView("Value", _said(cell, field))
     yield from _by_hand(version, schema, target, row, cell)
     if cell:
         if cell.evidence:
             yield from _heard(cell.evidence.quote, schema)
-            yield _whose("Grounding", cell), escape(GROUNDING[cell.grounding])
+            yield FactView(_whose("Grounding", cell), GROUNDING[cell.grounding])
         elif not is_not_done(cell):
-            yield "Grounding", "Not heard in this recording."
-        if remark(cell):
-            yield "Remark", escape(remark(cell))
+            yield FactView("Grounding", "Not heard in this recording.")
+        if words := remark(cell):
+            yield FactView("Remark", words)
     yield from _readers(version, schema, target, row, cell)
     if checks := [verdict for verdict in record.checks if target in verdict.fields]:
-        items = "".join(f"<li>{escape(verdict.severity)}: {escape(verdict.message)}</li>" for verdict in checks)
-        yield "Checks", f"<ul>{items}</ul>"
+        yield FactView("Checks", points=tuple(f"{verdict.severity}: {verdict.message}" for verdict in checks))
+
+
+def _said(cell: Cell | None, field: FieldSchema) -> str:
+    return value_text(cell, field) if cell else "not stated"
 
 
 def _by_hand(
     version: Version, schema: ProcedureSchema, target: str, row: int | None, cell: Cell | None
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[FactView]:
     """That a value is a person's; the words beside it are what a reading rests on, not they."""
     carried = carried_edit(version, target, row)
     if not carried and not (cell and cell.status == "edited"):
         return
-    when = f" on an earlier reading, {time_html(carried.at)}" if carried else ""
     read = _read_cell(version.reading.record, version, target, row)
-    value = f", {escape(value_text(read, schema.target_index[target]))}" if read else ""
+    value = f", {value_text(read, schema.target_index[target])}" if read else ""
     apart = f". The quote and its grounding belong to the value that was read{value}."
-    yield "Entered", f"by hand{when}{apart if cell and cell.evidence and is_entered(cell) else ''}"
+    yield FactView(
+        "Entered",
+        "by hand on an earlier reading, " if carried else "by hand",
+        moment(carried.at) if carried else None,
+        apart if cell and cell.evidence and is_entered(cell) else "",
+    )
 
 
 def _whose(name: str, cell: Cell) -> str:
@@ -147,18 +164,18 @@ def _read_cell(read: Record, version: Version, target: str, row: int | None) -> 
     return None if is_new else cell_at(read, target, base)
 
 
-def _heard(quote: str, schema: ProcedureSchema) -> Iterator[tuple[str, str]]:
+def _heard(quote: str, schema: ProcedureSchema) -> Iterator[FactView]:
     """The words as they were recognised, and as they were understood where that is something else."""
     heard = read_words(quote)
     meant = schema.spoken_repairs.apply(heard)
-    yield "Heard", escape(quote)
+    yield FactView("Heard", quote)
     if [word.text for word in meant] != [word.text for word in heard]:
-        yield "Understood", escape(" ".join(word.text for word in meant))
+        yield FactView("Understood", " ".join(word.text for word in meant))
 
 
 def _readers(
     version: Version, schema: ProcedureSchema, target: str, row: int | None, cell: Cell | None
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[FactView]:
     """What each reader made of it, where that is not what stands there."""
     field = schema.target_index[target]
     if row is not None and original_row(version, target.partition(".")[0], row) is None:
@@ -167,63 +184,58 @@ def _readers(
     read = _read_cell(reading.record, version, target, row)
     if (cell and cell.status == "edited") or read != cell:
         again = "Read anew" if row is None and carried_edit(version, target, row) else "Read"
-        yield (
-            f"{again} by {escape(reader_name(reading.record))}",
-            escape(value_text(read, field)) if read else "not stated",
-        )
+        yield FactView(f"{again} by {reader_name(reading.record)}", _said(read, field))
     if reading.second:
         other = _read_cell(reading.second, version, target, row)
-        yield (
-            f"Read by {escape(reader_name(reading.second))}",
-            escape(value_text(other, field)) if other else "not stated",
-        )
-
-
-def _buttons(cell: Cell | None, field: FieldSchema) -> str:
-    doubtful = cell and cell.status in ("ok", "unsupported") and cell.value is not None
-    hear = '<button type="button" data-card-do="hear">Hear again</button>' if cell and cell.evidence else ""
-    keep = '<button type="button" data-card-do="confirm">Keep</button>' if doubtful else ""
-    edit = f'<button type="button" data-card-do="edit" aria-label="Edit {escape(field.label)}">Edit</button>'
-    return f'<p class="buttons">{hear}{edit}{keep}</p>'
+        yield FactView(f"Read by {reader_name(reading.second)}", _said(other, field))
 
 
 # -- the form --------------------------------------------------------------------------------------------------------
 
 
-def _input(cell: Cell | None, field: FieldSchema, label: str) -> str:
+@dataclass(frozen=True, slots=True)
+class RangeView:
+    """The least and the most that a value may be."""
+
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """One of the words that a field may have."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InputView:
+    """Where a value is entered: among `options`, or as `text`."""
+
+    form: Literal["boxes", "choice", "number", "date", "time", "text"]
+    options: tuple[OptionView, ...] = ()
+    text: str = ""
+    step: str = ""
+
+    @property
+    def is_chosen(self) -> bool:
+        return any(option.is_chosen for option in self.options)
+
+
+def _input(cell: Cell | None, field: FieldSchema) -> InputView:
     value = cell.value if cell else None
-    name = f'name="value" aria-label="{label}"'
     if field.type == "multi":
-        return _boxes(value, field, label)
+        chosen = value if isinstance(value, tuple) else ()
+        return InputView("boxes", tuple(OptionView(w, field.value_label(w), w in chosen) for w in field.values))
     if field.type == "enum":
-        options = [(word, field.value_label(word)) for word in field.values]
-        return _select(options, str(value) if value is not None else None, name)
+        return InputView("choice", tuple(OptionView(w, field.value_label(w), w == value) for w in field.values))
     if field.type == "boolean":
-        chosen = None if value is None else "true" if value else "false"
-        return _select([("true", "yes"), ("false", "no")], chosen, name)
-    shown = "" if value is None else escape(f"{value:g}" if isinstance(value, float) else str(value))
+        return InputView(
+            "choice", (OptionView("true", "yes", value is True), OptionView("false", "no", value is False))
+        )
+    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     if field.type in ("integer", "number"):
-        low, high = (f'min="{field.range[0]:g}"', f'max="{field.range[1]:g}"') if field.range else ("", "")
-        step = NUMBER_STEP[field.type]
-        return f'<input type="number" {name} value="{shown}" step="{step}" {low} {high} inputmode="decimal">'
-    kind = field.type if field.type in ("date", "time") else "text"
-    return f'<input type="{kind}" {name} value="{shown}">'
-
-
-def _select(options: list[tuple[str, str]], chosen: str | None, name: str) -> str:
-    none = "" if chosen else '<option value="" selected>choose</option>'
-    rest = "".join(
-        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(label)}</option>'
-        for value, label in options
-    )
-    return f"<select {name}>{none}{rest}</select>"
-
-
-def _boxes(value: object, field: FieldSchema, label: str) -> str:
-    chosen = value if isinstance(value, tuple) else ()
-    boxes = "".join(
-        f'<label><input type="checkbox" name="value" value="{escape(word)}"{" checked" if word in chosen else ""}> '
-        f"{escape(field.value_label(word))}</label>"
-        for word in field.values
-    )
-    return f'<fieldset><legend class="es-hidden">{label}</legend>{boxes}</fieldset>'
+        return InputView("number", text=text, step=NUMBER_STEP[field.type])
+    return InputView(field.type if field.type in ("date", "time") else "text", text=text)

@@ -22,11 +22,12 @@ from endoscribe.web.limits import RequestLimits, RequestQuota
 from endoscribe.web.microphone.component import StreamingMicrophone
 from endoscribe.web.page.actions import WELCOME, Actions, PageUpdate, merged
 from endoscribe.web.page.latest_action import LatestAction
-from endoscribe.web.page.panels import HISTORY, LIVE_TEXT, masthead_html, samples_html, status_html
+from endoscribe.web.page.panels import masthead_html, samples_html, status_html
 from endoscribe.web.page.player import evidence_player
 from endoscribe.web.page.research import Research
 from endoscribe.web.review_service import ReviewService
 from endoscribe.web.routes.api import add_named_steps
+from endoscribe.web.templates import render
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +75,10 @@ class Page:
             with gr.Column(scale=7, min_width=320, elem_id="report"):
                 self._build_report()
         with gr.Accordion("Earlier dictations", open=False, elem_id="earlier"):
-            self.history = _panel("history", HISTORY, "history.js", "mountHistory(element)")
+            self.history = _panel("history", render("search.html"), "history.js", "mountHistory(element)")
         with gr.Accordion("Research: many dictations at once", open=False, elem_id="research"):
             self._build_research()
-        self.work = _panel("about", _ABOUT, "history.js", _WORK_MOUNT)
+        self.work = _panel("about", render("about.html"), "history.js", _WORK_MOUNT)
         self._outputs: dict[str, gr.Component | gr.Button] = {
             "status": self.status, "session": self.session, "procedure": self.procedure, "record": self.record,
             "checklist": self.checklist, "checks": self.checks, "transcript": self.transcript, "player": self.player,
@@ -94,7 +95,7 @@ class Page:
         with gr.Row(elem_id="submit-row"):
             self.submit = gr.Button("Submit", variant="primary", elem_id="submit", interactive=False, scale=3)
             self.cancel = gr.Button("Cancel", elem_id="cancel", visible="hidden", scale=1)
-        gr.HTML(LIVE_TEXT, elem_id="live-text", apply_default_css=False, js_on_load=None)
+        gr.HTML(render("live_text.html"), elem_id="live-text", apply_default_css=False, js_on_load=None)
         self.transcript = _panel("transcript", "", "evidence.js", "mountTranscript(element)")
         with gr.Column(elem_id="listening"):
             self.player = evidence_player()
@@ -283,7 +284,6 @@ class Page:
             yield self._show(merged(whole, PageUpdate(status=status_html(text, "error"))))
 
 
-_ABOUT = '<p class="about"><span id="models"></span> <strong>Draft: a clinician must review this report.</strong></p>'
 _WORK_MOUNT = "mountWork({ opened: (data) => trigger('opened', data), closed: () => trigger('closed', {}) })"
 _REVIEW_MOUNT = "mountReview(element, { edited: (data) => trigger('edited', data) })"
 _SAMPLES_MOUNT = "mountSamples(element, { chosen: (data) => trigger('chosen', data) })"

@@ -1,9 +1,17 @@
 """Moments on the page: stored and told in UTC, shown by the clock of whoever looks (`assets/local_time.js`)."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 
-def time_html(at: datetime) -> str:
-    """A moment as the browser shows it; where no script runs it stands there in UTC."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time as the browser reads it, and as it stands there where no script runs."""
+
+    datetime: str
+    shown: str
+
+
+def moment(at: datetime) -> Moment:
     at = at.astimezone(UTC)
-    return f'<local-time datetime="{at.isoformat(timespec="seconds")}">{at:%Y-%m-%d %H:%M} UTC</local-time>'
+    return Moment(at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M} UTC")

@@ -1,8 +1,8 @@
 """The player of the evidence: an `<audio>` whose source is the session's stored recording."""
 
-from html import escape
-
 import gradio as gr
+
+from endoscribe.web.templates import render
 
 _ON_LOAD = """
 import(new URL('ui/evidence.js', document.baseURI)).then((evidence) => evidence.mountPlayer(element, props));
@@ -15,7 +15,4 @@ def evidence_player() -> gr.HTML:
 
 
 def player_html(session_id: str) -> str:
-    """Fetched by assets/evidence.js; were the browser to preload it as well, it would be noted as played twice."""
-    session = escape(session_id)
-    source = f'preload="none" src="audio/{session}" data-recording="{session}"'
-    return f'<audio controls {source} aria-label="Recording"></audio>'
+    return render("player.html", session=session_id)

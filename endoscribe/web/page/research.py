@@ -10,9 +10,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from endoscribe.audio import decode_recording
 from endoscribe.errors import EndoscribeError, LimitError
@@ -21,7 +19,6 @@ from endoscribe.metrics import LimitedWork
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.research.batch import (
     BatchOutcome,
-    Completeness,
     Heard,
     completeness,
     dictations,
@@ -33,9 +30,8 @@ from endoscribe.research.batch import (
 from endoscribe.services import Services
 from endoscribe.transcript import Transcript
 from endoscribe.web.limits import RequestQuota
-
-if TYPE_CHECKING:
-    import pandas as pd
+from endoscribe.web.page.panels import status_html
+from endoscribe.web.templates import render
 
 PROGRESS_EVERY_S = 0.3
 #: As many rows and as many columns are shown; the download has all.
@@ -81,7 +77,7 @@ class Research:
             await work
             yield await asyncio.to_thread(result_html, study, self._services.schemas.get(procedure))
         except EndoscribeError as error:
-            yield f'<p class="error">! {escape(str(error))}</p>'
+            yield status_html(str(error), "error")
         finally:
             study.cancelled.set()
             if self._studies.get(page) is study:
@@ -124,30 +120,48 @@ def _take(study: Study, work: LimitedWork) -> None:
 
 
 def progress_html(study: Study) -> str:
-    done, total = len(study.outcomes), study.total
-    value = f'value="{done}" max="{total}"' if total else ""
-    stopping = " Stopping with what is done." if study.cancelled.is_set() else ""
-    pause = f" Waiting: {escape(study.pause)}" if study.pause and not stopping else ""
-    return (
-        f'<p role="status">{done} of {total or "…"} done.{pause}{stopping}</p>'
-        f'<progress {value} aria-label="Dictations done"></progress>'
+    is_stopping = study.cancelled.is_set()
+    return render(
+        "research_progress.html",
+        done=len(study.outcomes),
+        total=study.total,
+        pause=None if is_stopping else study.pause,
+        is_stopping=is_stopping,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file that is in its link, so that no copy of it stays on the server."""
+
+    name: str
+    media_type: str
+    content: bytes
+    label: str
+
+    @property
+    def base64(self) -> str:
+        return base64.b64encode(self.content).decode()
 
 
 def result_html(study: Study, schema: ProcedureSchema) -> str:
     """What came of it in a sentence; downloads, how complete the records are, and the table."""
     outcomes = study.outcomes
     if not outcomes:
-        return '<p role="status">Cancelled before the first dictation was done. Nothing was kept.</p>'
+        return render("research_nothing.html")
     frame = table(outcomes, schema)
-    csv = _link("research.csv", "text/csv;charset=utf-8", table_csv(frame).encode(), "CSV")
-    xlsx = _link("research.xlsx", XLSX, table_xlsx(frame), "Excel")
-    bars = "".join(_bar(line) for line in completeness(outcomes, schema) if line.stated or line.level == "M")
-    return (
-        f'<p role="status">{_summary(study)} Not reviewed by anybody.</p>'
-        f'<nav class="downloads" aria-label="Take away the table">{csv}{xlsx}</nav>'
-        f'<table class="bars"><caption>How many records state each field</caption><tbody>{bars}</tbody></table>'
-        f'<div class="es-grid-scroll" tabindex="0" role="region" aria-label="All dictations">{_table(frame)}</div>'
+    filled = [name for name in frame.columns if name == "file" or frame[name].notna().any()][:MOST_COLUMNS]
+    rows = frame[filled].head(MOST_ROWS).itertuples(index=False)
+    return render(
+        "research.html",
+        summary=_summary(study),
+        files=(
+            FileView("research.csv", "text/csv;charset=utf-8", table_csv(frame).encode(), "CSV"),
+            FileView("research.xlsx", XLSX, table_xlsx(frame), "Excel"),
+        ),
+        bars=[line for line in completeness(outcomes, schema) if line.stated or line.level == "M"],
+        heads=[str(name) for name in filled],
+        rows=[[_shown(value) for value in row] for row in rows],
     )
 
 
@@ -159,28 +173,6 @@ def _summary(study: Study) -> str:
     if len(outcomes) < study.total:
         return f"Cancelled: {len(outcomes)} of {study.total} dictations done{failures}; the others were not read."
     return f"{len(outcomes)} dictation{'' if len(outcomes) == 1 else 's'}{failures}."
-
-
-def _link(name: str, media_type: str, content: bytes, label: str) -> str:
-    """The file itself in the link, so that no copy of it stays on the server."""
-    data = base64.b64encode(content).decode()
-    return f'<a download="{name}" href="data:{media_type};base64,{data}">{label}</a>'
-
-
-def _bar(line: Completeness) -> str:
-    label = escape(line.label)
-    meter = f'<meter min="0" max="{max(1, line.of)}" value="{line.stated}" aria-label="{label}"></meter>'
-    return f'<tr><th scope="row">{label}</th><td>{meter}</td><td>{line.stated} of {line.of}</td></tr>'
-
-
-def _table(frame: "pd.DataFrame") -> str:
-    filled = [name for name in frame.columns if name == "file" or frame[name].notna().any()][:MOST_COLUMNS]
-    heads = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in filled)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in row) + "</tr>"
-        for row in frame[filled].head(MOST_ROWS).itertuples(index=False)
-    )
-    return f'<table class="es-grid"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,8 @@
 
 import gradio as gr
 
+from endoscribe.web.templates import render
+
 #: Served from `assets/`. Gradio would rewrite the selectors of style sheets that were handed to it.
 _STYLES = ("page.css", "microphone.css", "report.css", "review.css")
 _SCRIPTS = (
@@ -17,11 +19,7 @@ _SCRIPTS = (
     "history.js",
     "keys.js",
 )
-HEAD = (
-    '<meta name="color-scheme" content="light dark">'
-    + "".join(f'<link rel="stylesheet" href="ui/{name}">' for name in _STYLES)
-    + "".join(f'<link rel="modulepreload" href="ui/{name}">' for name in _SCRIPTS)
-)
+HEAD = render("head.html", styles=_STYLES, scripts=_SCRIPTS)
 
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 _MONO_FONT = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

@@ -3,7 +3,6 @@
 import logging
 import secrets
 from asyncio import to_thread
-from html import escape
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -16,6 +15,7 @@ from endoscribe.services import Services
 from endoscribe.storage.audit import AuditTrail
 from endoscribe.web.access import Access
 from endoscribe.web.headers import UNCACHED
+from endoscribe.web.templates import render
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ def _signing_in(request: Request, authenticator: Authenticator) -> Response:
     if isinstance(authenticator.mode, Passwords) and "done" not in request.query_params:
         return _form(request, authenticator)
     if isinstance(authenticator.mode, HuggingFace) and "done" not in request.query_params:
-        return HTMLResponse(_elsewhere(request), 200, UNCACHED)
+        return HTMLResponse(render("login_huggingface.html", is_again=_is_again(request)), 200, UNCACHED)
     if {"again", "done"} & set(request.query_params):
-        return HTMLResponse(_DONE, 200, UNCACHED)
+        return HTMLResponse(render("login_done.html"), 200, UNCACHED)
     return RedirectResponse("./", 303)
 
 
@@ -102,7 +102,7 @@ async def _sign_in(request: Request, authenticator: Authenticator, audit: AuditT
     if not await authenticator.is_right(name.strip(), password, authenticator.address(request)):
         return _form(request, authenticator, "This name and password are not known here.", 401)
     await to_thread(audit.note, "entered", None, name.strip())
-    answer = RedirectResponse("login?done" if "again" in request.query_params else "./", 303, UNCACHED)
+    answer = RedirectResponse("login?done" if _is_again(request) else "./", 303, UNCACHED)
     cookie = authenticator.sign_in(name.strip())
     answer.headers.append("Set-Cookie", cookie_header(request, cookie, authenticator.session_cookies.lifetime_s))
     return answer
@@ -118,6 +118,11 @@ def _is_own_form(request: Request, authenticator: Authenticator, mark: str) -> b
     )
 
 
+def _is_again(request: Request) -> bool:
+    """From a tab in which somebody dictates."""
+    return "again" in request.query_params
+
+
 def _form(
     request: Request,
     authenticator: Authenticator,
@@ -127,63 +132,12 @@ def _form(
 ) -> Response:
     nonce = secrets.token_urlsafe(24)
     mark = authenticator.session_cookies.note(nonce) if authenticator.session_cookies else ""
-    told = f'<p class="error" role="alert">! {escape(problem)}</p>' if problem else ""
-    html = _PAGE.format(problem=told, mark=mark, again="?again" if "again" in request.query_params else "")
+    html = render("login.html", problem=problem, mark=mark, is_again=_is_again(request))
     answer = HTMLResponse(html, status, {**UNCACHED, **(headers or {})})
     answer.set_cookie(FORM_COOKIE, nonce, FORM_S, path="/", secure=is_https(request), httponly=True, samesite="strict")
     return answer
 
 
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sign in · EndoScribe</title>
-<link rel="stylesheet" href="ui/login.css">
-</head>
-<body>
-<main>
-<h1>EndoScribe</h1>
-"""
-
-_DONE = f"""{_HEAD}<p>You are signed in again. Close this tab; the dictation in the other one goes on by itself.</p>
-</main>
-</body>
-</html>
-"""
-
-
-def _elsewhere(request: Request) -> str:
-    again = "?again" if "again" in request.query_params else ""
-    return f"""{_HEAD}<p><a class="button" href="login/huggingface{again}">Sign in with Hugging Face</a></p>
-</main>
-</body>
-</html>
-"""
-
-
 def refusal(problem: str) -> str:
     """The login page for somebody who could not be let in, to try again."""
-    return f"""{_HEAD.replace("ui/", "../ui/")}<p class="error" role="alert">! {escape(problem)}</p>
-<p><a class="button" href="../login">Back</a></p>
-</main>
-</body>
-</html>
-"""
-
-
-_PAGE = f"""{_HEAD}{{problem}}
-<form method="post" action="login{{again}}">
-<input type="hidden" name="form" value="{{mark}}">
-<label for="name">Name</label>
-<input id="name" name="name" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>
-<button type="submit">Sign in</button>
-</form>
-</main>
-</body>
-</html>
-"""
+    return render("login_refused.html", problem=problem)

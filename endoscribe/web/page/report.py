@@ -1,0 +1,399 @@
+"""The report as it is shown: one element with `data-field` a cell, quiet where nothing was said.
+
+Here stands what is shown and in which words; `templates/` have the markup. The page's style sheet knows these classes:
+
+    es-record, es-title            the whole, and the procedure
+    es-standing                    the line that says whether it is a draft
+    es-section, es-section-title   a section of the report
+    es-fields                      table of a section's fields, a row each (th label, td cell)
+    es-grid, es-grid-scroll        table of findings, and the box in which a wide one scrolls
+    es-more                        details, told apart by data-fold: fields which nobody stated and nobody misses,
+                                   tables without rows, verdicts that only inform
+    es-cell                        td; with es-ok, es-unsupported, es-invalid, es-edited, es-computed or es-empty,
+                                   es-fuzzy where the words were found only nearly, es-gap where a value is missing
+    es-play, es-value              the value: a button where it can be heard or edited, else a span
+    es-fill                        button in an empty cell that can be filled
+    es-add-row, es-remove-row      buttons of a table that can be edited
+    es-mark, es-remark             sign and words beside a doubtful value
+    es-eyes, es-eyes-title         what needs a person's eyes, and its heading
+    es-checks, es-check            list of verdicts; with es-error, es-warning, es-info or es-doubt
+    es-severity, es-message, es-source, es-none
+    es-show, es-confirm            buttons that lead to a doubtful cell, and that keep its value
+    es-levels, es-level            what is still missing, by level; es-gaps, es-gap-item
+    es-foot                        which model read, and what it took
+    es-hidden                      for screen readers only
+
+Cells carry data-field (`bbps_right`, `polyps.size_mm`), data-row (0-based, empty outside tables), data-start and
+data-end (characters of the transcript), data-start-s and data-end-s (seconds), data-status; empty where there is none.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from endoscribe.extraction.labels import plain_value, target_label, value_text
+from endoscribe.extraction.record import Cell, Evidence, Record, cell_at
+from endoscribe.outputs.outline import (
+    Computed,
+    Grid,
+    ReportLine,
+    ReportPart,
+    clock,
+    outline,
+    reader_name,
+    remark,
+    standing_line,
+)
+from endoscribe.outputs.sources import source_text
+from endoscribe.procedures.checks import Verdict
+from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
+from endoscribe.review.flags import Flag, flags
+from endoscribe.review.signature import Signature
+from endoscribe.web.microphone.protocol import PreviewPanels
+from endoscribe.web.templates import render
+
+MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
+SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}
+NOTHING_SIGN = "\u2013"
+
+
+def preview_panels(record: Record, schema: ProcedureSchema) -> PreviewPanels:
+    """What is shown of a record that fills while somebody speaks."""
+    return {
+        "record": render_record(record, schema),
+        "checklist": render_checklist(record, schema),
+        "checks": render_checks(record, schema),
+    }
+
+
+def render_record(
+    record: Record, schema: ProcedureSchema, signature: Signature | None = None, *, editable: bool = False
+) -> str:
+    """The report: sections in the schema's order, each with its fields and its tables."""
+    return render(
+        "record.html",
+        procedure=schema.id,
+        record_procedure=record.procedure,
+        title=schema.title,
+        standing=standing_line(record, signature),
+        parts=[_part(part, editable) for part in outline(record, schema, with_empty_tables=editable)],
+        foot=_foot(record),
+        editable=editable,
+    )
+
+
+def _foot(record: Record) -> str | None:
+    """Who read, and what it took."""
+    if record.bill is None:
+        return None
+    reader = reader_name(record)
+    if record.extractor == "offline":
+        reader += " after a language model had failed"
+    return f"Read by {reader}: {record.bill.sentence()}."
+
+
+# -- sections --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A row of a section's fields."""
+
+    label: str
+    cell: "CellView"
+
+
+@dataclass(frozen=True, slots=True)
+class AddingView:
+    """The button that adds a row: to which table, and what its rows are called."""
+
+    table: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class GridView:
+    """A table of findings that has rows."""
+
+    table: str
+    label: str
+    row_word: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple["CellView", ...], ...]
+    adding: AddingView | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """A section; `silent` are fields that nobody stated or misses, `additions` are those of tables without rows."""
+
+    id: str
+    label: str
+    lines: tuple[LineView, ...]
+    silent: tuple[LineView, ...]
+    grids: tuple[GridView, ...]
+    additions: tuple[AddingView, ...]
+
+
+def _part(part: ReportPart, editable: bool) -> PartView:
+    shown = (_line(line, editable) for line in part.lines if line.cell or line.is_gap)
+    silent = (_line(line, editable) for line in part.lines if not (line.cell or line.is_gap))
+    words = [grid.table.row for grid in part.grids]
+    adding = {grid.table.id: _adding(grid, words.count(grid.table.row) == 1) for grid in part.grids if editable}
+    return PartView(
+        part.id,
+        part.label,
+        lines=(*shown, *map(_computed, part.computed)),
+        silent=tuple(silent),
+        grids=tuple(_grid(grid, adding.get(grid.table.id), editable) for grid in part.grids if grid.rows),
+        additions=tuple(adding[grid.table.id] for grid in part.grids if editable and not grid.rows),
+    )
+
+
+def _line(line: ReportLine, editable: bool) -> LineView:
+    cell = _cell(line.cell, line.field, line.field.id, None, is_gap=line.is_gap, editable=editable)
+    return LineView(line.field.label, cell)
+
+
+def _computed(computed: Computed) -> LineView:
+    value = ValueView("text", plain_value(computed.value, None, computed.rule.unit))
+    cell = CellView(computed.id, "", "computed", "es-computed", value, remark="computed")
+    return LineView(computed.rule.label, cell)
+
+
+def _adding(grid: Grid, is_alone: bool) -> AddingView:
+    """`is_alone`: no other table of the section calls its rows so."""
+    what = grid.table.row if is_alone else f"{grid.table.row} ({grid.table.label})"
+    return AddingView(grid.table.id, what)
+
+
+def _grid(grid: Grid, adding: AddingView | None, editable: bool) -> GridView:
+    table = grid.table
+    heads = tuple(column.label for column in grid.columns)
+    rows = tuple(tuple(_grid_cells(grid, index, editable)) for index in range(len(grid.rows)))
+    return GridView(table.id, table.label, table.row, heads, rows, adding)
+
+
+def _grid_cells(grid: Grid, index: int, editable: bool) -> Iterator["CellView"]:
+    row = grid.rows[index]
+    for column in grid.columns:
+        target = f"{grid.table.id}.{column.id}"
+        yield _cell(row.get(column.id), column, target, index, is_gap=column.level == "M", editable=editable)
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ValueView:
+    """What stands in a cell: something to play or edit, to fill in, words, or words for screen readers only."""
+
+    form: Literal["play", "fill", "text", "silent"]
+    text: str
+    label: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """Where a cell's words are; empty where there are none."""
+
+    start: str = ""
+    end: str = ""
+    start_s: str = ""
+    end_s: str = ""
+
+
+NOWHERE = PlaceView()
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """A cell; `row` is empty outside tables, `mark` and `remark` tell what is doubtful."""
+
+    target: str
+    row: str
+    status: str
+    classes: str
+    value: ValueView
+    place: PlaceView = NOWHERE
+    mark: str = ""
+    remark: str = ""
+
+
+def _cell(
+    cell: Cell | None, field: FieldSchema, target: str, row: int | None, *, is_gap: bool, editable: bool
+) -> CellView:
+    shown_row = "" if row is None else str(row)
+    if cell is None:
+        classes = "es-empty es-gap" if is_gap else "es-empty"
+        return CellView(target, shown_row, "empty", classes, _nothing(field, is_gap, editable))
+    words = remark(cell)
+    return CellView(
+        target,
+        shown_row,
+        cell.status,
+        f"es-{cell.status} es-fuzzy" if cell.grounding == "fuzzy" else f"es-{cell.status}",
+        _value(cell, field, editable),
+        _place(cell.evidence) if cell.evidence else NOWHERE,
+        mark=(MARKS[cell.status] or SEVERITY_MARKS["info"]) if words else "",
+        remark=words,
+    )
+
+
+def _nothing(field: FieldSchema, is_gap: bool, editable: bool) -> ValueView:
+    """What stands in a cell of which nothing was said."""
+    if not editable:
+        return ValueView("silent", "not stated")
+    return ValueView("fill", "not stated" if is_gap else NOTHING_SIGN, f"{field.label}: not stated. Fill in.")
+
+
+def _place(evidence: Evidence) -> PlaceView:
+    return PlaceView(str(evidence.start), str(evidence.end), _seconds(evidence.start_s), _seconds(evidence.end_s))
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.2f}"
+
+
+def _value(cell: Cell, field: FieldSchema, editable: bool) -> ValueView:
+    text = value_text(cell, field)
+    evidence = cell.evidence
+    if evidence is None and not editable:
+        return ValueView("text", text)
+    when = f" · {clock(evidence.start_s)}" if evidence and evidence.start_s is not None else ""
+    said = f"Said: {evidence.quote}{when}" if evidence else "Not heard in the recording."
+    said = f"Entered by hand. {said}" if cell.status == "edited" else said
+    title = f"“{evidence.quote}”{when}" if evidence else ""
+    return ValueView("play", text, f"{field.label}: {text}. {said}", title)
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """What a rule rests on, by title; the schema's own tag is there for who points at it."""
+
+    tag: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """A rule's verdict, which has an `id` and a `source`, or a doubt about the cell in `fields` and `row`."""
+
+    classes: str
+    mark: str
+    head: str
+    message: str
+    fields: str
+    id: str | None = None
+    source: SourceView | None = None
+    row: str = ""
+    where: str = ""
+    can_show: bool = False
+    can_keep: bool = False
+
+
+def render_checks(
+    record: Record,
+    schema: ProcedureSchema,
+    second: Record | None = None,
+    *,
+    carried: tuple[Flag, ...] = (),
+    a_reading_waits: bool = False,
+    editable: bool = False,
+) -> str:
+    """What needs a person's eyes, the gravest first, and apart from it the verdicts that only inform.
+
+    `carried` are the doubts about edits that were kept over a new reading.
+    """
+    found = sorted([*carried, *flags(record, schema, second)], key=lambda doubt: doubt.severity != "error")
+    return render(
+        "checks.html",
+        found=[_doubt(doubt, record, schema, editable) for doubt in found],
+        informing=[_verdict(verdict, schema) for verdict in record.checks if verdict.severity == "info"],
+        a_reading_waits=a_reading_waits,
+    )
+
+
+def _verdict(verdict: Verdict, schema: ProcedureSchema) -> CheckView:
+    return CheckView(
+        f"es-{verdict.severity}",
+        SEVERITY_MARKS[verdict.severity],
+        verdict.severity,
+        verdict.message,
+        " ".join(verdict.fields),
+        verdict.id,
+        SourceView(verdict.source, source_text(verdict.source, schema)),
+    )
+
+
+def _doubt(doubt: Flag, record: Record, schema: ProcedureSchema, editable: bool) -> CheckView:
+    if doubt.verdict:
+        return _verdict(doubt.verdict, schema)
+    target, row = doubt.target or "", doubt.row
+    cell = cell_at(record, target, row)
+    where = target_label(target, schema) + ("" if row is None else f" ({row + 1})")
+    value = value_text(cell, schema.target_index[target]) if cell else ""
+    return CheckView(
+        f"es-doubt es-{doubt.severity}",
+        SEVERITY_MARKS[doubt.severity],
+        f"{where}: {value}",
+        doubt.message,
+        target,
+        row="" if row is None else str(row),
+        where=where,
+        can_show=target in schema.target_index,
+        can_keep=editable and cell is not None and cell.value is not None,
+    )
+
+
+# -- what is missing -------------------------------------------------------------------------------------------------
+
+#: Why something is missing, by the level of the field.
+LEVEL_TITLES: dict[Level, str] = {"M": "Required", "C": "Required after what was said", "O": "Optional"}
+
+
+@dataclass(frozen=True, slots=True)
+class GapView:
+    """A field or a table of which nothing was said."""
+
+    target: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelView:
+    """What is missing for the same reason."""
+
+    id: Level
+    title: str
+    gaps: tuple[GapView, ...]
+
+
+def render_checklist(record: Record, schema: ProcedureSchema, *, editable: bool = False) -> str:
+    """What a complete report needs and was not said yet, by the schema's levels; buttons where it can be filled in."""
+    required = [name for name in (*schema.fields, *schema.tables) if _level_of(name, schema) == "M"]
+    return render(
+        "checklist.html",
+        missing=len(record.gaps),
+        required=len(required),
+        said=sum(name not in record.gaps for name in required),
+        levels=_levels(record.gaps, schema),
+        editable=editable,
+    )
+
+
+def _levels(gaps: Sequence[str], schema: ProcedureSchema) -> tuple[LevelView, ...]:
+    by_level: dict[Level, list[GapView]] = {level: [] for level in LEVEL_TITLES}
+    for gap in gaps:
+        by_level[_level_of(gap, schema)].append(GapView(gap, target_label(gap, schema)))
+    return tuple(LevelView(level, LEVEL_TITLES[level], tuple(found)) for level, found in by_level.items() if found)
+
+
+def _level_of(gap: str, schema: ProcedureSchema) -> Level:
+    if gap in schema.tables:
+        return schema.tables[gap].level
+    return schema.target_index[gap].level if gap in schema.target_index else "O"
