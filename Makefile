@@ -14,8 +14,11 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-INSTALL := VIRTUAL_ENV=$(VENV) $(UV) pip install --require-hashes
-LOCK := $(UV) pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --quiet
+# The versions and digests of uv.lock, and bytecode at once: where a machine sets PYTHONDONTWRITEBYTECODE, every start
+# would compile all libraries anew (docs/decisions/0005-start-up.md). What was installed by hand stays.
+SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) UV_COMPILE_BYTECODE=1 UV_COMPILE_BYTECODE_TIMEOUT=600 \
+	$(UV) sync --frozen --inexact --no-install-project --no-python-downloads
+EXPORT := $(UV) export --frozen --no-dev --no-emit-project --quiet
 VOICE := $(VENV)-voice
 PEERS := $(VENV)-benchmarks
 
@@ -32,7 +35,7 @@ test: lint weights ## set up what is missing and run every check and test
 	$(BIN)/python -m pytest
 
 .PHONY: lint
-lint: $(VENV)/test.stamp ## style and types
+lint: $(VENV)/test.stamp check-lock ## style, types and whether the lock fits
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,9 +46,16 @@ weights: $(VENV)/test.stamp ## fetch and verify the models that the tests use
 	$(BIN)/python -m endoscribe -v models fetch base
 
 .PHONY: lock
-lock: $(UV) ## renew requirements*.txt from pyproject.toml, keeping locked versions where they still fit
-	$(LOCK) pyproject.toml -o requirements.txt
-	$(LOCK) pyproject.toml --extra test -c requirements.txt -o requirements-test.txt
+lock: $(UV) ## renew uv.lock from pyproject.toml, keeping locked versions where they still fit, and requirements.txt from it
+	$(UV) lock --quiet
+	$(EXPORT) > requirements.new
+	mv requirements.new requirements.txt
+
+.PHONY: check-lock
+check-lock: $(UV) ## see that uv.lock fits pyproject.toml and that requirements.txt is its export
+	$(UV) lock --check --offline --quiet || { echo "uv.lock does not fit pyproject.toml: make lock" >&2; exit 1; }
+	$(EXPORT) | diff -q - requirements.txt >/dev/null \
+		|| { echo "requirements.txt is not the export of uv.lock: make lock" >&2; exit 1; }
 
 .PHONY: sbom
 sbom: ## write sbom.cdx.json: what is installed, with versions and digests
@@ -79,13 +89,12 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-# requirements-test.txt holds all of requirements.txt, in the same versions.
-$(VENV)/run.stamp: requirements.txt | $(UV)
-	$(INSTALL) -r requirements.txt
+$(VENV)/run.stamp: uv.lock | $(UV)
+	$(SYNC)
 	touch $@
 
-$(VENV)/test.stamp: requirements-test.txt | $(UV)
-	$(INSTALL) -r requirements-test.txt
+$(VENV)/test.stamp: uv.lock | $(UV)
+	$(SYNC) --group test
 	touch $@ $(VENV)/run.stamp
 
 $(VOICE)/stamp: | $(UV)

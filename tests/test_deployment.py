@@ -1,8 +1,10 @@
 """The files that put EndoScribe on another machine agree with its code."""
 
 import json
+import os
 import py_compile
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -113,9 +115,8 @@ def test_scripts_are_executable_and_parse(script: str) -> None:
     subprocess.run([shell, "-n", str(path)], check=True)
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-test.txt"])
-def test_locks_are_hashed_and_name_no_machine_or_address(lock: str) -> None:
-    text = (ROOT / lock).read_text()
+def test_the_requirements_are_hashed_and_name_no_machine_or_address() -> None:
+    text = (ROOT / "requirements.txt").read_text()
     pins = re.findall(r"(?m)^[A-Za-z0-9._-]+(?:\[[^]]*\])?==.*\\$", text)
     assert len(pins) > 100
     assert len(pins) == len(re.findall(r"(?m)^[A-Za-z0-9]", text))
@@ -123,11 +124,52 @@ def test_locks_are_hashed_and_name_no_machine_or_address(lock: str) -> None:
     assert "file:" not in text
 
 
-def test_the_test_lock_holds_the_same_versions() -> None:
-    def pins(lock: str) -> set[str]:
-        return set(re.findall(r"(?m)^[A-Za-z0-9._-]+==[^ ;\\]+", (ROOT / lock).read_text()))
+def test_the_lock_names_the_public_registry_and_hashes_every_file() -> None:
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    (project,) = (each for each in lock["package"] if each["source"] == {"editable": "."})
+    packages = [each for each in lock["package"] if each is not project]
+    assert len(packages) > 200
+    assert {each["source"]["registry"] for each in packages} == {"https://pypi.org/simple"}
+    files = [
+        file for each in packages for file in [*each.get("wheels", []), *([each["sdist"]] if "sdist" in each else [])]
+    ]
+    assert all(file["url"].startswith("https://files.pythonhosted.org/packages/") for file in files)
+    assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"]) for file in files)
 
-    assert pins("requirements.txt") < pins("requirements-test.txt")
+
+@pytest.fixture
+def locked_project(tmp_path: Path) -> Path:
+    """A folder with the lock and what it is held against."""
+    for name in ("Makefile", "README.md", "pyproject.toml", "uv.lock", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def check_lock(project: Path) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--silent", "check-lock", f"VENV={sys.prefix}"]
+    return subprocess.run(command, cwd=project, env=environ, check=False, capture_output=True, text=True)
+
+
+def test_the_lock_fits_the_project_and_the_requirements_are_its_export(locked_project: Path) -> None:
+    checked = check_lock(locked_project)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_dependency_that_is_not_locked_is_found(locked_project: Path) -> None:
+    project = locked_project / "pyproject.toml"
+    project.write_text(project.read_text().replace('"jinja2>=3.1"', '"jinja2>=3.1", "attrs<20"'))
+    checked = check_lock(locked_project)
+    assert checked.returncode != 0
+    assert "uv.lock does not fit pyproject.toml: make lock" in checked.stderr
+
+
+def test_requirements_that_were_changed_by_hand_are_found(locked_project: Path) -> None:
+    requirements = locked_project / "requirements.txt"
+    requirements.write_text(re.sub(r"(?m)^jinja2==.*", r"jinja2==0.1 \\", requirements.read_text()))
+    checked = check_lock(locked_project)
+    assert checked.returncode != 0
+    assert "requirements.txt is not the export of uv.lock: make lock" in checked.stderr
 
 
 def select(variant: str, *flags: str) -> str:
@@ -209,7 +251,7 @@ def test_compose_puts_tls_before_a_gpu_container() -> None:
 
 
 def test_cloud_run_gets_one_instance_with_a_gpu() -> None:
-    service = yaml.safe_load((ROOT / "deploy" / "cloudrun.yaml").read_text())
+    service = yaml.safe_load((ROOT / "contrib" / "cloudrun.yaml").read_text())
     template = service["spec"]["template"]
     container = template["spec"]["containers"][0]
     assert (service["apiVersion"], service["kind"]) == ("serving.knative.dev/v1", "Service")
@@ -221,7 +263,7 @@ def test_cloud_run_gets_one_instance_with_a_gpu() -> None:
 
 
 def cloud_run_environment() -> dict[str, str]:
-    service = yaml.safe_load((ROOT / "deploy" / "cloudrun.yaml").read_text())
+    service = yaml.safe_load((ROOT / "contrib" / "cloudrun.yaml").read_text())
     container = service["spec"]["template"]["spec"]["containers"][0]
     return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
@@ -238,7 +280,7 @@ def fly_environment() -> dict[str, str]:
 
 
 def modal_environment() -> dict[str, str]:
-    source = (ROOT / "deploy" / "modal_app.py").read_text()
+    source = (ROOT / "contrib" / "modal_app.py").read_text()
     return dict(re.findall(r'"(ENDOSCRIBE_\w+)": "([^"]+)"', source))
 
 
@@ -259,8 +301,17 @@ def test_modules_are_compiled_when_the_image_is_built() -> None:
     assert dockerfile.index("compileall") > dockerfile.index("COPY endoscribe endoscribe")
 
 
+def test_make_installs_with_bytecode_and_from_the_lock() -> None:
+    """A machine that sets PYTHONDONTWRITEBYTECODE would otherwise compile all libraries at every start."""
+    makefile = (ROOT / "Makefile").read_text()
+    (install,) = re.findall(r"(?m)^SYNC := ((?:.*\\\n)*.*)", makefile)
+    assert "UV_COMPILE_BYTECODE=1" in install
+    assert "--frozen" in install
+    assert len(re.findall(r"(?m)^\t\$\(SYNC\)", makefile)) == 2
+
+
 def test_the_modal_app_compiles(tmp_path: Path) -> None:
-    py_compile.compile(str(ROOT / "deploy" / "modal_app.py"), cfile=str(tmp_path / "modal_app.pyc"), doraise=True)
+    py_compile.compile(str(ROOT / "contrib" / "modal_app.py"), cfile=str(tmp_path / "modal_app.pyc"), doraise=True)
 
 
 def test_the_guide_names_only_what_exists() -> None:
@@ -268,6 +319,6 @@ def test_the_guide_names_only_what_exists() -> None:
     targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
     assert set(re.findall(r"ENDOSCRIBE_[A-Z_]+", guide)) <= NAMES
     assert set(re.findall(r"`make ([a-z-]+)`", guide)) <= targets
-    paths = re.findall(r"\]\(\.\./([^)#]+)\)", guide) + re.findall(r"\b(deploy/\w+\.\w+)", guide)
+    paths = re.findall(r"\]\(\.\./([^)#]+)\)", guide) + re.findall(r"\b((?:deploy|contrib)/\w+\.\w+)", guide)
     assert len(paths) > 5
     assert [path for path in paths if not (ROOT / path).exists()] == []
