@@ -18,7 +18,12 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LOCAL_DATA_DIR = Path("web_app")
 #: Where Fly.io mounts the volume (`fly.toml`).
 PRODUCTION_DATA_DIR = Path("/data")
-SHIPPED_SCHEMA_DIR = Path(__file__).resolve().parent.parent / "procedure_schemas"
+_PACKAGE_DIR = Path(__file__).resolve().parent
+_INSTALLED_SCHEMA_DIR = _PACKAGE_DIR / "procedure_schemas"
+#: Inside the package where it was installed, beside it in the repository.
+SHIPPED_SCHEMA_DIR = (
+    _INSTALLED_SCHEMA_DIR if _INSTALLED_SCHEMA_DIR.is_dir() else _PACKAGE_DIR.parent / _INSTALLED_SCHEMA_DIR.name
+)
 
 #: With PYDANTIC_SETTINGS_DEBUG it would log every value, keys too.
 logging.getLogger("pydantic_settings").setLevel(logging.INFO)
