@@ -29,8 +29,8 @@ from endoscribe import __version__
 from endoscribe.speech.observer import DecodeRequest, SpeechObserver, Work
 from endoscribe.usage import Bill
 
-#: Upper ends of buckets, in seconds. Live text that waits for 2.5 s is late (`deploy/alerts.yaml`), a decode of 30 s of
-#: audio is cut off after 120 s (`ENDOSCRIBE_HUNG_AFTER_S`), a model has 60 s (`conversation.DEADLINE_S`).
+#: Upper ends of buckets, in seconds. Live text that waits for 2.5 s is late (`contrib/alerts.yaml`), a decode of 30 s
+#: of audio is cut off after 120 s (`ENDOSCRIBE_HUNG_AFTER_S`), a model has 60 s (`conversation.DEADLINE_S`).
 WAIT_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 DECODE_BUCKETS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 30.0, 120.0)
 FINAL_TEXT_BUCKETS_S = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)

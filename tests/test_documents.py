@@ -128,7 +128,9 @@ def test_every_command_is_one_that_there_is(command: Command) -> None:
         assert rest[0].startswith("-") or (ROOT / rest[0]).is_file()
     else:
         assert program in OTHERS or (ROOT / program).is_file()
-    named = [word for word in rest if re.match(r"(deploy|endoscribe|tests|docs|benchmarks|procedure_schemas)/", word)]
+    named = [
+        word for word in rest if re.match(r"(deploy|contrib|endoscribe|tests|docs|benchmarks|procedure_schemas)/", word)
+    ]
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

@@ -12,8 +12,8 @@ from prometheus_client.samples import Sample
 from endoscribe.metrics import Metrics
 from tests.support.paths import ROOT
 
-DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana.json").read_text())
-ALERTS: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text())
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "contrib" / "grafana.json").read_text())
+ALERTS: dict[str, Any] = yaml.safe_load((ROOT / "contrib" / "alerts.yaml").read_text())
 FAMILIES = {family.name: family for family in text_string_to_metric_families(Metrics(ROOT).exposition().decode())}
 SAMPLES: dict[str, list[Sample]] = {}
 for _family in FAMILIES.values():
@@ -105,6 +105,6 @@ def test_the_scrape_configuration_of_the_guide_is_one() -> None:
     (text,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", guide, re.DOTALL)
     (job,) = yaml.safe_load(text)["scrape_configs"]
     assert job["job_name"] == "endoscribe"
-    assert 'job="endoscribe"' in (ROOT / "deploy" / "alerts.yaml").read_text()
+    assert 'job="endoscribe"' in (ROOT / "contrib" / "alerts.yaml").read_text()
     assert job.get("metrics_path", "/metrics") == "/metrics"
     assert job["authorization"].keys() == {"credentials_file"}

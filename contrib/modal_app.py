@@ -1,4 +1,4 @@
-"""EndoScribe on Modal, on an L4 that stops when nobody is connected: `modal deploy deploy/modal_app.py`.
+"""EndoScribe on Modal, on an L4 that stops when nobody is connected: `modal deploy contrib/modal_app.py`.
 
 Who may come in stands in `users.txt` on the volume: write it with `python -m endoscribe users add users.txt NAME`, then
 `modal volume put endoscribe-data users.txt`.
