@@ -56,13 +56,9 @@ def _placed(word: Word, aligned: dict[str, Any], start_s: float) -> Word:
 
 def load_aligner(settings: Settings, device: str) -> Aligner | None:
     """WhisperX's alignment model, its digest verified, or None with a warning where it cannot be had."""
-    import nltk
-    from whisperx import alignment
-
-    nltk.data.path.insert(0, str(NLTK_DATA))
     try:
         folder = obtain_aligner(settings.language, settings.models_dir)
-        model, metadata = alignment.load_align_model(settings.language, device, model_dir=str(folder))
+        model, metadata = _load_model(settings.language, folder, device)
     except (WeightsError, OSError, RuntimeError, ValueError) as error:
         log.warning(
             "The WhisperX alignment model cannot be had (%s): word times come from the decoder's cross-attention.",
@@ -71,3 +67,13 @@ def load_aligner(settings: Settings, device: str) -> Aligner | None:
         return None
     log.info("WhisperX alignment model loaded successfully!")
     return Aligner(model, metadata, device)
+
+
+def _load_model(language: str, folder: Path, device: str) -> tuple[Any, dict[str, Any]]:
+    """Imports what alignment needs, 318 modules, which nobody waits for where its weights cannot be had."""
+    import nltk
+    from whisperx import alignment
+
+    nltk.data.path.insert(0, str(NLTK_DATA))
+    model, metadata = alignment.load_align_model(language, device, model_dir=str(folder))
+    return model, metadata
