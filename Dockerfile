@@ -6,7 +6,7 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS packages
 RUN python -m pip install --no-cache-dir uv==0.13.9 && python -m venv --without-pip /opt/venv
 # User 1000 cannot write there: without bytecode in the image, every start would compile every module again.
-ENV VIRTUAL_ENV=/opt/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
+ENV VIRTUAL_ENV=/opt/venv UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 UV_COMPILE_BYTECODE_TIMEOUT=600
 COPY requirements.txt deploy/select_requirements.py /tmp/
 # cuda, cpu, or none: pages and reports without speech, for checking the image itself.
 ARG TORCH=cuda
