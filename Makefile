@@ -107,3 +107,16 @@ $(PEERS)/stamp: requirements.txt | $(UV)
 	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)
 	VIRTUAL_ENV=$(PEERS) $(UV) pip install --quiet -c requirements.txt whisperlivekit==0.2.26
 	touch $@
+
+# -- for whoever works on EndoScribe -----------------------------------------------------------------------------------
+
+# What the page is made of: a change to any of it starts the app anew.
+WATCHED := endoscribe procedure_schemas tests/support
+DEV_DATA := web_app/dev
+
+.PHONY: dev
+dev: $(VENV)/test.stamp ## serve the page with a scripted engine, without weights, and again after every change
+	ENDOSCRIBE_DATA_DIR=$${ENDOSCRIBE_DATA_DIR:-$(DEV_DATA)} ENDOSCRIBE_EXTRACTOR=$${ENDOSCRIBE_EXTRACTOR:-offline} \
+	$(BIN)/uvicorn tests.support.dev_app:create --factory --host 127.0.0.1 --port $${PORT:-7860} \
+		--log-level warning --no-access-log --timeout-graceful-shutdown 1 \
+		--reload $(WATCHED:%=--reload-dir %) $(foreach kind,html css js yaml,--reload-include '*.$(kind)')
