@@ -120,3 +120,20 @@ dev: $(VENV)/test.stamp ## serve the page with a scripted engine, without weight
 	$(BIN)/uvicorn tests.support.dev_app:create --factory --host 127.0.0.1 --port $${PORT:-7860} \
 		--log-level warning --no-access-log --timeout-graceful-shutdown 1 \
 		--reload $(WATCHED:%=--reload-dir %) $(foreach kind,html css js yaml,--reload-include '*.$(kind)')
+
+# Node's programs, by version; npx fetches them once.
+TYPESCRIPT := typescript@5.9.3
+BIOME := @biomejs/biome@2.6.8
+NPX := npx --yes --prefer-offline
+
+.PHONY: lint-js
+lint-js: ## style and types of the page's scripts; needs Node 20 or later
+	$(NPX) --package $(TYPESCRIPT) tsc --project .
+	$(NPX) --package $(BIOME) biome ci
+
+# Rooms of tests, as `make coverage TESTS=tests/review`; without it all quick ones.
+TESTS := tests
+
+.PHONY: coverage
+coverage: $(VENV)/test.stamp ## which lines the quick tests reach: a table, and htmlcov/index.html
+	$(BIN)/python -m pytest $(TESTS) -m "not slow" -q --cov --cov-report=term:skip-covered --cov-report=html

@@ -28,7 +28,6 @@ from tests.support.scripted import SCRIPT, ScriptedScheduler, Server
 SAMPLE = ROOT / "endoscribe" / "samples" / "col-two-polyps.flac"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "API.md").read_text(), re.DOTALL)
 SHELL_EXAMPLES = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "API.md").read_text(), re.DOTALL)
-README_EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -197,10 +196,10 @@ def test_the_shell_examples_of_the_documentation_run(url: str) -> None:
     assert processed["record"]["fields"]["bbps_total"]["value"] == 8
 
 
-def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_example_without_a_server_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ENDOSCRIBE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("ENDOSCRIBE_EXTRACTOR", "offline")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(README_EXAMPLES[0], {})
+        exec(EXAMPLES[-1], {})
     assert "cecum" in printed.getvalue()
