@@ -129,7 +129,7 @@ NPX := npx --yes --prefer-offline
 .PHONY: lint-js
 lint-js: ## style and types of the page's scripts; needs Node 20 or later
 	$(NPX) --package $(TYPESCRIPT) tsc --project .
-	$(NPX) --package $(BIOME) biome ci
+	$(NPX) --package $(BIOME) biome ci --error-on-warnings
 
 # Rooms of tests, as `make coverage TESTS=tests/review`; without it all quick ones.
 TESTS := tests

@@ -1,3 +1,5 @@
+// @ts-check
+
 // Runs on the audio thread: mono samples in, frames of 16-bit samples and a level out. While paused, input is dropped
 // after the last partial frame has been handed over, so that the count of samples is the position in the recording.
 const FRAME_S = 0.2;
@@ -28,6 +30,7 @@ class Capture extends AudioWorkletProcessor {
     }
   }
 
+  /** @param {Float32Array[][]} inputs */
   process(inputs) {
     const channels = inputs[0];
     if (!this.running || !channels.length) return true;

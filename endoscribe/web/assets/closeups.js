@@ -1,8 +1,11 @@
+// @ts-check
+
 // Every cell up close and the form for it: fetched in one go when a report or a change to it comes, so that a click shows
 // them without asking the server.
 
 import * as page from './page.js';
 
+/** @type {{ session: string | null, revision: string | undefined | null, content: Promise<Closeups | null> | null }} */
 let latest = { session: null, revision: null, content: null };
 
 // Begins to fetch what belongs to the state of the report on the screen; afterwards the same promise answers.
@@ -15,6 +18,7 @@ export function prepare() {
   return latest.content;
 }
 
+/** @param {string} session @returns {Promise<Closeups | null>} */
 async function load(session) {
   const answer = await page.ask(`sessions/${session}/closeups`);
   if (answer?.ok) return answer.json();
@@ -23,6 +27,7 @@ async function load(session) {
 }
 
 // HTML of 'cards' or 'forms'; undefined where there is none.
+/** @param {keyof Closeups} kind @param {DOMStringMap} cell */
 export async function closeup(kind, { field, row }) {
   return (await prepare())?.[kind][`${field}/${row}`];
 }

@@ -1,3 +1,5 @@
+// @ts-check
+
 // The evidence of a cell: its second of the recording is played, with half a second before, and its words are lit.
 // Both happen in the browser, without asking the server: it has the recording before anybody clicks.
 
@@ -7,10 +9,14 @@ const LEAD_S = 0.5;
 const TAIL_S = 0.3;
 const LONGEST_KEPT_BYTES = 64e6; // half an hour at 16 kHz; of a longer one the browser asks for the part that it plays
 
+/** @type {HTMLAudioElement | null} */
 let player = null;
+/** @type {number | null} */
 let playUntil = null;
+/** @type {string | null} */
 let kept = null; // the address at which the browser has the recording itself
 
+/** @param {HTMLElement} element @param {PanelProps} props */
 export function mountPlayer(element, props) {
   page.addPanel('player', element, props);
   element.addEventListener('timeupdate', stopAtEnd, true);
@@ -39,6 +45,7 @@ async function keep() {
 }
 
 // Null for one that is too long; what fails here is played from the server.
+/** @param {string} address */
 async function whole(address) {
   const giveUp = new AbortController();
   const answer = await fetch(address, { priority: 'low', signal: giveUp.signal });
@@ -47,6 +54,7 @@ async function whole(address) {
   return null;
 }
 
+/** @param {HTMLAudioElement} element @param {Blob} recording */
 function playFrom(element, recording) {
   const { currentTime } = element;
   kept = URL.createObjectURL(recording);
@@ -60,6 +68,7 @@ function audio() {
   return player;
 }
 
+/** @param {number} startS @param {number} endS */
 export function play(startS, endS) {
   const element = audio();
   if (!element || Number.isNaN(startS)) return;
@@ -76,12 +85,15 @@ function stopAtEnd() {
 }
 
 // Cells carry data-start, data-end (characters) and data-start-s, data-end-s (seconds); words carry the same.
+/** @param {DOMStringMap} cell */
 export function hear({ start, end, startS, endS }) {
   light(start === '' ? -1 : Number(start), start === '' ? -1 : Number(end));
   if (startS) play(Number(startS), Number(endS));
 }
 
+/** @param {number} start @param {number} end */
 function light(start, end) {
+  /** @type {HTMLElement | null} */
   let first = null;
   for (const word of document.querySelectorAll('#transcript [data-start]')) {
     const lit = Number(word.dataset.start) < end && Number(word.dataset.end) > start;
@@ -89,12 +101,18 @@ function light(start, end) {
     if (lit) first ??= word;
   }
   const box = first?.closest('.words');
-  const bring = () => (box.scrollTop = first.offsetTop - box.offsetTop - box.clientHeight / 3);
-  if (box) requestAnimationFrame(bring); // by then the card stands below, and the box may be lower
+  if (first && box) requestAnimationFrame(() => bring(first, box)); // by then the card stands below, and the box may be lower
+}
+
+/** @param {HTMLElement} word @param {HTMLElement} box */
+function bring(word, box) {
+  box.scrollTop = word.offsetTop - box.offsetTop - box.clientHeight / 3;
 }
 
 // One tab stop for all words: the arrow keys go from word to word, Enter plays from there.
+/** @param {HTMLElement} element */
 export function mountTranscript(element) {
+  /** @param {HTMLElement} word */
   const from = (word) => play(Number(word.dataset.startS) + LEAD_S, NaN);
   element.addEventListener('click', (event) => {
     const word = event.target.closest('[data-start-s]');
@@ -102,7 +120,7 @@ export function mountTranscript(element) {
   });
   element.addEventListener('keydown', (event) => {
     const words = [...element.querySelectorAll('[data-start-s]')];
-    const at = words.indexOf(document.activeElement);
+    const at = words.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
     if (event.key === 'Enter' && at >= 0) from(words[at]);
     else if (step && words.length) {

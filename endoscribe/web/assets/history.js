@@ -1,3 +1,5 @@
+// @ts-check
+
 // Earlier dictations: list, search, open, delete; and what this browser was working on, brought back after a reload, a
 // crash or in another tab, with a recording that was cut short.
 
@@ -7,17 +9,22 @@ import * as page from './page.js';
 
 const ANSWER_MS = 250;
 
-let element = null;
+/** @type {HTMLElement} */
+let element;
 let isListing = false;
 let isStale = false;
+/** @type {string | null} */
 let listed = null;
+/** @type {(events: WorkEvents) => void} */
 let giveTriggers;
+/** @type {Promise<WorkEvents>} */
 const triggers = new Promise((resolve) => {
   giveTriggers = resolve;
 });
 const tabs = new BroadcastChannel('endoscribe');
 
 // The id of a session is kept, nothing of what was said.
+/** @param {string} session */
 export function remember(session) {
   if (!session) return;
   sessionStorage.setItem(page.CURRENT, session);
@@ -25,11 +32,13 @@ export function remember(session) {
   showNewButton(true);
 }
 
+/** @param {string} session */
 function forget(session) {
   if (localStorage.getItem(page.CURRENT) === session) localStorage.removeItem(page.CURRENT);
   if (sessionStorage.getItem(page.CURRENT) === session) sessionStorage.removeItem(page.CURRENT);
 }
 
+/** @param {boolean} shown */
 function showNewButton(shown) {
   const button = document.querySelector('#new-dictation');
   if (!button) return;
@@ -51,15 +60,17 @@ function putAway() {
 }
 
 // The events of a part that is always there; the list itself may be folded away.
+/** @param {WorkEvents} events */
 export function mountWork(events) {
   giveTriggers(events);
 }
 
+/** @param {HTMLElement} mounted */
 export function mountHistory(mounted) {
   element = mounted;
   element.addEventListener('click', ({ target }) => {
     const { session, procedure, delete: doomed } = target.closest('button')?.dataset ?? {};
-    if (doomed) remove(doomed, target.closest('tr'));
+    if (doomed) remove(doomed, /** @type {HTMLTableRowElement} */ (target.closest('tr')));
     else if (session && page.isRecording()) page.say('Press Stop first; then open another session.', 'error');
     else if (session) open(session, procedure);
   });
@@ -75,12 +86,22 @@ export function mountHistory(mounted) {
   refresh();
 }
 
+function searched() {
+  const search = /** @type {HTMLInputElement} */ (element.querySelector('input[type=search]'));
+  return search.value;
+}
+
 // Lines in which what is searched for cannot be seen step back at once; the server, which also knows what was spoken, then
 // says which of them go and which others come.
 function dim() {
-  const words = element.querySelector('input[type=search]').value.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const row of element.querySelectorAll('.list tbody tr')) {
-    const line = [...row.cells].slice(0, -1).map((cell) => cell.textContent.toLowerCase()).join('\n');
+  const words = searched().toLowerCase().split(/\s+/).filter(Boolean);
+  /** @type {NodeListOf<HTMLTableRowElement>} */
+  const rows = element.querySelectorAll('.list tbody tr');
+  for (const row of rows) {
+    const line = [...row.cells]
+      .slice(0, -1)
+      .map((cell) => cell.textContent.toLowerCase())
+      .join('\n');
     row.classList.toggle('unsure', !words.every((word) => line.includes(word)));
   }
 }
@@ -88,31 +109,37 @@ function dim() {
 // At once, but one at a time: whoever types on meanwhile is answered with all that they have typed.
 export async function refresh() {
   isStale = true;
-  if (isListing || !element?.querySelector('.list')) return;
+  const list = element?.querySelector('.list');
+  if (isListing || !list) return;
   isListing = true;
   try {
     while (isStale) {
       isStale = false;
-      const search = element.querySelector('input[type=search]').value;
+      const search = searched();
       const answer = await page.post('sessions/list', { search, zone: zone() });
       const rows = answer?.ok ? await answer.text() : null;
-      if (rows !== null && rows !== listed) element.querySelector('.list').innerHTML = listed = rows;
+      if (rows !== null && rows !== listed) list.innerHTML = listed = rows;
       if (isStale) dim();
     }
   } finally {
     isListing = false;
-    element.querySelectorAll('.unsure').forEach((row) => row.classList.remove('unsure'));
+    for (const row of element.querySelectorAll('.unsure')) row.classList.remove('unsure');
   }
 }
 
+/** @param {string} session @param {string} [procedure] */
 function open(session, procedure) {
   page.clear();
   if (procedure) page.chooseProcedure(procedure);
   triggers.then(({ opened }) => opened({ session }));
 }
 
+/** @param {string} session @param {HTMLTableRowElement} row */
 async function remove(session, row) {
-  const name = [...row.cells].slice(0, 2).map((cell) => cell.textContent).join(', ');
+  const name = [...row.cells]
+    .slice(0, 2)
+    .map((cell) => cell.textContent)
+    .join(', ');
   if (!window.confirm(`Delete the dictation of ${name}? Its recording, text and report are removed for good.`)) return;
   const answer = await page.ask(`sessions/${session}`, { method: 'DELETE' });
   if (!answer) return;
@@ -126,11 +153,15 @@ async function remove(session, row) {
 
 // -- bringing work back --------------------------------------------------------------------------------------------------
 
+/** @param {MessageEvent} event */
 tabs.onmessage = ({ data }) => {
-  if (data.ask && page.isRecording() && page.theMicrophone().session === data.ask) tabs.postMessage({ recording: data.ask });
+  if (data.ask && page.isRecording() && page.theMicrophone()?.session === data.ask) {
+    tabs.postMessage({ recording: data.ask });
+  }
 };
 
 // Whether another tab of this browser is recording into the session right now.
+/** @param {string} session @returns {Promise<boolean>} */
 function isRecordedElsewhere(session) {
   const asking = new BroadcastChannel('endoscribe');
   return new Promise((resolve) => {
@@ -141,8 +172,7 @@ function isRecordedElsewhere(session) {
 }
 
 export async function restore() {
-  await page.microphoneMounted;
-  const microphone = page.theMicrophone();
+  const microphone = await page.microphoneMounted;
   const standing = await whereItWas();
   const left = (await microphone.left).find((each) => each.session && each.session === standing?.session);
   // After a reload this tab goes on itself; what another tab left behind is sent and finished.
@@ -152,11 +182,13 @@ export async function restore() {
   if (!standing || page.isRecording() || page.session() || (left && !isMine)) return; // somebody was faster
   showNewButton(true);
   if (!isInterrupted) open(standing.session, standing.procedure);
-  else if (await isRecordedElsewhere(standing.session)) page.say('This dictation is being recorded in another window of this browser.');
+  else if (await isRecordedElsewhere(standing.session))
+    page.say('This dictation is being recorded in another window of this browser.');
   else microphone.restore(standing, left);
 }
 
 // How the session stands that this tab, or else this browser, was working on; null when there is none any more.
+/** @returns {Promise<Standing | null>} */
 async function whereItWas() {
   const session = sessionStorage.getItem(page.CURRENT) ?? localStorage.getItem(page.CURRENT);
   if (!session) return null;

@@ -1,3 +1,5 @@
+// @ts-check
+
 // The microphone on the page: buttons, level, clock, and the capture that feeds the uplink.
 // States: idle -> starting -> recording <-> paused -> stopping -> idle. A shipped sample takes the microphone's place.
 
@@ -12,6 +14,7 @@ const SAMPLE_FRAME = 3200;
 const UNSAVED_WORTH_SAYING_S = 2;
 const FLUSH_LIMIT_MS = 1000; // a context that the system has interrupted never answers
 
+/** @type {Record<string, string>} */
 const REFUSALS = {
   NotAllowedError:
     'The microphone was refused. Allow it for this page in the address bar, then press Start Recording again, or upload a recording.',
@@ -24,6 +27,7 @@ const OTHER_RATE = 'This microphone cannot go on with that recording. Press Stop
 const NO_MEDIA =
   'Browsers give the microphone only to https pages and to this computer itself. Open the page by https, or upload a recording.';
 
+/** @param {HTMLElement} element @param {MicrophoneEvents} events */
 export function mount(element, events) {
   const microphone = new Microphone(element, events);
   page.setMicrophone(microphone);
@@ -33,10 +37,12 @@ export function mount(element, events) {
 
 // Sound of an earlier visit that never reached the server, because the tab crashed or was closed without a network.
 // `mine` is what this tab goes on with itself.
+/** @param {TheMicrophone} microphone @param {LeftBehind | null | undefined} mine */
 export async function sendWhatWasLeftBehind(microphone, mine) {
   for (const left of await microphone.left) {
     if (left === mine) continue;
-    await new Promise((resolve) => {
+    /** @type {Promise<void>} */
+    const isOver = new Promise((resolve) => {
       const uplink = new Uplink({
         base: document.baseURI,
         procedure: left.procedure,
@@ -50,22 +56,39 @@ export async function sendWhatWasLeftBehind(microphone, mine) {
       });
       const rescuedSeconds = uplink.unsavedSeconds;
     });
+    await isOver;
   }
 }
 
+/** @implements {TheMicrophone} */
 class Microphone {
+  /** @param {HTMLElement} element @param {MicrophoneEvents} events */
   constructor(element, events) {
     this.events = events;
     this.state = 'idle';
+    /** @type {string | null} */
+    this.session = null;
+    /** @type {Promise<LeftBehind[]>} */
+    this.left = Promise.resolve([]);
+    /** @type {SoundSource | null} */
+    this.source = null;
+    /** @type {Uplink | null} */
     this.uplink = null;
     this.level = 0;
     this.signInEnded = '';
-    const part = (name) => element.querySelector(name);
+    /** @type {Promise<string | null>} */
+    this.finished = Promise.resolve(null);
+    /** @type {(session: string | null) => void} */
+    this.resolveFinished = () => {};
+    /** @type {(name: string) => HTMLElement} */
+    const part = (name) => /** @type {HTMLElement} */ (element.querySelector(name));
+    /** @type {(name: string) => HTMLButtonElement} */
+    const button = (name) => /** @type {HTMLButtonElement} */ (element.querySelector(name));
     this.parts = {
       root: part('.microphone'),
-      start: part('.start'),
-      pause: part('#pause'),
-      stop: part('#stop'),
+      start: button('.start'),
+      pause: button('#pause'),
+      stop: button('#stop'),
       level: part('.level > span'),
       clock: part('.clock'),
       unsaved: part('.unsaved'),
@@ -76,7 +99,7 @@ class Microphone {
     this.parts.pause.onclick = () => this.togglePause();
     this.parts.stop.onclick = () => this.stop();
     addEventListener('beforeunload', (event) => {
-      if (this.isActive || this.uplink?.unsavedSeconds > 0) event.preventDefault();
+      if (this.isActive || (this.uplink && this.uplink.unsavedSeconds > 0)) event.preventDefault();
     });
     this.show();
   }
@@ -86,21 +109,26 @@ class Microphone {
   }
 
   async start() {
-    if (this.isActive || !page.procedure()) return;
+    const procedure = page.procedure();
+    if (this.isActive || !procedure) return;
     this.setState('starting');
     try {
-      this.source = await openMicrophone((data) => this.captured(data), () => this.microphoneEnded());
+      this.source = await openMicrophone(
+        (data) => this.captured(data),
+        () => this.microphoneEnded(),
+      );
     } catch (error) {
       this.setState('idle');
-      page.say(REFUSALS[error.name] ?? error.sentence ?? 'The microphone could not be started. Reload the page and try again.', 'error');
+      page.say(refusal(error, 'The microphone could not be started. Reload the page and try again.'), 'error');
       return;
     }
-    this.begin(this.source.sampleRate, page.procedure());
+    this.begin(this.source.sampleRate, page.procedure() ?? procedure); // another may have been chosen meanwhile
     this.setState('recording');
     page.say(LISTENING);
   }
 
   // A recording that a reload cut short comes back as it was, paused: what the server lacks is sent, Resume goes on.
+  /** @param {Standing} standing @param {LeftBehind} [left] */
   restore({ session, procedure, sample_rate: sampleRate, samples }, left) {
     if (this.isActive) return;
     this.source = this.closedSource(sampleRate);
@@ -111,13 +139,17 @@ class Microphone {
   }
 
   // In the place of a microphone until Resume opens one.
+  /** @param {number} sampleRate @returns {SoundSource} */
   closedSource(sampleRate) {
     return {
       sampleRate,
       pause: async () => {},
       close: async () => {},
       resume: async () => {
-        const opened = await openMicrophone((data) => this.captured(data), () => this.microphoneEnded());
+        const opened = await openMicrophone(
+          (data) => this.captured(data),
+          () => this.microphoneEnded(),
+        );
         if (opened.sampleRate !== sampleRate) {
           opened.close();
           throw Object.assign(new Error('another rate'), { sentence: OTHER_RATE });
@@ -128,12 +160,17 @@ class Microphone {
   }
 
   // Plays a recording from an address as if it were spoken, `SAMPLE_SPEED` times faster.
+  /** @param {SampleDictation} sample */
   async playSample({ url, title, procedure }) {
     if (this.isActive) return;
     this.setState('starting');
     page.say(`Loading the sample dictation “${title}”.`);
     try {
-      this.source = await openSample(url, (data) => this.captured(data), () => this.stop());
+      this.source = await openSample(
+        url,
+        (data) => this.captured(data),
+        () => this.stop(),
+      );
     } catch {
       this.setState('idle');
       page.say('This sample cannot be played in this browser. Upload a recording instead.', 'error');
@@ -145,6 +182,7 @@ class Microphone {
     page.say(`Playing “${title}” ${SAMPLE_SPEED} times faster than spoken. Press Stop to end it early.`);
   }
 
+  /** @param {number} sampleRate @param {string} procedure @param {Partial<UplinkOptions>} [stored] */
   begin(sampleRate, procedure, stored = {}) {
     page.clear();
     this.isSample = false;
@@ -162,6 +200,7 @@ class Microphone {
     });
   }
 
+  /** @param {SoundData} data */
   captured({ samples, level }) {
     if (samples) this.uplink?.push(samples);
     if (level !== undefined) this.level = level;
@@ -171,16 +210,17 @@ class Microphone {
   async togglePause() {
     if (this.state === 'recording') {
       this.setState('paused');
-      await this.source.pause();
-      this.uplink.pause();
+      await this.source?.pause();
+      this.uplink?.pause();
       page.say('Paused. Nothing is recorded. Press Resume to go on.');
     } else if (this.state === 'paused') {
       try {
-        await this.source.resume();
+        await this.source?.resume();
         this.setState('recording');
         page.say(LISTENING);
       } catch (error) {
-        page.say(REFUSALS[error.name] ?? error.sentence ?? 'The microphone could not be started again. Press Stop; what you said is saved.', 'error');
+        const otherwise = 'The microphone could not be started again. Press Stop; what you said is saved.';
+        page.say(refusal(error, otherwise), 'error');
       }
     }
   }
@@ -188,21 +228,25 @@ class Microphone {
   microphoneEnded() {
     if (this.state !== 'recording') return;
     this.setState('paused');
-    this.source.pause();
-    page.say('The microphone was disconnected. What you said so far is saved. Connect it and press Resume, or press Stop.', 'error');
+    this.source?.pause();
+    page.say(
+      'The microphone was disconnected. What you said so far is saved. Connect it and press Resume, or press Stop.',
+      'error',
+    );
   }
 
   // Resolves with the session when its transcript is there, or when it is clear that there is none.
+  /** @returns {Promise<string | null>} */
   async stop() {
     if (this.state === 'recording' || this.state === 'paused') {
       this.setState('stopping');
       page.say('Saving the recording and finishing the text.');
       try {
-        await this.source.close();
+        await this.source?.close();
       } catch {
         // A device that fails while it is closed has given all that it had.
       } finally {
-        this.uplink.stop();
+        this.uplink?.stop();
       }
     }
     return this.finished;
@@ -216,11 +260,13 @@ class Microphone {
     return this.isActive ? this.stop() : null;
   }
 
+  /** @param {string} procedure */
   chooseProcedure(procedure) {
     this.show();
     if (this.isActive && this.uplink && this.uplink.procedure !== procedure) this.uplink.chooseProcedure(procedure);
   }
 
+  /** @param {ServerMessage} message */
   receive(message) {
     if (message.type === 'welcome') this.welcomed(message);
     else if (message.type === 'live') page.showLive(message);
@@ -231,11 +277,13 @@ class Microphone {
     else if (message.type === 'problem') this.failed(message);
   }
 
+  /** @param {string | null} text */
   noticed(text) {
     if (text) page.say(text);
     else if (this.state === 'recording') page.say(LISTENING);
   }
 
+  /** @param {WelcomeMessage} message */
   welcomed({ session }) {
     if (this.troubled) this.noticed(null);
     this.troubled = false;
@@ -253,38 +301,43 @@ class Microphone {
       return;
     }
     this.setState('stopping');
-    this.source.close();
+    this.source?.close();
   }
 
+  /** @param {ProblemMessage} message */
   failed(message) {
     this.troubled = true;
     if (message.sign_in) return; // said beside the buttons, for as long as it is so
     page.say(message.text, 'error');
     if (!message.again) {
-      this.source.close();
+      this.source?.close();
       this.done(message.text);
     }
   }
 
+  /** @param {string | null} problem */
   done(problem) {
-    const lost = Math.ceil(this.uplink.unsavedSeconds);
+    const lost = Math.ceil(this.uplink?.unsavedSeconds ?? 0);
     const notice = lost > 0 && !problem ? `The last ${lost} s could not be saved.` : null;
-    this.uplink.close();
+    this.uplink?.close();
     this.setState('idle');
     this.resolveFinished(this.session ?? null);
     if (this.session && !this.silent) {
-      if (this.isSample && !problem) page.submit(); // a visitor sees the whole job without reading what to press
+      // After a sample a visitor sees the whole job without reading what to press.
+      if (this.isSample && !problem) page.submit();
       else this.events.recorded({ session: this.session, problem: problem ?? null, notice });
     }
     this.session = null;
   }
 
   // Another recording may be going on meanwhile; then the earlier one waits in the history.
+  /** @param {string | null} session @param {number} seconds @param {string | null} problem */
   tookOver(session, seconds, problem) {
     const notice = `${Math.ceil(seconds)} s of an earlier dictation, which had not reached the server, are saved now.`;
     if (!this.isActive) this.events.recorded({ session, problem, notice });
   }
 
+  /** @param {string} state */
   setState(state) {
     this.state = state;
     if (state === 'idle') this.level = 0;
@@ -307,6 +360,7 @@ class Microphone {
   }
 
   // Also where nobody dictates: what is on the screen can then neither be changed nor heard.
+  /** @param {string} why */
   mustSignIn(why) {
     this.signInEnded = why;
     this.showSignIn();
@@ -328,12 +382,21 @@ class Microphone {
   }
 }
 
+// Why no microphone could be had, as a sentence.
+/** @param {unknown} error @param {string} otherwise */
+function refusal(error, otherwise) {
+  const { name = '', sentence } = /** @type {{ name?: string, sentence?: string }} */ (error);
+  return REFUSALS[name] ?? sentence ?? otherwise;
+}
+
+/** @param {number} seconds */
 function clockTime(seconds) {
   const whole = Math.floor(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
 // The real microphone as a source: {sampleRate, pause(), resume(), close()}.
+/** @param {(data: SoundData) => void} onData @param {() => void} onEnded @returns {Promise<SoundSource>} */
 async function openMicrophone(onData, onEnded) {
   if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) {
     throw Object.assign(new Error('no media'), { sentence: NO_MEDIA });
@@ -348,6 +411,7 @@ async function openMicrophone(onData, onEnded) {
   }
   await context.audioWorklet.addModule(new URL('./capture_worklet.js', import.meta.url));
   const node = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 0 });
+  /** @type {((value?: unknown) => void) | null} */
   let flushed = null;
   node.port.onmessage = ({ data }) => (data.flushed ? flushed?.() : onData(data));
   context.onstatechange = () => context.state === 'interrupted' && onEnded();
@@ -373,12 +437,13 @@ async function openMicrophone(onData, onEnded) {
     },
     async close() {
       await flush();
-      stream.getTracks().forEach((track) => track.stop());
+      for (const track of stream.getTracks()) track.stop();
       context.close().catch(() => {}); // everything has been flushed; nobody need wait for this
     },
   };
 }
 
+/** @param {() => void} onEnded */
 async function openStream(onEnded) {
   const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
   const stream = await navigator.mediaDevices.getUserMedia({ audio });
@@ -386,6 +451,11 @@ async function openStream(onEnded) {
   return stream;
 }
 
+/**
+ * @param {MediaStream} stream
+ * @param {AudioContextOptions} options
+ * @returns {[AudioContext, MediaStreamAudioSourceNode]}
+ */
 function connectAt(stream, options) {
   const context = new AudioContext(options);
   try {
@@ -397,6 +467,12 @@ function connectAt(stream, options) {
 }
 
 // A recording from an address as a source of the same form.
+/**
+ * @param {string} url
+ * @param {(data: SoundData) => void} onData
+ * @param {() => void} onEnd
+ * @returns {Promise<SoundSource>}
+ */
 async function openSample(url, onData, onEnd) {
   const response = await fetch(new URL(url, document.baseURI));
   if (!response.ok) throw new Error('the sample is not there');
@@ -430,15 +506,18 @@ async function openSample(url, onData, onEnd) {
   };
 }
 
+/** @param {AudioBuffer} buffer */
 function mono(buffer) {
   const samples = buffer.getChannelData(0);
   return { length: samples.length, samples };
 }
 
+/** @param {Float32Array} frame */
 function toInt16(frame) {
   return Int16Array.from(frame, (value) => Math.round(Math.max(-1, Math.min(1, value)) * 32767));
 }
 
+/** @param {Float32Array} frame */
 function peak(frame) {
   return frame.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }

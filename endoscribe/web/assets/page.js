@@ -1,3 +1,5 @@
+// @ts-check
+
 // What the parts of the page share: panels that Python and the browser both fill, the status line, the live text, and
 // the one microphone. Evidence, review, history and keys have modules of their own.
 
@@ -12,42 +14,54 @@ const STATUS_ICONS = { error: '! ', info: '' };
 // What belongs to one dictation, and goes from the screen before another one comes.
 const DICTATION_PANELS = ['record', 'checklist', 'checks', 'transcript', 'review', 'exports', 'evidence', 'player'];
 
+/** @type {Record<string, { element: HTMLElement, props: PanelProps }>} */
 const panels = {};
+/** @type {TheMicrophone | null} */
 let microphone = null;
+/** @type {string | null} */
 let chosenProcedure = null;
+/** @type {string[]} */
 let liveWords = [];
 
+/** @param {string} path */
 export const base = (path) => new URL(path, document.baseURI);
 export const frame = () => new Promise(requestAnimationFrame);
 
 // A panel's value is changed through Gradio's own props, so that Gradio and this page never disagree on what is shown.
+/** @param {string} name @param {HTMLElement} element @param {PanelProps} props */
 export function addPanel(name, element, props) {
   panels[name] = { element, props };
   if (name === 'status') announce(element);
 }
 
+/** @param {string} name @param {string} html */
 export function setPanel(name, html) {
   if (panels[name]) panels[name].props.value = html;
 }
 
+/** @param {string} name */
 export function panel(name) {
   return panels[name]?.element ?? null;
 }
 
 // Whatever the status line says is read out once nobody is speaking.
+/** @param {HTMLElement} element */
 function announce(element) {
   element.setAttribute('role', 'status');
   element.setAttribute('aria-live', 'polite');
 }
 
+/** @type {(microphone: TheMicrophone) => void} */
 let microphoneIsThere;
+/** @type {Promise<TheMicrophone>} */
 export const microphoneMounted = new Promise((resolve) => {
   microphoneIsThere = resolve;
 });
 
+/** @param {TheMicrophone} mounted */
 export function setMicrophone(mounted) {
   microphone = mounted;
-  microphoneIsThere();
+  microphoneIsThere(mounted);
 }
 
 export function theMicrophone() {
@@ -58,6 +72,7 @@ export function procedure() {
   return chosenProcedure;
 }
 
+/** @param {string} id */
 export function chooseProcedure(id) {
   chosenProcedure = id;
   microphone?.chooseProcedure(id);
@@ -71,16 +86,26 @@ export function isRecording() {
   return Boolean(microphone?.isActive);
 }
 
+// What the server's HTML always has.
+/** @param {HTMLElement} element @param {string} selector */
+function part(element, selector) {
+  return /** @type {HTMLElement} */ (element.querySelector(selector));
+}
+
 // The session on the screen, as Python knows it.
 export function session() {
-  return document.querySelector('#session textarea, #session input')?.value ?? '';
+  /** @type {HTMLInputElement | HTMLTextAreaElement | null} */
+  const field = document.querySelector('#session textarea, #session input');
+  return field?.value ?? '';
 }
 
 // An upload would take the place of what is being recorded.
+/** @param {boolean} allowed */
 export function allowUpload(allowed) {
   document.querySelector('#upload input[type=file]')?.toggleAttribute('disabled', !allowed);
 }
 
+/** @param {string} text @param {'info' | 'error'} [kind] */
 export function say(text, kind = 'info') {
   const line = document.createElement('p');
   line.className = kind;
@@ -92,31 +117,37 @@ export function say(text, kind = 'info') {
 export function clear() {
   liveWords = [];
   showLive({ from_word: 0, committed: [], tentative: '' });
-  document.querySelector('#player audio')?.pause();
+  /** @type {HTMLAudioElement | null} */
+  const player = document.querySelector('#player audio');
+  player?.pause();
   for (const name of DICTATION_PANELS) setPanel(name, '');
 }
 
+/** @param {Omit<LiveMessage, 'type'>} live */
 export function showLive({ from_word: first, committed, tentative }) {
   const box = document.querySelector('#live-text .text');
   if (!box) return;
   liveWords = [...liveWords.slice(0, first), ...committed];
-  box.querySelector('.committed').textContent = liveWords.join(' ');
-  box.querySelector('.tentative').textContent = tentative ? ` ${tentative}` : '';
+  part(box, '.committed').textContent = liveWords.join(' ');
+  part(box, '.tentative').textContent = tentative ? ` ${tentative}` : '';
   box.dataset.empty = String(!liveWords.length && !tentative);
   box.scrollTop = box.scrollHeight;
 }
 
+/** @param {PreviewMessage} preview */
 export function showPreview({ record, checklist, checks }) {
   setPanel('record', record);
   setPanel('checklist', checklist);
   setPanel('checks', checks);
 }
 
+/** @type {(value?: unknown) => void} */
 let samplesAreThere;
 const samplesMounted = new Promise((resolve) => {
   samplesAreThere = resolve;
 });
 
+/** @param {HTMLElement} element @param {{ chosen(data: { procedure: string }): void }} events */
 export function mountSamples(element, events) {
   samplesAreThere();
   element.addEventListener('click', (event) => {
@@ -126,10 +157,10 @@ export function mountSamples(element, events) {
       say('Press Stop first; then choose a sample.', 'error');
       return;
     }
-    const { url, procedure: id, title } = button.dataset;
+    const { url = '', procedure: id = '', title = '' } = button.dataset;
     events.chosen({ procedure: id });
     chosenProcedure = id;
-    microphone.playSample({ url, procedure: id, title });
+    microphone?.playSample({ url, procedure: id, title });
   });
 }
 
@@ -138,6 +169,7 @@ export function submit() {
 }
 
 // Asks the server; a failure is told on the status line and gives null.
+/** @param {string} path @param {RequestInit} [options] */
 export async function ask(path, options = {}) {
   try {
     const response = await fetch(base(path), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...options });
@@ -150,6 +182,7 @@ export async function ask(path, options = {}) {
   return null;
 }
 
+/** @param {string} path @param {unknown} body @param {string} [method] */
 export function post(path, body, method = 'POST') {
   return ask(path, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 }
@@ -169,6 +202,7 @@ async function watchHealth() {
   if (health.status === 'unhealthy') say(health.problem ?? 'The speech model could not be loaded.', 'error');
 }
 
+/** @param {{ status: string, whisper_model: string | null, extractor: string | null }} health */
 function aboutModels({ status, whisper_model: whisper, extractor }) {
   if (status === 'starting') return 'The speech model is loading; you can record already.';
   if (status === 'unhealthy') return 'The speech model is not available.';
@@ -182,8 +216,8 @@ async function showWho() {
   const { user, visit } = await whoIsHere();
   const form = document.querySelector('#leave');
   if (!form || !(user || visit)) return;
-  form.querySelector('.who').textContent = user ?? '';
-  if (visit) form.querySelector('button').textContent = 'End the visit';
+  part(form, '.who').textContent = user ?? '';
+  if (visit) part(form, 'button').textContent = 'End the visit';
   form.hidden = false;
   if (user) watchSignIn();
 }
@@ -200,10 +234,12 @@ function watchSignIn() {
 }
 
 // Once a procedure is chosen the microphone can be started; then all the rest answers, too.
+/** @param {string} id */
 export async function start(id) {
   await samplesMounted;
   chooseProcedure(id);
   showWho();
+  /** @type {HTMLInputElement | null} */
   const input = document.querySelector('#upload input[type=file]');
   if (input) input.accept = 'audio/*,video/webm,video/mp4,.wav,.mp3,.m4a,.flac,.ogg,.webm';
   watchHealth();

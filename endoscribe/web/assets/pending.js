@@ -1,13 +1,20 @@
+// @ts-check
+
 // What somebody has entered in a form and the server does not have yet: it stands in its cell at once, marked as being
 // saved, until the report comes back with it. Where it is not taken, the form comes back with what was typed.
 
 const SIGN = '↻';
+/** @type {Record<string, string>} */
 const WORDS = { not_stated: 'not stated', not_done: 'not done' };
 
 // The form gives way to what it says; `giveBack` brings it back with a sentence, and tells whether its cell is still there.
+/** @param {Editor} form @param {string} kind @returns {PendingEntry} */
 export function standIn(form, kind) {
-  const cell = form.closest('td');
-  const { className, dataset: { status } } = cell;
+  const cell = /** @type {HTMLTableCellElement} */ (form.closest('td'));
+  const {
+    className,
+    dataset: { status },
+  } = cell;
   const hadFocus = form.contains(document.activeElement);
   const shown = inCell(WORDS[kind] ?? entered(form));
   cell.replaceChildren(shown);
@@ -27,13 +34,18 @@ export function standIn(form, kind) {
       cell.replaceChildren(form);
       cell.className = className;
       cell.dataset.status = status;
-      form.querySelector('.fault').textContent = problem;
+      fault(form).textContent = problem;
       if (keepsFocus) form.querySelector('input, select')?.focus();
       return cell.isConnected;
     },
   };
 }
 
+// Where a form says what is wrong.
+/** @param {Editor} form */
+export const fault = (form) => /** @type {HTMLElement} */ (form.querySelector('.fault'));
+
+/** @param {string} value */
 function inCell(value) {
   const pending = document.createElement('span');
   pending.className = 'es-pending';
@@ -42,6 +54,7 @@ function inCell(value) {
   return pending;
 }
 
+/** @param {string} name @param {string} text @param {boolean} [isSign] */
 function part(name, text, isSign = false) {
   const span = document.createElement('span');
   span.className = name;
@@ -51,10 +64,11 @@ function part(name, text, isSign = false) {
 }
 
 // What is in the form, as the report will say it.
+/** @param {Editor} form */
 function entered(form) {
-  const chosen = [...form.querySelectorAll('input:checked')].map(({ parentElement: box }) => box.textContent.trim());
+  const chosen = [...form.querySelectorAll('input:checked')].map(({ parentElement: box }) => box?.textContent.trim());
   if (form.dataset.type === 'multi') return chosen.join(', ');
-  const field = form.elements.value;
-  if (field.matches('select')) return field.selectedOptions[0].textContent;
+  const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem('value'));
+  if (field instanceof HTMLSelectElement) return field.selectedOptions[0].textContent;
   return [field.value, form.querySelector('.unit')?.textContent].filter(Boolean).join(' ');
 }

@@ -1,10 +1,12 @@
+// @ts-check
+
 // Reviewing: a cell up close, edited in place, confirmed, undone; rows; sign-off; versions. Each step is one request that
 // names the state it was made on, and the answer is what the panels show from then on.
 
 import { closeup, prepare } from './closeups.js';
 import * as page from './page.js';
 import { hear } from './evidence.js';
-import { standIn } from './pending.js';
+import { fault, standIn } from './pending.js';
 
 const NOT_TAKEN = 'The server could not take this change.';
 const NOT_SAVED = 'This is not saved, or not for certain. Save it again once the server can be reached.';
@@ -12,13 +14,16 @@ const AFTER_ANOTHER = 'The change before this one was not made, so this one was 
 const ANOTHER_REPORT = 'Another report is on the screen now; your last change to the one before was not made.';
 const STILL_SAVING = 'Your last edit is still being saved. Wait until it is there, then try again.';
 
+/** @type {ReviewEvents} */
 let triggers = {};
+/** @type {Promise<boolean> | null} */
 let underWay = null; // the change that the server is making, as a promise of whether it was made
 
 const recordElement = () => document.querySelector('#record .es-record');
 const isEditable = () => recordElement()?.dataset.editable === 'true';
 const section = () => document.querySelector('#review section.review');
 
+/** @param {string} target @param {string | undefined} row */
 function findCell(target, row) {
   return document.querySelector(`#record [data-field="${CSS.escape(target)}"][data-row="${row}"]`);
 }
@@ -26,25 +31,30 @@ function findCell(target, row) {
 // -- a cell up close ---------------------------------------------------------------------------------------------------
 
 // Whatever was unfolded stays so, however often the panel is filled anew.
+/** @param {HTMLElement} element */
 function keepFolds(element) {
   const open = new Set();
   element.addEventListener(
     'toggle',
     ({ target }) => {
-      if (!target.isConnected) return;
-      if (target.open) open.add(target.dataset.fold);
-      else open.delete(target.dataset.fold);
+      const details = /** @type {HTMLDetailsElement} */ (target);
+      if (!details.isConnected) return;
+      if (details.open) open.add(details.dataset.fold);
+      else open.delete(details.dataset.fold);
     },
     true,
   );
   new MutationObserver(() => {
-    for (const details of element.querySelectorAll('details[data-fold]')) details.open = open.has(details.dataset.fold);
+    /** @type {NodeListOf<HTMLDetailsElement>} */
+    const folds = element.querySelectorAll('details[data-fold]');
+    for (const details of folds) details.open = open.has(details.dataset.fold);
   }).observe(element, { childList: true, subtree: true });
 }
 
+/** @param {HTMLElement} element */
 export function mountRecord(element) {
   keepFolds(element);
-  element.addEventListener('click', (event) => clicked(element, event));
+  element.addEventListener('click', clicked);
   element.addEventListener('dblclick', ({ target }) => {
     const cell = target.closest('td[data-field]');
     if (cell && !target.closest('.editor')) openEditor(cell);
@@ -59,15 +69,18 @@ export function mountRecord(element) {
   });
   element.addEventListener('submit', (event) => {
     event.preventDefault();
-    save(event.target);
+    save(/** @type {Editor} */ (event.target));
   });
 }
 
-function clicked(element, { target }) {
+/** @param {{ target: HTMLElement }} event */
+function clicked({ target }) {
   const button = target.closest('button');
-  if (target.closest('.editor')) {
+  /** @type {Editor | null} */
+  const form = target.closest('.editor');
+  if (form) {
     const { kind } = button?.dataset ?? {};
-    if (kind) leaveEditor(target.closest('.editor'), kind);
+    if (kind) leaveEditor(form, kind);
   } else if (button?.matches('.es-decide')) decide();
   else if (button?.dataset.go) followDoubt(button);
   else if (button?.dataset.table) changeRows(button);
@@ -79,12 +92,14 @@ function clicked(element, { target }) {
   }
 }
 
+/** @param {HTMLElement} cell */
 export async function showEvidence(cell) {
   choose(cell);
   hear(cell.dataset);
   if (isEditable()) await showCard(cell);
 }
 
+/** @param {HTMLElement} cell */
 function choose(cell) {
   document.querySelectorAll('#record [data-chosen]').forEach((other) => {
     other.removeAttribute('data-chosen');
@@ -100,6 +115,7 @@ function choose(cell) {
   cell.append(' ', button);
 }
 
+/** @param {HTMLElement} cell */
 async function showCard(cell) {
   const card = await closeup('cards', cell.dataset);
   if (!card || !document.contains(cell)) return;
@@ -109,8 +125,9 @@ async function showCard(cell) {
 }
 
 // On a phone the card lies over the foot of the page. Nothing moves elsewhere: somebody may be about to click.
+/** @param {HTMLElement} cell */
 function keepInSight(cell) {
-  const listening = document.getElementById('listening');
+  const listening = /** @type {HTMLElement} */ (document.getElementById('listening'));
   const { top, bottom } = cell.getBoundingClientRect();
   const isHidden = bottom > listening.getBoundingClientRect().top && top < innerHeight;
   if (getComputedStyle(listening).position === 'fixed' && isHidden) {
@@ -118,6 +135,7 @@ function keepInSight(cell) {
   }
 }
 
+/** @param {HTMLElement | null} cell */
 function closeCard(cell) {
   page.setPanel('evidence', '');
   cell?.removeAttribute('data-chosen');
@@ -125,28 +143,30 @@ function closeCard(cell) {
   cell?.querySelector('button')?.focus({ preventScroll: true });
 }
 
+/** @param {HTMLElement} element */
 export function mountCard(element) {
   element.addEventListener('click', ({ target }) => {
     const action = target.closest('[data-card-do]')?.dataset.cardDo;
     const card = target.closest('.card');
-    const cell = card && findCell(card.dataset.card, card.dataset.cardRow);
+    const cell = card && findCell(card.dataset.card ?? '', card.dataset.cardRow);
     if (action === 'close') closeCard(cell);
     if (action === 'close' || !action || !cell) return;
     reveal(cell);
     if (action === 'hear') hear(cell.dataset);
     else if (action === 'edit') openEditor(cell);
-    else if (action === 'confirm') confirm(cell.dataset.field, cell.dataset.row);
+    else if (action === 'confirm') confirm(cell.dataset.field ?? '', cell.dataset.row);
   });
 }
 
 function decide() {
   const waiting = document.querySelector('#review .waiting');
   waiting?.scrollIntoView({ block: 'center' });
-  waiting?.querySelector('button').focus({ preventScroll: true });
+  waiting?.querySelector('button')?.focus({ preventScroll: true });
 }
 
+/** @param {HTMLElement} button */
 function followDoubt(button) {
-  const { go, goRow } = button.dataset;
+  const { go = '', goRow } = button.dataset;
   const cell = findCell(go, goRow);
   if (button.matches('.es-confirm')) confirm(go, goRow);
   else if (cell) {
@@ -156,6 +176,7 @@ function followDoubt(button) {
   }
 }
 
+/** @param {HTMLElement} cell */
 function reveal(cell) {
   const details = cell.closest('details');
   if (details) details.open = true;
@@ -163,13 +184,15 @@ function reveal(cell) {
 }
 
 // What is missing can be filled in from the checklist, too.
+/** @param {HTMLElement} element */
 export function mountChecklist(element) {
   element.addEventListener('click', ({ target }) => {
     const gap = target.closest('[data-gap]')?.dataset.gap;
     if (!gap || !isEditable()) return;
     const cell = document.querySelector(`#record .es-gap[data-field="${CSS.escape(gap)}"]`);
     const adding = document.querySelector(`#record .es-add-row[data-table="${CSS.escape(gap)}"]`);
-    if (cell ?? adding) reveal(cell ?? adding);
+    const place = cell ?? adding;
+    if (place) reveal(place);
     if (cell) openEditor(cell);
     else adding?.focus();
   });
@@ -177,17 +200,20 @@ export function mountChecklist(element) {
 
 // -- editing in place ----------------------------------------------------------------------------------------------------
 
+/** @param {HTMLElement} clicked */
 export async function openEditor(clicked) {
   if (!isEditable() || clicked.dataset.status === 'computed' || clicked.querySelector('.editor')) return;
   const cell = underWay ? await onceSaved(clicked) : clicked;
   if (!cell) return;
-  document.querySelectorAll('#record .editor').forEach((form) => closeEditor(form));
+  /** @type {NodeListOf<Editor>} */
+  const others = document.querySelectorAll('#record .editor');
+  for (const other of others) closeEditor(other);
   choose(cell);
   const html = await closeup('forms', cell.dataset);
   if (!html || !document.contains(cell) || cell.querySelector('.editor')) return;
   const shown = [...cell.childNodes];
   cell.innerHTML = html;
-  const form = cell.querySelector('.editor');
+  const form = /** @type {Editor} */ (cell.querySelector('.editor'));
   form.shown = shown;
   form.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape') return;
@@ -199,37 +225,50 @@ export async function openEditor(clicked) {
 }
 
 // The same cell after the change that is under way; none where that was not made: then its own form is open again.
+/** @param {HTMLElement} cell */
 async function onceSaved(cell) {
   choose(cell);
   while (underWay) if (!(await underWay)) return null;
-  return findCell(cell.dataset.field, cell.dataset.row);
+  return findCell(cell.dataset.field ?? '', cell.dataset.row);
 }
 
+/** @param {Editor} form @param {boolean} [refocus] */
 function closeEditor(form, refocus = false) {
-  const cell = form.closest('td');
+  const cell = /** @type {HTMLElement} */ (form.closest('td'));
   cell.replaceChildren(...form.shown);
   if (refocus) cell.querySelector('button')?.focus();
 }
 
+/** @param {Editor} form @param {string} kind */
 function leaveEditor(form, kind) {
   if (kind === 'cancel') closeEditor(form, true);
-  else edit(kind, form.dataset.editor, form.dataset.editorRow, null, form);
+  else edit(kind, form.dataset.editor ?? '', form.dataset.editorRow, null, form);
 }
 
+/** @param {Editor} form */
 function save(form) {
   const values = new FormData(form).getAll('value');
-  const value = form.dataset.type === 'multi' ? values : values[0];
-  if (!value?.length) form.querySelector('.fault').textContent = 'Enter a value, or choose “Not stated”.';
-  else edit('set', form.dataset.editor, form.dataset.editorRow, value, form);
+  const value = /** @type {string | string[] | undefined} */ (form.dataset.type === 'multi' ? values : values[0]);
+  if (!value?.length) fault(form).textContent = 'Enter a value, or choose “Not stated”.';
+  else edit('set', form.dataset.editor ?? '', form.dataset.editorRow, value, form);
 }
 
+/** @param {string} target @param {string | undefined} row */
 const confirm = (target, row) => edit('confirm', target, row, null, null);
 
+/**
+ * @param {string} kind
+ * @param {string} target
+ * @param {string | undefined} row
+ * @param {string | string[] | null} value
+ * @param {Editor | null} form
+ */
 function edit(kind, target, row, value, form) {
   const pending = form && standIn(form, kind);
   return change('edits', { kind, target, row: row === '' ? null : Number(row), value }, { target, row, pending });
 }
 
+/** @param {HTMLElement} button */
 function changeRows(button) {
   const { table, tableRow } = button.dataset;
   if (tableRow === undefined) change('edits', { kind: 'add_row', target: table }, { table, button });
@@ -240,6 +279,7 @@ function changeRows(button) {
 
 // One after the other, each on the state that the one before has left; returns whether it was made. `focus` says where
 // the keyboard goes on: a cell, or the last row of a table; `pending` stands in the cell meanwhile, or `button` is busy.
+/** @param {string} path @param {object} body @param {Focus} [focus] @returns {Promise<boolean>} */
 async function change(path, body, focus = {}) {
   const { session } = section()?.dataset ?? {};
   focus.button?.setAttribute('aria-busy', 'true');
@@ -252,6 +292,7 @@ async function change(path, body, focus = {}) {
   }
 }
 
+/** @param {string | undefined} session @param {string} path @param {object} body @param {Focus} focus */
 async function make(session, path, body, focus) {
   const { session: shown, revision } = section()?.dataset ?? {};
   if (shown !== session) return refused(focus, ANOTHER_REPORT);
@@ -269,6 +310,7 @@ async function make(session, path, body, focus) {
 }
 
 // Without a problem of its own the status line has said what is the matter.
+/** @param {Focus} focus @param {string} [problem] */
 function refused({ pending, button }, problem) {
   button?.removeAttribute('aria-busy');
   const isInItsForm = pending?.giveBack(problem ?? NOT_SAVED);
@@ -276,6 +318,7 @@ function refused({ pending, button }, problem) {
   return false;
 }
 
+/** @type {Record<string, string>} */
 const SAID = {
   edits: 'Saved. Undo takes it back.',
   undo: 'Taken back.',
@@ -283,15 +326,19 @@ const SAID = {
   reading: 'Done.',
 };
 
+/** @param {Record<string, string>} panels @param {Focus} focus */
 async function showPanels(panels, focus) {
   const scrolled = window.scrollY;
-  const name = document.querySelector('#signer')?.value;
+  /** @type {HTMLInputElement | null} */
+  const before = document.querySelector('#signer');
+  const name = before?.value;
   const goesOn = whereTheyAre(focus);
   for (const [panel, html] of Object.entries(panels)) page.setPanel(panel, html);
   await page.frame();
   await page.frame();
   focus.pending?.settle();
   window.scrollTo(0, scrolled);
+  /** @type {HTMLInputElement | null} */
   const signer = document.querySelector('#signer:not([readonly])');
   if (signer && name) signer.value = name;
   const cell = goesOn.target ? findCell(goesOn.target, goesOn.row) : lastRowCell(goesOn.table);
@@ -300,21 +347,26 @@ async function showPanels(panels, focus) {
     showCard(cell);
   }
   const { keyboard = cell?.querySelector('button') ?? undoAgain(focus) } = goesOn;
-  const next = keyboard?.isConnected ? keyboard : keyboard?.id && document.getElementById(keyboard.id);
+  const next = keyboard?.isConnected ? keyboard : document.getElementById(keyboard?.id ?? '');
   next?.focus({ preventScroll: true });
 }
 
-const undoAgain = ({ button }) => button?.dataset.review && document.querySelector('#review [data-review=undo]');
+/** @param {Focus} focus */
+function undoAgain({ button }) {
+  return button?.dataset.review ? document.querySelector('#review [data-review=undo]') : null;
+}
 
 // Who has gone on to another cell, or somewhere else, while an entry was saved is left there.
+/** @param {Focus} focus @returns {Focus & { keyboard?: HTMLElement | null }} */
 function whereTheyAre(focus) {
   if (!focus.pending) return focus;
   const chosen = document.querySelector('#record [data-chosen]')?.dataset;
-  const active = document.activeElement;
+  const active = /** @type {HTMLElement} */ (document.activeElement);
   const keyboard = active === document.body || active.closest('#record') ? undefined : active;
   return { target: chosen?.field ?? focus.target, row: chosen?.row ?? focus.row, keyboard };
 }
 
+/** @param {string | undefined} table */
 function lastRowCell(table) {
   if (!table) return null;
   const cells = [...document.querySelectorAll(`#record [data-field^="${CSS.escape(table)}."]`)];
@@ -324,6 +376,7 @@ function lastRowCell(table) {
 
 // -- undo, sign-off, versions ----------------------------------------------------------------------------------------------
 
+/** @param {HTMLElement} element @param {ReviewEvents} events */
 export function mountReview(element, events) {
   triggers = events;
   new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
@@ -339,9 +392,10 @@ export function mountReview(element, events) {
   });
   element.addEventListener('submit', (event) => {
     event.preventDefault();
-    const form = event.target;
+    const form = /** @type {HTMLFormElement} */ (event.target);
     if (!form.matches('.sign')) compare(form);
-    else if (isSettled() && isMeant()) change('signature', { name: form.elements.name.value }, { button: form.querySelector('button') });
+    else if (isSettled() && isMeant())
+      change('signature', { name: control(form, 'name').value }, { button: form.querySelector('button') });
   });
 }
 
@@ -369,16 +423,25 @@ function isMeant() {
   return !open.length || window.confirm(`Sign although ${open.join(' and ')}?`);
 }
 
+// A named input or list of a form.
+/** @param {HTMLFormElement} form @param {string} name */
+function control(form, name) {
+  return /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem(name));
+}
+
+/** @param {HTMLFormElement} form */
 async function compare(form) {
-  const { left, right } = form.elements;
+  const [left, right] = [control(form, 'left'), control(form, 'right')];
   const answer = await page.ask(
-    `sessions/${section().dataset.session}/comparison?left=${left.value}&right=${right.value}`,
+    `sessions/${section()?.dataset.session}/comparison?left=${left.value}&right=${right.value}`,
   );
-  if (answer?.ok) form.parentElement.querySelector('.comparison').innerHTML = await answer.text();
+  const shown = form.parentElement?.querySelector('.comparison');
+  if (answer?.ok && shown) shown.innerHTML = await answer.text();
 }
 
 // -- the clipboard ---------------------------------------------------------------------------------------------------------
 
+/** @param {HTMLElement} element */
 export function mountExports(element) {
   element.addEventListener('click', async (event) => {
     if (isSaving() && event.target.closest('a, button')) {
@@ -399,6 +462,7 @@ export function mountExports(element) {
 }
 
 // Safari only lets a click write what it is given at once, so the text goes in as a promise where that is understood.
+/** @param {Promise<string>} text */
 async function copy(text) {
   if (window.ClipboardItem && navigator.clipboard?.write) {
     const blob = text.then((plain) => new Blob([plain], { type: 'text/plain' }));

@@ -1,3 +1,5 @@
+// @ts-check
+
 // Carries frames of samples to the server without losing one. Every frame is kept until the server has said that it is
 // safe on disk; after any break the connection is made again and what is not yet safe is sent again, in order.
 // Where WebSockets are refused the same frames go by POST. docs/PROTOCOL.md describes what passes.
@@ -15,6 +17,7 @@ const POST_EVERY_MS = 400;
 const POST_FRAMES_BYTES = 1 << 20;
 const SOCKET_FAILURES_BEFORE_POST = 2;
 
+/** @param {number} sequence @param {number} firstSample @param {Int16Array} samples */
 export function encodeFrame(sequence, firstSample, samples) {
   const buffer = new ArrayBuffer(HEADER_BYTES + samples.length * 2);
   const view = new DataView(buffer);
@@ -31,23 +34,45 @@ export class Uplink {
   // onMessage(message) hears every server message; onChange() is called when what is unsaved or connected changes.
   // With a `session` it goes on with that recording, of which the server has so many `samples`. `left` is what an earlier
   // visit left behind: its frames are sent, and then it ends, unless somebody `goesOn`.
-  constructor({ base, procedure, sampleRate, session = null, samples = 0, left = null, goesOn = false, onMessage, onChange }) {
-    Object.assign(this, { base, procedure, sampleRate, onMessage, onChange });
+  /** @param {UplinkOptions} options */
+  constructor({
+    base,
+    procedure,
+    sampleRate,
+    session = null,
+    samples = 0,
+    left = null,
+    goesOn = false,
+    onMessage,
+    onChange,
+  }) {
+    this.base = base;
+    this.procedure = procedure;
+    this.sampleRate = sampleRate;
+    this.onMessage = onMessage;
+    this.onChange = onChange;
+    /** @type {string | null} */
     this.session = left?.session ?? session;
     this.spool = new Spool(left?.id);
     this.connected = false;
     this.closed = false;
+    /** @type {string | null} */
     this.signInEnded = null; // why nothing is taken until the speaker has signed in again, as a sentence
+    /** @type {PendingFrame[]} */
     this.pending = []; // frames that are not yet safe: {buffer, end, sent}
     this.sequence = 0;
     this.samples = samples;
     this.saved = samples;
+    /** @type {number | null} */
     this.stopAt = null;
     this.stopSent = false;
     this.isOver = false;
+    /** @type {ControlMessage[]} */
     this.controls = []; // messages besides frames, sent after the frames that came before them
     this.words = 0;
     this.preview = 0;
+    /** @type {number | null} */
+    this.waitingSince = null;
     this.failures = 0;
     this.everOpened = false;
     this.wait = FIRST_WAIT_MS;
@@ -65,14 +90,17 @@ export class Uplink {
     return (this.samples - this.saved) / this.sampleRate;
   }
 
+  /** @param {StoredFrame[]} frames @param {boolean} goesOn */
   takeOver(frames, goesOn) {
     this.pending = frames.map(({ buffer, end }) => ({ buffer, end, sent: false }));
-    this.sequence = new DataView(frames.at(-1).buffer).getUint32(4, true) + 1;
-    this.samples = frames.at(-1).end;
+    const last = frames[frames.length - 1];
+    this.sequence = new DataView(last.buffer).getUint32(4, true) + 1;
+    this.samples = last.end;
     if (!goesOn) this.stopAt = this.samples;
     this.saved = frames[0].end - (frames[0].buffer.byteLength - HEADER_BYTES) / 2;
   }
 
+  /** @param {Int16Array} samples */
   push(samples) {
     if (this.isOver) return;
     const buffer = encodeFrame(this.sequence, this.samples, samples);
@@ -84,6 +112,7 @@ export class Uplink {
     this.send();
   }
 
+  /** @param {string} procedure */
   chooseProcedure(procedure) {
     this.procedure = procedure;
     this.hasChosen = true;
@@ -140,7 +169,15 @@ export class Uplink {
     const { user = null } = await whoIsHere();
     const { session, procedure, sampleRate } = this;
     const { id: key } = this.spool;
-    return JSON.stringify({ type: 'hello', protocol: PROTOCOL, session, procedure, sample_rate: sampleRate, key, user });
+    return JSON.stringify({
+      type: 'hello',
+      protocol: PROTOCOL,
+      session,
+      procedure,
+      sample_rate: sampleRate,
+      key,
+      user,
+    });
   }
 
   openSocket() {
@@ -173,6 +210,7 @@ export class Uplink {
     if (why) this.mustSignIn(why);
   }
 
+  /** @param {string} why */
   mustSignIn(why) {
     if (this.connected || this.closed) return;
     this.signInEnded = why;
@@ -205,6 +243,7 @@ export class Uplink {
     }
   }
 
+  /** @param {boolean} connected */
   setConnected(connected) {
     if (this.connected !== connected) {
       this.connected = connected;
@@ -228,6 +267,7 @@ export class Uplink {
     }
   }
 
+  /** @param {ServerMessage} message */
   receive(message) {
     if (!this.pending.length) this.waitingSince = null;
     if (message.type === 'welcome') this.welcomed(message);
@@ -235,7 +275,7 @@ export class Uplink {
     else if (message.type === 'live') this.words = message.from_word + message.committed.length;
     else if (message.type === 'preview') this.preview = message.number;
     else if (message.type === 'problem' && !message.again) this.refused(message);
-    else if (message.sign_in) this.mustSignIn(message.text);
+    else if (message.type === 'problem' && message.sign_in) this.mustSignIn(message.text);
     else if (message.type === 'stopped') this.over(message.samples);
     this.onMessage(message);
     if (message.type === 'final') {
@@ -244,6 +284,7 @@ export class Uplink {
     }
   }
 
+  /** @param {WelcomeMessage} message */
   welcomed(message) {
     this.session = message.session;
     this.spool.describe(this);
@@ -261,23 +302,29 @@ export class Uplink {
     this.send();
   }
 
+  /** @param {number} samples */
   forget(samples) {
     if (samples > this.saved) this.waitingSince = null;
     this.saved = Math.max(this.saved, samples);
     // After a reload the server may have what this page never saw; what is spoken from here on comes after that.
     this.samples = Math.max(this.samples, samples);
     let safe = 0;
-    while (this.pending.length && this.pending[0].end <= samples) safe = this.pending.shift().end;
+    while (this.pending.length && this.pending[0].end <= samples) {
+      safe = this.pending[0].end;
+      this.pending.shift();
+    }
     if (safe) this.spool.forget(safe);
     this.onChange();
   }
 
+  /** @param {ProblemMessage} message */
   refused({ gone }) {
     this.close();
     if (gone) this.spool.remove(); // who deletes a dictation deletes all of it
   }
 
   // No more is taken. What was spoken after the longest recording was reached is not missed, anything else is.
+  /** @param {number} samples */
   over(samples) {
     this.isOver = true;
     this.forget(samples);
@@ -340,6 +387,7 @@ export class Uplink {
     }
   }
 
+  /** @param {string} path @param {BodyInit} body @returns {Promise<ServerMessage[]>} */
   async post(path, body) {
     const given = new AbortController();
     this.posted = { given, since: performance.now() };

@@ -1,7 +1,10 @@
+// @ts-check
+
 // Who uses this page, asked once when it loads.
 
 const ANSWER_WITHIN_MS = 10_000; // a network that drops everything in silence gives no error
 
+/** @type {Promise<Who>} */
 const asked = fetch(new URL('who', document.baseURI))
   .then((answer) => (answer.ok ? answer.json() : {}))
   .catch(() => ({}));
@@ -11,6 +14,7 @@ export const whoIsHere = () => asked;
 
 // Why the page has to wait for its user to sign in again, as a sentence; '' when it need not, null when nobody can tell.
 // A proxy that knows the users may send elsewhere to sign in.
+/** @returns {Promise<string | null>} */
 export async function signInProblem() {
   try {
     const answer = await fetch(new URL('who', document.baseURI), {
