@@ -19,6 +19,8 @@ UV := $(BIN)/uv
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) UV_COMPILE_BYTECODE=1 UV_COMPILE_BYTECODE_TIMEOUT=600 \
 	$(UV) sync --frozen --inexact --no-install-project --no-python-downloads
 EXPORT := $(UV) export --frozen --no-dev --no-emit-project --quiet
+# Two processes, each with one file after the other; in the order of the folders, so that what a room shares is made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 VOICE := $(VENV)-voice
 PEERS := $(VENV)-benchmarks
 
@@ -31,8 +33,12 @@ run: $(VENV)/run.stamp ## set up what is missing and start the app, which fetche
 	$(BIN)/python app.py
 
 .PHONY: test
-test: lint weights ## set up what is missing and run every check and test
-	$(BIN)/python -m pytest
+test: lint weights ## set up what is missing, check style and types, run the quick tests and a few slow ones: ten minutes
+	$(PYTEST) -m "not slow or smoke"
+
+.PHONY: test-slow
+test-slow: weights ## run the other slow tests: minutes of real weights, a real browser, programs that are killed
+	$(PYTEST) -m "slow and not smoke"
 
 .PHONY: lint
 lint: $(VENV)/test.stamp check-lock ## style, types and whether the lock fits

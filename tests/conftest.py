@@ -15,6 +15,7 @@ from endoscribe.audio import load_audio
 from endoscribe.settings import Settings
 from endoscribe.speech.engine import WhisperXEngine
 from endoscribe.speech.loading import load_engine
+from tests.support.faults import Nursery
 from tests.support.paths import ROOT
 from tests.support.postgres import new_database, programs, running_postgres
 
@@ -105,3 +106,11 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
     if request.param == "sqlite":
         return None
     return new_database(request.getfixturevalue("postgres_server"), f"test_{secrets.token_hex(6)}")
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Servers that start at once, to be killed."""
+    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield nursery
+    nursery.close()

@@ -17,11 +17,9 @@ from typer.main import get_command
 from endoscribe.cli import main as cli
 from endoscribe.cli import program
 from endoscribe.settings import LOCAL_DATA_DIR, Settings
+from tests.support.documents import shown
 from tests.support.paths import ROOT
 
-DOCUMENTS = sorted(
-    path for pattern in ("*.md", "docs/*.md", "deploy/*.md", "benchmarks/*.md") for path in ROOT.glob(pattern)
-)
 NAMES = {field.alias for field in Settings.model_fields.values()}
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
 #: Programs of others, and what a shell does itself: what they take is not known here.
@@ -45,20 +43,6 @@ OTHERS = {
 ENDS = {"&&", "|", ";", "|&", "2>&1"}
 
 Command = tuple[str, ...]
-
-
-def shown() -> list[tuple[str, str]]:
-    """Every line for a shell, with its document: in blocks marked `sh`, indented, or within a sentence."""
-    found = []
-    for path in DOCUMENTS:
-        text = path.read_text("utf-8")
-        blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", text)
-        blocks += re.findall(r"(?m)^ {4}((?:python|make|docker|fly) .*)$", text)
-        sentences = re.findall(r"`((?:[A-Z_]+=\S+ )*(?:python|make|docker|fly) [^`|]+)`", text)
-        blocks += [each for each in sentences if not re.fullmatch(r"python -m endoscribe [a-z ]+", each)]  # a mere name
-        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-        found += [(path.name, line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return found
 
 
 def commands(line: str) -> Iterator[Command]:

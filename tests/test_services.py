@@ -8,39 +8,18 @@ from typing import Any
 import pytest
 
 from endoscribe.cli.main import main
-from endoscribe.errors import EngineError, ExtractionError, SchemaError, WeightsError
-from endoscribe.extraction.claims import Claim, OnClaims
-from endoscribe.extraction.extractor import Answer
+from endoscribe.errors import EngineError, SchemaError, WeightsError
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.verification import grounding
-from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.samples import Sample, shipped_samples
 from endoscribe.services import Services, build_extractor
 from endoscribe.settings import Settings
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Transcript
-from endoscribe.usage import Bill, Usage
 from endoscribe.web.page.report import render_record
-from tests.extraction.test_claude import PlayedServer, answer
+from tests.support.played_claude import PlayedServer, answer
+from tests.support.readers import DICTATION, DisagreeingExtractor, FailingExtractor, services_in
 from tests.support.speech_script import HearingEngine, LevelDetector, words_at
-
-DICTATION = Transcript("Boston bowel prep score left colon 3, transverse colon 3, right colon 2, total 8.")
-
-
-class FailingExtractor:
-    """A reader that cannot be reached."""
-
-    name = "claude"
-
-    def probe(self) -> str | None:
-        return "Claude cannot be reached."
-
-    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
-        raise ExtractionError("Claude cannot be reached.")
-
-
-def services_in(folder: Path, **environ: str) -> Services:
-    return Services(Settings.from_environment({"ENDOSCRIBE_DATA_DIR": str(folder), **environ}, env_file=None))
 
 
 def load_scripted(_settings: Settings) -> Scheduler:
@@ -109,18 +88,6 @@ def test_when_claude_fails_the_offline_reader_answers_and_says_so(tmp_path: Path
     assert made.record.extractor == "offline"
     assert made.notice
     assert made.notice.startswith("Claude cannot be reached.")
-
-
-class DisagreeingExtractor:
-    """Reads one number otherwise, at a price."""
-
-    name = "claude"
-
-    def probe(self) -> str | None:
-        return None
-
-    def read(self, transcript: Transcript, schema: ProcedureSchema, on_claims: OnClaims | None = None) -> Answer:
-        return Answer((Claim("bbps_right", "3", "right colon 2"),), Bill(Usage(10, 5, 0, 2, 1), 0.01))
 
 
 def test_what_the_second_reader_heard_stands_beside_the_value_and_the_bill_below(tmp_path: Path) -> None:

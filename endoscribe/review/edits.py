@@ -18,7 +18,7 @@ from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 EditKind = Literal["set", "confirm", "not_stated", "not_done", "add_row", "remove_row"]
 ROW_KINDS = frozenset({"add_row", "remove_row"})
 NOT_DONE = "not done"
-MOST_ROWS = 200
+MOST_TABLE_ROWS = 200
 LONGEST_VALUE = 4000
 
 
@@ -53,8 +53,8 @@ def _checked_rows(change: Edit, record: Record, schema: ProcedureSchema) -> Edit
     rows = len(record.tables.get(change.target, ()))
     if change.target not in schema.tables:
         raise ReviewError("This report has no such table.")
-    if change.kind == "add_row" and rows >= MOST_ROWS:
-        raise ReviewError(f"A table has {MOST_ROWS} rows at most.")
+    if change.kind == "add_row" and rows >= MOST_TABLE_ROWS:
+        raise ReviewError(f"A table has {MOST_TABLE_ROWS} rows at most.")
     if change.kind == "remove_row" and (change.row is None or not 0 <= change.row < rows):
         raise ReviewError("This row is not there any more.")
     return replace(change, value=None)

@@ -10,10 +10,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-from argon2 import PasswordHasher
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
@@ -32,50 +30,25 @@ from endoscribe.settings import Settings
 from endoscribe.web.job import report
 from endoscribe.web.routes.login import end_visit
 from tests.support.scripted import ScriptedScheduler, Server, transcript_of
+from tests.support.sign_in import HELLO, PASSWORD, QUICK, browser, known_to, log_in, signed_in
 
-PASSWORD = "a long enough password"
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 UNKNOWN = "0" * 32
-HELLO = {"type": "hello", "protocol": 1, "procedure": "col", "sample_rate": 16_000}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("data")
-    users = UsersFile(folder / "users.txt", QUICK)
-    users.add("ada", PASSWORD)
-    users.add("ben", PASSWORD)
-    auth = f"users:{folder / 'users.txt'}"
-    with Server(folder, ScriptedScheduler(), has_page=True, ENDOSCRIBE_AUTH=auth) as server:
+    with known_to(tmp_path_factory.mktemp("data"), "ada", "ben") as server:
         yield server
-
-
-def browser(server: Server) -> TestClient:
-    """Another browser at the same server, which is running already."""
-    client = TestClient(server.app, "http://testserver", follow_redirects=False)
-    client.portal = server.client.portal
-    return client
-
-
-def log_in(client: TestClient | httpx.Client, name: str, password: str = PASSWORD, **headers: str) -> Any:
-    form = re.search(r'name="form" value="([^"]+)"', client.get("/login", headers=headers).text)
-    assert form
-    data = {"form": form[1], "name": name, "password": password}
-    return client.post("/login", data=data, headers=headers)
 
 
 @pytest.fixture(scope="module")
 def ada(server: Server) -> TestClient:
-    client = browser(server)
-    assert log_in(client, "ada").status_code == 303
-    return client
+    return signed_in(server, "ada")
 
 
 @pytest.fixture(scope="module")
 def ben(server: Server) -> TestClient:
-    client = browser(server)
-    assert log_in(client, "ben").status_code == 303
-    return client
+    return signed_in(server, "ben")
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from starlette.types import Message
 from endoscribe.auth import revocation
 from endoscribe.auth.revocation import RevocableReceive
 from endoscribe.auth.users import UsersFile
-from tests.auth.test_middleware import QUICK, log_in
-from tests.web.test_limits import served
+from tests.support.sign_in import QUICK, log_in, served
 
 LAST: Message = {"type": "http.disconnect"}
 

@@ -4,34 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.research.evaluation import evaluate
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.web.page.evaluation import evaluation_page
-from tests.browser.test_browser import CHROMIUM, App, Visitor
-from tests.browser.test_browser import app as app  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
+from tests.support.accessibility import LOOKS, violations
+from tests.support.browser import Visitor, needs_chromium
 from tests.support.paths import TESTS
+from tests.support.program import App
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
-
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-LOOKS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
-
-
-def violations(page: Page) -> list[str]:
-    page.emulate_media(reduced_motion="reduce")  # or a colour on its way to another would be measured
-    found = Axe().run(page, options=WCAG).response["violations"]
-    return [f"{each['id']}: {node['target']} {node['html'][:120]}" for each in found for node in each["nodes"]]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 def states(visitor: Visitor, folder: Path) -> Iterator[str]:

@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.browser.test_browser import CHROMIUM, App, Visitor
-from tests.browser.test_browser import app as app  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
 from tests.support.bad_network import BadNetwork, bad_network
+from tests.support.browser import EAVESDROP, Visitor, needs_chromium, stored
+from tests.support.program import App
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 SPEAKERS = 6
 FRAMES = 60
@@ -26,17 +20,6 @@ OUTAGE_S = 30
 
 #: A connection that has died without a word is given up after ten seconds; here they pass ten times faster.
 HASTE = "const now = performance.now.bind(performance); performance.now = () => 10 * now();"
-#: Every sample that the microphone gave.
-EAVESDROP = """
-  window.captured = [];
-  const Node = window.AudioWorkletNode;
-  window.AudioWorkletNode = class extends Node {
-    constructor(...all) {
-      super(...all);
-      this.port.addEventListener('message', ({ data }) => data.samples && captured.push(...data.samples));
-    }
-  };
-"""
 #: One dictation of noise that the page can make by itself; any sample that is lost, doubled or moved shows.
 NOISE = "(speaker, i) => ((Math.imul(i + 1, 2654435761) + Math.imul(speaker, 40503)) << 8) >> 16"
 SPEAK = f"""async ([speaker, frames, length, every]) => {{
@@ -75,10 +58,6 @@ def page(browser: Browser, network: BadNetwork) -> Iterator[Page]:
         page.add_init_script(HASTE)
         page.goto(f"http://127.0.0.1:{network.port}/health")
         yield page
-
-
-def stored(app: App, session: str) -> bytes:
-    return (np.round(app.sessions.audio(session) * 32768)).astype("<i2").tobytes()
 
 
 def dictate(page: Page, speakers: int) -> list[str]:

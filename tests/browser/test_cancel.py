@@ -2,7 +2,6 @@
 
 import csv
 import os
-import wave
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +11,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from endoscribe.settings import LOCAL_DATA_DIR
-from tests.browser.test_browser import CHROMIUM, SAMPLES, App, Samples, Visitor, running
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
+from tests.support.browser import SAMPLES, Samples, Visitor, needs_chromium, write_wav
 from tests.support.paths import TESTS
+from tests.support.program import App, running
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 #: So often the shipped sample of a minute is repeated: work for minutes.
 REPEATS = 12
@@ -47,9 +41,7 @@ def visitor(browser: Browser, app: App) -> Iterator[Visitor]:
 @pytest.fixture(scope="module")
 def long_recording(tmp_path_factory: pytest.TempPathFactory, colonoscopy_speech: Samples) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(np.tile((colonoscopy_speech * 32767).astype("<i2"), REPEATS).tobytes())
+    write_wav(path, np.tile(colonoscopy_speech, REPEATS))
     return path
 
 

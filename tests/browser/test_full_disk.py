@@ -13,14 +13,10 @@ from playwright.sync_api import expect
 from websockets.exceptions import WebSocketException
 
 from endoscribe.storage.sessions import SessionStore
-from tests.browser.test_bad_network import EAVESDROP, stored
-from tests.browser.test_browser import CHROMIUM, Visitor, running
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
-from tests.storage.test_faults import nursery as nursery  # noqa: PLC0414
-from tests.support.faults import RATE, SAMPLES, Browser, Nursery, Place, Victim
+from tests.support.browser import EAVESDROP, Visitor, needs_chromium, stored
+from tests.support.faults import RATE, SAMPLES, Browser, Nursery, Place, Victim, dictation_of
 from tests.support.paths import SUPPORT
+from tests.support.program import running
 
 pytestmark = pytest.mark.slow
 
@@ -52,10 +48,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no disk can be mounted here")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def dictation_of(seed: int) -> Browser:
-    return Browser(np.random.default_rng(seed).integers(-20_000, 20_000, SAMPLES, dtype="<i2").tobytes())
 
 
 def speak_until_refused(browser: Browser, victim: Victim) -> str:
@@ -137,7 +129,7 @@ def test_a_dictation_can_begin_while_the_disk_is_full(nursery: Nursery, small_di
         victim.kill()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+@needs_chromium
 def test_the_page_goes_on_recording_while_the_disk_is_full(browser: Chromium, tmp_path: Path) -> None:
     with running(tmp_path, SUPPORT / "scripted_app.py") as app, browser.new_context() as context:
         page = context.new_page()

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.browser.test_browser import CHROMIUM, SAMPLES, Visitor, launch, running
+from tests.support.browser import SAMPLES, Visitor, needs_chromium
 from tests.support.paths import SUPPORT
+from tests.support.program import running
 
 STARTER = """\
 title: Laryngoscopy
@@ -18,10 +19,7 @@ fields:
 note: "{{ title }}"
 """
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 def choices(visitor: Visitor, chosen: str = "Colonoscopy") -> list[str]:
@@ -34,17 +32,18 @@ def choices(visitor: Visitor, chosen: str = "Colonoscopy") -> list[str]:
     return found
 
 
-def test_a_new_file_is_in_the_list_after_a_reload_and_a_broken_one_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_new_file_is_in_the_list_after_a_reload_and_a_broken_one_is_told_with_its_line(
+    browser: Browser, tmp_path: Path
+) -> None:
     schemas = tmp_path / "schemas"
     schemas.mkdir()
     file = schemas / "laryngoscopy.yaml"
     settings = {"ENDOSCRIBE_SCHEMA_DIR": str(schemas)}
     with (
         running(tmp_path / "data", SUPPORT / "scripted_app.py", **settings) as app,
-        sync_playwright() as playwright,
-        launch(playwright) as browser,
+        browser.new_context() as context,
     ):
-        visitor = Visitor(browser.new_page(), app)
+        visitor = Visitor(context.new_page(), app)
         assert choices(visitor) == ["Colonoscopy", "EUS", "ERCP", "EGD"]
         file.write_text(STARTER, encoding="utf-8")
         visitor.page.reload()

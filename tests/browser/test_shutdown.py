@@ -9,15 +9,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from endoscribe.storage.sessions import SessionStore
-from tests.browser.test_bad_network import EAVESDROP, stored
-from tests.browser.test_browser import CHROMIUM, Visitor, running
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
-from tests.browser.test_full_disk import dictation_of
-from tests.storage.test_faults import nursery as nursery  # noqa: PLC0414
-from tests.support.faults import SAMPLES, Nursery, Place
+from tests.support.browser import EAVESDROP, Visitor, needs_chromium, stored
+from tests.support.faults import SAMPLES, Nursery, Place, dictation_of
 from tests.support.paths import SUPPORT, TESTS
+from tests.support.program import running
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +20,7 @@ pytestmark = pytest.mark.slow
 KILL_TIMEOUT_S = tomllib.loads((TESTS.parent / "fly.toml").read_text())["kill_timeout"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+@needs_chromium
 def test_a_recording_page_is_let_go_in_time_and_goes_on_after_the_restart(browser: Browser, tmp_path: Path) -> None:
     with running(tmp_path, SUPPORT / "scripted_app.py") as app, browser.new_context() as context:
         page = context.new_page()

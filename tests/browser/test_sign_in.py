@@ -7,17 +7,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from endoscribe.auth.users import UsersFile
-from tests.browser.test_accessibility import LOOKS, violations
-from tests.browser.test_browser import CHROMIUM, LESS_THAN_A_FRAME_S, App, Samples, Visitor, lag_s, running
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
+from tests.support.accessibility import LOOKS, violations
+from tests.support.browser import LESS_THAN_A_FRAME_S, Samples, Visitor, lag_s, needs_chromium
 from tests.support.paths import SUPPORT
+from tests.support.program import App, running
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 PASSWORD = "a long enough password"
 #: How many frames of sound lie in the browser's own storage.

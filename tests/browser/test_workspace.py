@@ -13,17 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
 from endoscribe.review.versions import Reading
-from tests.browser.test_browser import CHROMIUM, ZONE, App, Visitor
-from tests.browser.test_browser import app as app  # noqa: PLC0414  (a fixture)
-from tests.browser.test_browser import browser as browser  # noqa: PLC0414
-from tests.browser.test_browser import dictation as dictation  # noqa: PLC0414
-from tests.browser.test_browser import playwright as playwright  # noqa: PLC0414
-from tests.browser.test_browser import visitor as visitor  # noqa: PLC0414
+from tests.support.browser import ZONE, Visitor, needs_chromium
+from tests.support.program import App
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 PLAYER = "document.querySelector('#player audio')"
 

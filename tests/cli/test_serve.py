@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pytest
 
 from endoscribe.storage.sessions import SessionStore
+from tests.support.documents import shown
 from tests.support.paths import ROOT
 from tests.support.postgres import new_database
 from tests.support.served import Page, dictate, page, replicas_by_their_own_command
-from tests.test_documents import shown
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import anthropic
@@ -16,108 +16,28 @@ from hypothesis import strategies as st
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.llm.answer import ANSWER_SCHEMA, AnswerReader
-from endoscribe.extraction.llm.claude import Claude, Platform
+from endoscribe.extraction.llm.claude import Claude
 from endoscribe.extraction.llm.conversation import ModelExtractor
 from endoscribe.extraction.llm.instructions import field_guide
 from endoscribe.extraction.verification.grounding import verify
-from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import Term
 from endoscribe.settings import Settings
 from endoscribe.transcript import Transcript
 from endoscribe.usage import Bill, Usage
-from tests.support.paths import DATA
+from tests.support.played_claude import CELLS, KEY, MINI, TRIED, Event, PlayedServer, answer, events, sse, wire
 
-MINI = load_schema(DATA / "schemas" / "mini.yaml")
 CANARY = "canarywoman"
-KEY = "sk-canary-key"
 HEARD = Transcript(f"This is {CANARY}, a 65 year old female. A six millimeter polyp in the sigmoid, cold snare.")
-CELLS = [
-    {"field": "patient_age", "row": 0, "value": "65", "quote": "a 65 year old"},
-    {"field": "polyps.size_mm", "row": 0, "value": "6", "quote": "six millimeter polyp"},
-    {"field": "polyps.segment", "row": 0, "value": "sigmoid", "quote": "in the sigmoid"},
-]
-#: An answer to the trial dictation that keeps to the form.
-TRIED = {"field": "polyps.size_mm", "row": 0, "value": "6", "quote": "six millimeters"}
 CLAIMS = (
     Claim("patient_age", "65", "a 65 year old"),
     Claim("polyps.size_mm", "6", "six millimeter polyp", 0),
     Claim("polyps.segment", "sigmoid", "in the sigmoid", 0),
 )
 
-Event = tuple[str, Mapping[str, Any]]
-
-
-def events(text: str, stop_reason: str = "end_turn", pieces: int = 1, thinking: bool = True) -> list[Event]:
-    """The event stream of one message, its text cut into pieces."""
-    usage = {"input_tokens": 40, "output_tokens": 1, "cache_read_input_tokens": 900, "cache_creation_input_tokens": 0}
-    message: dict[str, Any] = {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
-        "stop_sequence": None, "usage": usage,
-    }  # fmt: skip
-    stream: list[Event] = [("message_start", {"message": message}), ("ping", {})]
-    index = 0
-    if thinking:
-        stream += _block(
-            0, {"type": "thinking", "thinking": "", "signature": ""}, ("thinking_delta", "thinking"), ["hm"]
-        )
-        index = 1
-    size = max(1, -(-len(text) // pieces))
-    parts = [text[i : i + size] for i in range(0, len(text), size)]
-    stream += _block(index, {"type": "text", "text": ""}, ("text_delta", "text"), parts)
-    delta = {"stop_reason": stop_reason, "stop_sequence": None}
-    return [*stream, ("message_delta", {"delta": delta, "usage": {"output_tokens": 77}}), ("message_stop", {})]
-
-
-def _block(index: int, start: Mapping[str, Any], kind: tuple[str, str], parts: Sequence[str]) -> list[Event]:
-    deltas = [("content_block_delta", {"index": index, "delta": {"type": kind[0], kind[1]: part}}) for part in parts]
-    begin = ("content_block_start", {"index": index, "content_block": start})
-    return [begin, *deltas, ("content_block_stop", {"index": index})]
-
-
-def wire(stream: Sequence[Event]) -> bytes:
-    lines = [f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n" for name, data in stream]
-    return "".join(lines).encode()
-
-
-def answer(cells: Sequence[Mapping[str, Any]], stop_reason: str = "end_turn") -> httpx2.Response:
-    return sse(wire(events(json.dumps({"cells": cells}), stop_reason)))
-
-
-def sse(body: bytes, chunk: int = 4096) -> httpx2.Response:
-    chunks = [body[i : i + chunk] for i in range(0, len(body), chunk)]
-    return httpx2.Response(
-        200, headers={"content-type": "text/event-stream", "request-id": "req_7"}, content=iter(chunks)
-    )
-
 
 def refused(status: int, kind: str, headers: Mapping[str, str] | None = None) -> httpx2.Response:
     body = {"type": "error", "error": {"type": kind, "message": f"about {CANARY}"}}
     return httpx2.Response(status, headers={"request-id": "req_7", **(headers or {})}, json=body)
-
-
-class PlayedServer:
-    """Answers requests in turn with what it was given, and remembers what was asked."""
-
-    def __init__(self, *responses: "httpx2.Response | Exception | Callable[[], httpx2.Response]") -> None:
-        self.responses = list(responses)
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[httpx2.Headers] = []
-        self.pauses: list[float] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.headers.append(request.headers)
-        self.requests.append(json.loads(request.content) if request.content else {"path": request.url.path})
-        response = self.responses.pop(0)
-        if isinstance(response, Exception):
-            raise response
-        return response if isinstance(response, httpx2.Response) else response()
-
-    def extractor(self, deadline_s: float = 30, platform: Platform = "api") -> ModelExtractor:
-        http_client = anthropic.DefaultHttpxClient(transport=httpx2.MockTransport(self))
-        client = anthropic.Anthropic(
-            api_key=KEY, base_url="http://claude.test", http_client=http_client, max_retries=0, open_telemetry=False
-        )
-        return ModelExtractor(Claude(client, "claude-test", platform), deadline_s=deadline_s, wait=self.pauses.append)
 
 
 @pytest.fixture(autouse=True)

@@ -27,8 +27,8 @@ from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.speech.terms.vocabulary import prompt_terms
 from endoscribe.transcript import Transcript
 from endoscribe.web.page.report import render_checklist, render_checks, render_record
-from tests.extraction.test_claude import PlayedServer, answer
 from tests.support.paths import DATA, ROOT
+from tests.support.played_claude import PlayedServer, answer
 from tests.support.scripted import ScriptedScheduler, Server
 
 FIFTH = DATA / "fifth"

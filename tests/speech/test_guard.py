@@ -14,10 +14,10 @@ from endoscribe.speech.guard import MOST_FAILURES, GuardedEngine
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import LiveTranscript, Word
 from endoscribe.web.job import report, transcribe
-from tests.speech.test_scheduler import ignore
+from tests.support.patience import wait_until
+from tests.support.protocol import PCM, SAMPLES, Socket, connect, even_frames
 from tests.support.scripted import ScriptedScheduler, Server
-from tests.support.speech_script import HearingEngine, LevelDetector, Samples, audio_of, words_at
-from tests.web.test_protocol import PCM, SAMPLES, Socket, connect, even_frames
+from tests.support.speech_script import HearingEngine, LevelDetector, Samples, audio_of, ignore, words_at
 
 WORDS = words_at("the cecum was reached today")
 AUDIO = audio_of(WORDS)
@@ -102,8 +102,7 @@ def test_a_call_that_hangs_is_left_and_the_next_is_answered(guarded: MakeGuard) 
     be_patient(engine)
     assert engine.split(AUDIO)
     inner.gate.set()
-    while engine.problem:
-        pass  # it was only slow
+    wait_until(lambda: engine.problem is None, "it was only slow")
     assert engine.decode(WINDOW, PREVIEW) == WORDS
 
 
@@ -158,8 +157,7 @@ def test_one_speaker_whose_decode_hangs_does_not_stop_the_others(guarded: MakeGu
     first, second = (scheduler.open_session(None, ignore) for _ in range(2))
     first.insert(AUDIO)
     assert inner.started.wait(30)
-    while engine.problem is None:
-        pass  # until the call is left to itself
+    wait_until(lambda: engine.problem, "the call is left to itself")
     be_patient(engine)
     inner.gate = threading.Event()
     inner.gate.set()  # whoever comes now is answered
@@ -210,8 +208,7 @@ def test_a_hung_engine_keeps_the_audio_says_so_and_one_click_later_there_is_a_re
             frames = even_frames()
             socket.send(*frames[:10])
             assert inner.started.wait(30)
-            while engine.problem is None:
-                pass
+            wait_until(lambda: engine.problem, "the call is left to itself")
             socket.send(*frames[10:])
             assert "being saved" in socket.until("notice")["text"]
             socket.say(type="stop", samples=SAMPLES)
@@ -221,8 +218,7 @@ def test_a_hung_engine_keeps_the_audio_says_so_and_one_click_later_there_is_a_re
         assert health.status_code == 503
         assert "started again" in health.json()["problem"]
         inner.gate.set()
-        while engine.problem:
-            pass
+        wait_until(lambda: engine.problem is None, "the call has come back")
         be_patient(engine)
         assert server.client.get("/health").json()["status"] == "healthy"
         assert transcribe(server.services, session).text

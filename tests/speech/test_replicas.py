@@ -19,6 +19,7 @@ from endoscribe.speech.replicas import APPLICATION, Fleet, RemoteEngine, Replica
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Word
 from tests.support.paths import TESTS
+from tests.support.patience import wait_until
 from tests.support.speech_script import HearingEngine, LevelDetector, Samples, audio_of, words_at
 
 pytestmark = [
@@ -89,8 +90,7 @@ def test_a_replica_that_hangs_says_so_and_is_replaced_by_ray() -> None:
     with pytest.raises(EngineError, match="hangs"):
         replica.check_health()
     gate.set()
-    while replica._engine.problem:
-        pass
+    wait_until(lambda: replica._engine.problem is None, "the call has come back")
     replica.check_health()
 
 

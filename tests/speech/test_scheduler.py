@@ -1,7 +1,6 @@
 """One engine, many speakers: order, fairness, refusal and faults."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,7 +14,8 @@ from endoscribe.speech.live_session import LiveSession
 from endoscribe.speech.observer import DecodeRequest, SpeechObserver, Work
 from endoscribe.speech.scheduler import Scheduler, SchedulerLimits
 from endoscribe.transcript import LiveTranscript, Word
-from tests.support.speech_script import HearingEngine, LevelDetector, Samples, audio_of, words_at
+from tests.support.patience import wait_until
+from tests.support.speech_script import HearingEngine, LevelDetector, Samples, audio_of, ignore, words_at
 
 TEXT = "the cecum was reached today. withdrawal took nine minutes and there were no further findings at all"
 WORDS = words_at(TEXT, pause_after={"today.": 1.2})
@@ -34,10 +34,6 @@ def scheduler_of() -> Iterator[MakeScheduler]:
     yield make
     for scheduler in opened:
         scheduler.close()
-
-
-def ignore(_live: LiveTranscript) -> None:
-    """A listener that does not care."""
 
 
 def insert_in_pieces(insert: Callable[[Samples], None], audio: Samples) -> None:
@@ -161,10 +157,7 @@ def speak_a_chunk(scheduler: Scheduler, loudness: float = 0.5) -> LiveSession:
 
 
 def wait_for_chunks(sessions: Sequence[LiveSession]) -> None:
-    deadline_s = time.monotonic() + 30
-    while not all(session.transcriber.next_chunk() for session in sessions):
-        assert time.monotonic() < deadline_s, "no chunk was closed"
-        time.sleep(0.005)
+    wait_until(lambda: all(session.transcriber.next_chunk() for session in sessions), "a chunk is closed")
 
 
 class Counting(SpeechObserver):
@@ -393,8 +386,7 @@ def test_final_text_is_waited_for_while_it_goes_on(scheduler_of: MakeScheduler) 
         def wait(self, timeout: float | None = None) -> bool:
             taken = session.transcriber.taken
             engine.gate.set()
-            while session.transcriber.taken == taken and not self.is_set():
-                pass
+            wait_until(lambda: session.transcriber.taken != taken or self.is_set(), "another chunk is decoded")
             rounds.append(taken)
             return self.is_set()
 

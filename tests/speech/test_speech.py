@@ -43,6 +43,7 @@ def dictated(engine: WhisperXEngine, audio: Samples, size: int) -> tuple[list[Li
         scheduler.close()
 
 
+@pytest.mark.smoke
 def test_the_same_audio_in_pieces_of_any_size_gives_the_same_text(
     tiny_engine: WhisperXEngine, colonoscopy_speech: Samples
 ) -> None:

@@ -4,7 +4,6 @@ On SQLite as often as docs/RELIABILITY.md says; on Postgres, where the same code
 """
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,14 @@ from tests.support.faults import Nursery, Place, kill_often, place_in
 
 KILLS = 200
 POSTGRES_KILLS = 32
-BATCH = 40
+BATCH = 20
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield nursery
-    nursery.close()
-
-
-@pytest.mark.parametrize("first", range(0, KILLS, BATCH))
+@pytest.mark.parametrize(
+    "first", [pytest.param(0, marks=pytest.mark.smoke), *range(BATCH, KILLS, BATCH)], ids="from {}".format
+)
 def test_nothing_acknowledged_is_lost_by_a_kill(nursery: Nursery, tmp_path: Path, first: int) -> None:
     rounds = [(seed, place_in(tmp_path, seed)) for seed in range(first, first + BATCH)]
     assert len(kill_often(nursery, rounds)) == BATCH

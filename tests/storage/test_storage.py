@@ -8,7 +8,7 @@ import wave
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from endoscribe.extraction.record import Cell, Evidence, Record
 from endoscribe.storage.database import documents, sessions
 from endoscribe.storage.sessions import SessionStore
 from endoscribe.transcript import Segment, Transcript, Word
+from tests.support.stored import append, made_earlier
 
 PCM = np.arange(-1000, 1000, dtype="<i2").tobytes()
 
@@ -46,19 +47,6 @@ def reopened(tmp_path: Path, database_url: str | None) -> Iterator[Reopened]:
 @pytest.fixture
 def store(reopened: Reopened) -> SessionStore:
     return reopened()
-
-
-def made_earlier(store: SessionStore, session_id: str, days: int) -> None:
-    with store.database.writing() as connection:
-        created = store.get(session_id).created - timedelta(days=days)
-        connection.execute(update(sessions).where(sessions.c.id == session_id).values(created=created))
-
-
-def append(store: SessionStore, session_id: str, pcm: bytes) -> None:
-    audio = store.open_audio(session_id)
-    audio.append(pcm)
-    audio.sync()
-    audio.close()
 
 
 @contextmanager

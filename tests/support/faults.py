@@ -32,6 +32,7 @@ from websockets.sync.client import ClientConnection, connect
 from endoscribe.storage.sessions import SessionStore
 from endoscribe.web.microphone.protocol import Frame
 from tests.support.paths import ROOT
+from tests.support.patience import wait_until
 from tests.support.postgres import new_database, running_postgres
 from tests.support.scripted import transcript_of
 
@@ -107,20 +108,23 @@ class Victim:
     port: int
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            with suppress(URLError, ConnectionError), urlopen(f"http://127.0.0.1:{self.port}/ready") as answer:
-                if answer.status == 200:
-                    return
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.005)
+        wait_until(self._is_ready, "the server has started", PATIENCE_S)
+
+    def _is_ready(self) -> bool:
+        with suppress(URLError, ConnectionError), urlopen(f"http://127.0.0.1:{self.port}/ready") as answer:
+            return bool(answer.status == 200)
+        return False
 
     def kill(self) -> None:
         """Returns when it is no more."""
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(self.pid, signal.SIGKILL)
-                time.sleep(0.001)
+        wait_until(self._is_gone, "the server is no more", PATIENCE_S)
+
+    def _is_gone(self) -> bool:
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return True
+        return False
 
     def submit(self, session: str) -> None:
         request = Request(f"http://127.0.0.1:{self.port}/submit/{session}", method="POST")
@@ -302,3 +306,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def dictation_of(seed: int) -> Browser:
+    return Browser(np.random.default_rng(seed).integers(-20_000, 20_000, SAMPLES, dtype="<i2").tobytes())

@@ -19,6 +19,7 @@ from endoscribe.settings import Settings
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 from endoscribe.web.access import Access
 from endoscribe.web.review_service import ReviewService
+from tests.support.patience import wait_until
 
 Samples = NDArray[np.float32]
 
@@ -159,8 +160,8 @@ class Server:
 
     def __enter__(self) -> "Server":
         self.client.__enter__()
-        while self.scheduler and self.client.get("/health").json()["status"] == "starting":
-            pass
+        if self.scheduler:
+            wait_until(lambda: self.client.get("/health").json()["status"] != "starting", "the server has started")
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,23 +18,15 @@ from websockets.sync.client import connect
 from endoscribe.settings import LOCAL_DATA_DIR
 from endoscribe.web.microphone.protocol import Frame
 from tests.support.paths import ROOT
+from tests.support.patience import wait_until
+from tests.support.ports import free_port
 
 RATE = 16_000
 FRAME = RATE // 5
+#: The longest that Ray and a page with real weights need to be there on a machine with other work.
+PATIENCE_S = 900
 #: What a replica's process is called; whose it is stands in its environment.
 REPLICA = b"ray::ServeReplica"
-
-
-def free_port() -> int:
-    """A port that nobody uses, and that nobody who asks for any port is given: Ray asks for many before the page does.
-
-    Linux gives out 32768 and more (`ip_local_port_range`), Ray's workers take 10002 to 19999.
-    """
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)
-        with socket.socket() as free, suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return port
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -66,15 +57,20 @@ class Page:
 
     def get(self, path: str) -> Any:
         """What it answers as JSON, once it answers."""
-        while True:
+        answers: list[Any] = []
+
+        def ask() -> list[Any]:
             assert self._process.poll() is None, "the page ended"
             with suppress(URLError, ConnectionError), urlopen(f"http://127.0.0.1:{self.port}/{path}") as answer:
-                return json.load(answer)
+                answers.append(json.load(answer))
+            return answers
+
+        wait_until(ask, f"the page answers {path}", PATIENCE_S)
+        return answers[0]
 
     def wait_until_healthy(self) -> dict[str, Any]:
-        while (health := self.get("health"))["status"] == "starting":
-            pass
-        return dict(health)
+        wait_until(lambda: self.get("health")["status"] != "starting", "the page has started", PATIENCE_S)
+        return dict(self.get("health"))
 
     def replicas(self) -> list[int]:
         """The process ids of its speech replicas on this machine."""
@@ -126,13 +122,20 @@ def replicas_by_their_own_command(folder: Path) -> Iterator[tuple[str, dict[str,
     head += ["--num-cpus=2", f"--port={address.partition(':')[2]}", f"--ray-client-server-port={free_port()}"]
     with _running(head, environ, folder / "head.txt"):
         status: list[str | Path] = [programs / "ray", "status", "--address", address]
-        while subprocess.run(status, check=False, env=environ, cwd=ROOT, capture_output=True).returncode:
-            pass
+        wait_until(lambda: _succeeds(status, environ), "Ray's head answers", PATIENCE_S)
         output = folder / "serve.txt"
         with _running([programs / "serve", "run", "--address", address, "deploy/serve.yaml"], environ, output) as serve:
-            while "Submitted deploy config" not in output.read_text():
+
+            def is_deployed() -> bool:
                 assert serve.poll() is None, output.read_text()
+                return "Submitted deploy config" in output.read_text()
+
+            wait_until(is_deployed, "the replicas are deployed", PATIENCE_S)
             yield address, entry
+
+
+def _succeeds(command: list[str | Path], environ: dict[str, str]) -> bool:
+    return not subprocess.run(command, check=False, env=environ, cwd=ROOT, capture_output=True).returncode
 
 
 @contextmanager

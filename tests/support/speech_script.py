@@ -11,7 +11,7 @@ from endoscribe.audio import SAMPLE_RATE
 from endoscribe.errors import EngineError
 from endoscribe.speech.endpointing import FRAME_SAMPLES
 from endoscribe.speech.engine import Decoding, Window
-from endoscribe.transcript import Word
+from endoscribe.transcript import LiveTranscript, Word
 
 Samples = npt.NDArray[np.float32]
 
@@ -86,3 +86,7 @@ class HearingEngine:
     def split(self, samples: Samples) -> list[tuple[float, float]]:
         duration_s = len(samples) / SAMPLE_RATE
         return [(start_s, min(start_s + 5.0, duration_s)) for start_s in np.arange(0.0, duration_s, 5.0)]
+
+
+def ignore(_live: LiveTranscript) -> None:
+    """A listener that does not care."""

@@ -12,10 +12,8 @@ from starlette.routing import Mount
 
 from endoscribe.web.gradio import allowlist
 from endoscribe.web.gradio.allowlist import MCP_PATHS, USED, GradioAllowlist, IdOwners
-from tests.auth.test_middleware import ada as ada  # noqa: PLC0414  (a fixture)
-from tests.auth.test_middleware import ben as ben  # noqa: PLC0414
-from tests.auth.test_middleware import server as server  # noqa: PLC0414
 from tests.support.scripted import SCRIPT, Server
+from tests.support.sign_in import known_to, signed_in
 
 CLOSED = [
     "deep_link", "component_server", "process_recording", "vibe-edit", "vibe-code", "undo-vibe-edit",
@@ -26,6 +24,22 @@ CLOSED = [
 ]  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*HTTP_422_UNPROCESSABLE_ENTITY.*")  # Gradio's own, at every click
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with known_to(tmp_path_factory.mktemp("data"), "ada", "ben") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> TestClient:
+    return signed_in(server, "ada")
+
+
+@pytest.fixture(scope="module")
+def ben(server: Server) -> TestClient:
+    return signed_in(server, "ben")
 
 
 def gradios_routes(server: Server) -> Iterator[tuple[str, str]]:

@@ -21,8 +21,8 @@ from mcp.types import TextContent
 from endoscribe.errors import BusyError
 from endoscribe.web.gradio.blocks import NOT_UPLOADED
 from endoscribe.web.routes import api
-from tests.browser.test_browser import running
 from tests.support.paths import ROOT, SUPPORT
+from tests.support.program import running
 from tests.support.scripted import SCRIPT, ScriptedScheduler, Server
 
 SAMPLE = ROOT / "endoscribe" / "samples" / "col-two-polyps.flac"

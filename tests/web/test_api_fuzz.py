@@ -15,8 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.browser.test_browser import App, running
 from tests.support.paths import SUPPORT
+from tests.support.program import App, running
 
 pytestmark = pytest.mark.slow
 

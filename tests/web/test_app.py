@@ -17,6 +17,7 @@ from endoscribe.errors import EngineError
 from endoscribe.web.headers import security_headers
 from endoscribe.web.job import report
 from endoscribe.web.routes.files import byte_range
+from tests.support.patience import wait_until
 from tests.support.scripted import SCRIPT, ScriptedScheduler, Server, transcript_of
 
 PCM = np.arange(-8000, 8000, dtype="<i2").tobytes()
@@ -70,8 +71,7 @@ def test_starting_is_not_ready_but_the_page_is_served(tmp_path: Path) -> None:
         assert server.client.get("/ready").status_code == 503
         assert "EndoScribe" in server.client.get("/").text
         loaded.set()
-        while server.client.get("/ready").status_code != 200:
-            pass
+        wait_until(lambda: server.client.get("/ready").status_code == 200, "the server is ready")
         assert server.client.get("/health").json()["status"] == "healthy"
 
 
@@ -81,8 +81,8 @@ def test_a_model_that_cannot_be_loaded_is_unhealthy(tmp_path: Path) -> None:
 
     with Server(tmp_path) as server:
         server.services.start(load)  # type: ignore[arg-type]
-        while (response := server.client.get("/health")).json()["status"] == "starting":
-            pass
+        wait_until(lambda: server.client.get("/health").json()["status"] != "starting", "the model was tried")
+        response = server.client.get("/health")
         assert response.status_code == 503
         assert response.json()["status"] == "unhealthy"
         assert response.json()["problem"] == "There is no model here."

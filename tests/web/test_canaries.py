@@ -18,13 +18,11 @@ import pytest
 
 from endoscribe.auth.users import UsersFile
 from endoscribe.web.downloads import FORMATS
-from tests.browser.test_browser import App
-from tests.browser.test_full_disk import dictation_of
-from tests.extraction.test_claude import TRIED, answer, events, sse, wire
-from tests.support.faults import RATE, SAMPLES
+from tests.support.faults import RATE, SAMPLES, dictation_of
 from tests.support.hostile import SAMPLE
 from tests.support.paths import SUPPORT, TESTS
-from tests.support.played_claude import PlayedClaude, played_claude
+from tests.support.played_claude import TRIED, PlayedClaude, answer, events, played_claude, sse, wire
+from tests.support.program import App
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from endoscribe.web.job import report
 from endoscribe.web.microphone.protocol import Frame
 from tests.support import hostile
 from tests.support.hostile import SCRIPT_TAG
+from tests.support.protocol import Socket, connect, even_frames
 from tests.support.scripted import ScriptedScheduler, Server
-from tests.web.test_protocol import Socket, connect, even_frames
 
 #: What an answer to a stranger never holds: code, folders of this machine, other people's files.
 TELLTALES = re.compile(rb"Traceback|File \"|/tmp/|site-packages|root:x:|\[boot loader\]")

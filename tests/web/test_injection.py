@@ -13,7 +13,7 @@ from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.note import render_note
 from endoscribe.transcript import Transcript
 from endoscribe.web.page.report import render_record
-from tests.extraction.test_claude import CELLS, MINI, PlayedServer, answer
+from tests.support.played_claude import CELLS, MINI, PlayedServer, answer
 
 SAID = "This is a 65 year old female. A six millimeter polyp in the sigmoid, cold snare."
 ORDERS = (

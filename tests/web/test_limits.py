@@ -1,8 +1,6 @@
 """How often somebody may ask for what costs: generous, told before it bites, and with a time to come back."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,9 @@ from endoscribe.settings import Settings
 from endoscribe.web.limits import RequestQuota
 from endoscribe.web.page.actions import FEW_LEFT, NEXT_IS_SUBMIT, next_step
 from endoscribe.web.page.research import Research
-from tests.auth.test_middleware import HELLO, PASSWORD, QUICK
-from tests.browser.test_browser import running
-from tests.support.paths import SUPPORT, TESTS
+from tests.support.paths import TESTS
 from tests.support.scripted import SCRIPT, ScriptedScheduler, Server
+from tests.support.sign_in import HELLO, PASSWORD, QUICK, served
 
 SAMPLE = TESTS.parent / "endoscribe" / "samples" / "col-two-polyps.flac"
 BODY = {"text": SCRIPT, "procedure": "col"}
@@ -62,19 +59,6 @@ def test_without_a_share_there_is_no_limit() -> None:
 
 
 # -- through real HTTP -------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def served(folder: Path, **settings: str) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
-    """The app as a program, its address, and what each user's program sends to be let in."""
-    users = UsersFile(folder / "users.txt", QUICK)
-    tokens = {}
-    for name in ("ada", "ben"):
-        users.add(name, PASSWORD)
-        tokens[name] = {"Authorization": f"Bearer {users.issue_token(name)}"}
-    auth = {} if "ENDOSCRIBE_DEMO" in settings else {"ENDOSCRIBE_AUTH": f"users:{folder / 'users.txt'}"}
-    with running(folder / "data", SUPPORT / "scripted_app.py", **auth, **settings) as app:
-        yield app.url.rstrip("/"), tokens
 
 
 def refusal(answer: httpx.Response) -> str:

@@ -5,11 +5,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
 
 from endoscribe.auth.rate_limiter import RateLimiter
@@ -25,14 +23,12 @@ from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.settings import Settings
 from endoscribe.speech.scheduler import Scheduler
 from endoscribe.transcript import Transcript
-from tests.auth.test_middleware import PASSWORD, QUICK, browser, log_in
-from tests.browser.test_browser import CHROMIUM, App, launch, running
-from tests.extraction.test_claude import PlayedServer, events, sse, wire
-from tests.support.paths import SUPPORT
+from tests.support.played_claude import PlayedServer, events, sse, wire
+from tests.support.protocol import SAMPLES, Socket, connect, even_frames, record
+from tests.support.readers import DICTATION, DisagreeingExtractor, FailingExtractor, services_in
 from tests.support.scripted import SCRIPT, ScriptedScheduler, Server
+from tests.support.sign_in import PASSWORD, QUICK, browser, log_in
 from tests.support.speech_script import HearingEngine, LevelDetector, audio_of, words_at
-from tests.test_services import DICTATION, DisagreeingExtractor, FailingExtractor, services_in
-from tests.web.test_protocol import SAMPLES, Socket, connect, even_frames, record
 
 TOKEN = "a token that is long enough"
 Figures = dict[str, float]
@@ -304,27 +300,3 @@ def test_two_running_side_by_side_do_not_share_figures() -> None:
     first.speakers_refused.inc()
     assert figures(first)["endoscribe_speakers_refused_total"] == 1
     assert figures(second)["endoscribe_speakers_refused_total"] == 0
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-def test_open_pages_are_counted_while_they_are_open(tmp_path: Path) -> None:
-    with (
-        running(tmp_path, SUPPORT / "scripted_app.py") as app,
-        sync_playwright() as playwright,
-        launch(playwright) as browser,
-    ):
-        pages = [browser.new_page() for _ in range(2)]
-        for page in pages:
-            page.goto(app.url)
-        wait_for_pages(app, 2)
-        pages[0].close()
-        wait_for_pages(app, 1)
-
-
-def wait_for_pages(app: App, count: int) -> None:
-    """Ask as a scraper does until so many are open; the test's time-out ends a wait in vain."""
-    while True:
-        with urlopen(f"{app.url}metrics") as answer:
-            if parsed(answer.read().decode())["endoscribe_pages_open"] == count:
-                return

@@ -10,10 +10,10 @@ import pytest
 
 from endoscribe.errors import HeldError, StorageError
 from endoscribe.storage.sessions import SessionStore
-from tests.storage.test_storage import append, made_earlier
 from tests.support.postgres import new_database
+from tests.support.protocol import PCM, SAMPLES, Socket, connect, even_frames, record
 from tests.support.scripted import ScriptedScheduler, Server, transcript_of
-from tests.web.test_protocol import PCM, SAMPLES, Socket, connect, even_frames, record
+from tests.support.stored import append, made_earlier
 
 #: A page by the name of its data folder.
 NewPage = Callable[[str], Server]

@@ -15,6 +15,7 @@ from anthropic.types import MessageParam, ModelInfo, TextBlockParam
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.llm.answer import ANSWER_SCHEMA
 from endoscribe.extraction.llm.conversation import Ending, Message, RequestFailedError
+from endoscribe.extraction.llm.transport import NO_KEY, PROBE_TIMEOUT_S, READ_TIMEOUT_S
 from endoscribe.settings import Settings
 from endoscribe.usage import Usage
 
@@ -25,19 +26,15 @@ Platform = Literal["api", "server", "bedrock", "vertex"]
 Client = anthropic.Anthropic | anthropic.AnthropicBedrock | anthropic.AnthropicVertex
 
 CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 30.0
-PROBE_TIMEOUT_S = 10.0
 #: About 250 cells of 60 tokens each; longer answers are continued.
 MAX_ANSWER_TOKENS = 16_000
-#: A key for servers on site, which ask for none; the SDK wants one.
-NO_KEY = "none"
 
 NO_KEY_SENTENCE = (
     "There is no Anthropic key; set ANTHROPIC_API_KEY in .env, or ENDOSCRIBE_EXTRACTOR=offline to do without Claude."
 )
 UNREADABLE = "Claude's answer could not be read; try again."
 #: By the type that the API gives an error.
-SENTENCES = {
+CLAUDE_SENTENCES = {
     "authentication_error": "The Anthropic key was refused; check ANTHROPIC_API_KEY.",
     "permission_error": "The Anthropic key may not use the model {model}; check its permissions.",
     "billing_error": "The Anthropic account has no credit left.",
@@ -61,7 +58,7 @@ REQUEST_ERRORS = (
     anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError, ValueError, TypeError, LookupError, AttributeError,
     RuntimeError, AssertionError, ImportError,
 )  # fmt: skip
-STOPS: dict[str | None, Literal["cut_off", "refused"]] = {
+CLAUDE_STOPS: dict[str | None, Literal["cut_off", "refused"]] = {
     "refusal": "refused", "max_tokens": "cut_off", "model_context_window_exceeded": "cut_off",
 }  # fmt: skip
 
@@ -142,7 +139,7 @@ class Claude:
                     elif event.type in ("message_start", "message_delta"):
                         yield _usage(stream.current_message_snapshot.usage)
                 final = stream.get_final_message()
-            yield Ending(STOPS.get(final.stop_reason, "complete"), _usage(final.usage))
+            yield Ending(CLAUDE_STOPS.get(final.stop_reason, "complete"), _usage(final.usage))
         except REQUEST_ERRORS as error:
             failure = _failure(error, self.model)
         if failure:
@@ -188,7 +185,7 @@ def _failure(error: Exception, model: str) -> RequestFailedError:
     log.warning("Claude request failed: %s, status %s, request id %s", type(error).__name__, status, request_id)
     if isinstance(error, anthropic.APIStatusError):
         kind = error.type or ERROR_KINDS.get(error.status_code, "api_error" if error.status_code >= 500 else "")
-        sentence = SENTENCES.get(kind, f"Claude refused the request (status {status}, request id {request_id}).")
+        sentence = CLAUDE_SENTENCES.get(kind, f"Claude refused the request (status {status}, request id {request_id}).")
         return RequestFailedError(sentence.format(model=model), _pause(error) if kind in PASSING_KINDS else None)
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return RequestFailedError("Claude did not answer in time; try again.", 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.llm.answer import ANSWER_SCHEMA
 from endoscribe.extraction.llm.conversation import Ending, Message, RequestFailedError
+from endoscribe.extraction.llm.transport import NO_KEY, PROBE_TIMEOUT_S, READ_TIMEOUT_S
 from endoscribe.settings import Settings
 from endoscribe.usage import Usage
 
@@ -21,15 +22,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_S = 30.0
-PROBE_TIMEOUT_S = 10.0
-#: Servers on site ask for no key; the SDK wants one.
-NO_KEY = "none"
 NO_MODEL = "No model is named; set ENDOSCRIBE_OPENAI_MODEL."
 NO_SERVER = "There is neither OPENAI_API_KEY nor OPENAI_BASE_URL; set one of them, or ENDOSCRIBE_EXTRACTOR=offline."
 NO_PACKAGE = "Reading with an OpenAI-compatible model needs more software: pip install openai."
 #: By HTTP status: the sentence, and whether it may be gone a moment later.
-SENTENCES = {
+COMPATIBLE_SENTENCES = {
     401: ("The key of the language model's server was refused; check OPENAI_API_KEY.", False),
     403: ("The key may not use the model {model}; check its permissions.", False),
     404: ("The server has no model {model}; check ENDOSCRIBE_OPENAI_MODEL.", False),
@@ -43,7 +40,7 @@ RESPONSE_FORMAT: dict[str, Any] = {
     "type": "json_schema",
     "json_schema": {"name": "cells", "strict": True, "schema": ANSWER_SCHEMA},
 }
-STOPS: dict[str | None, Literal["cut_off", "refused"]] = {"length": "cut_off", "content_filter": "refused"}
+COMPATIBLE_STOPS: dict[str | None, Literal["cut_off", "refused"]] = {"length": "cut_off", "content_filter": "refused"}
 
 
 class CompatibleModel:
@@ -112,7 +109,7 @@ class CompatibleModel:
                         stop = "content_filter" if choice.delta.refusal else choice.finish_reason or stop
                         if choice.delta.content:
                             yield choice.delta.content
-            yield Ending(STOPS.get(stop, "complete"), usage)
+            yield Ending(COMPATIBLE_STOPS.get(stop, "complete"), usage)
         except (openai.OpenAIError, *STREAM_ERRORS) as error:
             failure = self._failure(error)
         if failure:
@@ -126,14 +123,14 @@ class CompatibleModel:
         request_id = error.request_id if isinstance(error, openai.APIStatusError) else None
         log.warning("Request failed: %s, status %s, request id %s", type(error).__name__, status, request_id)
         if status is not None:
-            sentence, passes = SENTENCES.get(
+            sentence, passes = COMPATIBLE_SENTENCES.get(
                 status, (f"The language model refused the request (status {status}).", False)
             )
             if status >= 500:
                 sentence, passes = "The language model's server failed; try again.", True
             return RequestFailedError(sentence.format(model=self.model), 0 if passes else None)
         if isinstance(error, openai.APITimeoutError):
-            return RequestFailedError(SENTENCES[408][0], 0)
+            return RequestFailedError(COMPATIBLE_SENTENCES[408][0], 0)
         if isinstance(error, openai.APIConnectionError):
             return RequestFailedError("The language model cannot be reached; check OPENAI_BASE_URL.", 0)
         return RequestFailedError("The language model's answer could not be read; try again.")
