@@ -1,23 +1,24 @@
-"""What all tests share: no network but the loopback, and the real weights where a test asks for them."""
+"""What all tests share: no network but the loopback, and the real weights where a test asks for them.
+
+What only some need is imported when they ask for it: the process that deals out the tests needs none of it.
+"""
 
 import ipaddress
 import secrets
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from endoscribe.audio import load_audio
-from endoscribe.settings import Settings
-from endoscribe.speech.engine import WhisperXEngine
-from endoscribe.speech.loading import load_engine
-from tests.support.faults import Nursery
 from tests.support.paths import ROOT
-from tests.support.postgres import new_database, programs, running_postgres
+
+if TYPE_CHECKING:
+    from endoscribe.speech.engine import WhisperXEngine
+    from tests.support.faults import Nursery
 
 SAMPLES_DIR = ROOT / "endoscribe" / "samples"
 
@@ -69,18 +70,21 @@ def network_off() -> Iterator[None]:
         yield
 
 
-def _load(model: str) -> WhisperXEngine:
+def _load(model: str) -> "WhisperXEngine":
+    from endoscribe.settings import Settings
+    from endoscribe.speech.loading import load_engine
+
     return load_engine(Settings.from_environment({"ENDOSCRIBE_WHISPER_MODEL": model, "ENDOSCRIBE_DEVICE": "cpu"}))
 
 
 @pytest.fixture(scope="session")
-def tiny_engine(network_off: None) -> WhisperXEngine:
+def tiny_engine(network_off: None) -> "WhisperXEngine":
     """WhisperX with the real `tiny.en` weights, which `make test` has fetched."""
     return _load("tiny.en")
 
 
 @pytest.fixture(scope="session")
-def base_engine(network_off: None) -> WhisperXEngine:
+def base_engine(network_off: None) -> "WhisperXEngine":
     """WhisperX with the real `base` weights, which `make test` has fetched."""
     return _load("base")
 
@@ -88,12 +92,16 @@ def base_engine(network_off: None) -> WhisperXEngine:
 @pytest.fixture(scope="session")
 def colonoscopy_speech() -> npt.NDArray[np.float32]:
     """The shipped colonoscopy sample, 16 kHz mono."""
+    from endoscribe.audio import load_audio
+
     return load_audio(SAMPLES_DIR / "col-two-polyps.flac")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A real Postgres, where it is installed; `.ci/run` installs it."""
+    from tests.support.postgres import programs, running_postgres
+
     if programs() is None:
         pytest.skip("Postgres is not installed: apt-get install postgresql")
     with running_postgres() as server:
@@ -103,14 +111,18 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """None for the SQLite file of a data folder, then an empty Postgres: what is tested with it holds on both."""
+    from tests.support.postgres import new_database
+
     if request.param == "sqlite":
         return None
     return new_database(request.getfixturevalue("postgres_server"), f"test_{secrets.token_hex(6)}")
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Nursery"]:
     """Servers that start at once, to be killed."""
+    from tests.support.faults import Nursery
+
     nursery = Nursery(tmp_path_factory.mktemp("nursery"))
     yield nursery
     nursery.close()

@@ -37,7 +37,7 @@ def ours() -> tuple[Source, ...]:
     return sources("endoscribe")
 
 
-def graph() -> Mapping[str, set[str]]:
+def graph() -> Mapping[str, frozenset[str]]:
     """Each module with the modules of ours that it imports."""
     names = {source.name for source in ours()}
     return {source.name: (source.imported & names) - {source.name, "endoscribe"} for source in ours()}

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.served import free_port
+from tests.support.ports import free_port
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 

@@ -9,6 +9,7 @@ import pytest
 
 from endoscribe.cli.main import main
 from endoscribe.errors import EngineError, SchemaError, WeightsError
+from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.verification import grounding
 from endoscribe.samples import Sample, shipped_samples

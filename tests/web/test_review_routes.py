@@ -19,7 +19,7 @@ from sqlalchemy import delete
 from endoscribe.errors import StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.extraction.verification import grounding
-from endoscribe.review import versions
+from endoscribe.review import edits, versions
 from endoscribe.review.edits import Edit
 from endoscribe.storage.database import documents
 from endoscribe.web.job import report
@@ -82,7 +82,7 @@ def test_a_step_is_one_replay_and_one_check(server: Server, session: str, monkey
     for value in ("5", "6"):
         change(server, session, "edits", kind="set", target="bbps_total", value=value)
     replayed, checked = list[Edit](), list[Record]()
-    apply_edit, review = versions.apply_edit, grounding.review
+    apply_edit, review = edits.apply_edit, grounding.review
 
     def counted_edit(step: Edit, *others: Any) -> Record:
         replayed.append(step)

@@ -105,7 +105,7 @@ class Actions:
         """The report was changed beside Gradio; the note follows, and the procedure a decision about a new reading."""
         try:
             session = await asyncio.to_thread(self._access.session, owner, session_id)
-            note = await asyncio.to_thread(self._note, session_id)
+            note = await asyncio.to_thread(lambda: self._note(self._reviews.review(session_id)))
             return PageUpdate(note=note, procedure=session.procedure if decided else None)
         except EndoscribeError as error:
             return _says(str(error), "error")
@@ -284,10 +284,12 @@ class Actions:
         )
 
     def _with_report(self, session_id: str, review: Review) -> PageUpdate:
+        panels = report_panels(review, session_id, self._reviews.schema(review), self._access.signer(session_id))
+        return PageUpdate(note=self._note(review), **panels)
+
+    def _note(self, review: Review) -> str:
         schema = self._reviews.schema(review)
-        panels = report_panels(review, session_id, schema, self._access.signer(session_id))
-        note = render_note(as_written(self._reviews.record(review), schema), schema, review.latest.signature)
-        return PageUpdate(note=note, **panels)
+        return render_note(as_written(self._reviews.record(review), schema), schema, review.latest.signature)
 
 
 def next_step(dictations_left: int | None) -> str:
