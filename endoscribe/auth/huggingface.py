@@ -5,18 +5,20 @@ The code is bound to the browser that began (state), to the token that it is cha
 kept of it.
 """
 
-import base64
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-import httpx
-import jwt
+import httpx2
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
 from endoscribe.auth.modes import HuggingFace
 from endoscribe.errors import EntryError
@@ -45,11 +47,6 @@ class Flow:
     def begin(cls) -> "Flow":
         return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
 
-    @property
-    def challenge(self) -> str:
-        digest = hashlib.sha256(self.verifier.encode()).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
 
 @dataclass(frozen=True)
 class Member:
@@ -62,26 +59,19 @@ class Member:
 class Provider:
     """Hugging Face, or what stands in for it; raises EntryError whenever it is not sure."""
 
-    def __init__(self, mode: HuggingFace, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, mode: HuggingFace, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._mode = mode
         self._transport = transport
         self._used: dict[str, float] = {}
 
     async def address(self, flow: Flow) -> str:
         """Where a browser goes to sign in."""
-        query = {
-            "response_type": "code",
-            "client_id": self._mode.client_id,
-            "redirect_uri": self._mode.callback,
-            "scope": SCOPES,
-            "state": flow.state,
-            "nonce": flow.nonce,
-            "code_challenge": flow.challenge,
-            "code_challenge_method": "S256",
-        }
         async with self._client() as client:
             endpoint = (await self._endpoints(client))["authorization_endpoint"]
-        return f"{endpoint}?{urlencode(query)}"
+            address, _ = client.create_authorization_url(
+                endpoint, state=flow.state, nonce=flow.nonce, code_verifier=flow.verifier
+            )
+        return str(address)
 
     async def member(self, flow: Flow, state: str, code: str) -> Member:
         """Who comes back with this code; each flow counts once."""
@@ -89,16 +79,25 @@ class Provider:
             raise EntryError(FAILED)
         async with self._client() as client:
             endpoints = await self._endpoints(client)
-            tokens = await self._tokens(client, endpoints["token_endpoint"], flow, code)
-            claims = self._claims(tokens, await _json(client, endpoints["jwks_uri"]), flow.nonce)
-            headers = {"Authorization": f"Bearer {tokens.get('access_token')}"}
-            told = await _json(client, endpoints["userinfo_endpoint"], headers)
+            token = await self._token(client, endpoints["token_endpoint"], flow, code)
+            claims = self._claims(token, await _json(client, endpoints["jwks_uri"]), flow.nonce)
+            told = await _json(client, endpoints["userinfo_endpoint"], with_token=True)
         if told.get("sub") != claims["sub"]:
             raise EntryError(FAILED)
         return self._allowed(told)
 
-    def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=self._transport, timeout=ANSWER_S)
+    def _client(self) -> AsyncOAuth2Client:
+        return AsyncOAuth2Client(
+            self._mode.client_id,
+            self._mode.client_secret.get_secret_value(),
+            token_endpoint_auth_method="client_secret_basic",  # noqa: S106  (a method's name)
+            scope=SCOPES,
+            redirect_uri=self._mode.callback,
+            code_challenge_method="S256",
+            leeway=0,  # the token is used at once
+            transport=self._transport,
+            timeout=ANSWER_S,
+        )
 
     def _is_first_use(self, state: str) -> bool:
         now = time.monotonic()
@@ -107,7 +106,7 @@ class Provider:
         self._used[state] = now + FLOW_S
         return is_first
 
-    async def _endpoints(self, client: httpx.AsyncClient) -> Mapping[str, str]:
+    async def _endpoints(self, client: AsyncOAuth2Client) -> Mapping[str, str]:
         found = await _json(client, f"{self._mode.provider}/.well-known/openid-configuration")
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
         if str(found.get("issuer")).rstrip("/") != self._mode.provider or not all(
@@ -116,38 +115,30 @@ class Provider:
             raise EntryError(FAILED)
         return {name: str(found[name]) for name in names}
 
-    async def _tokens(self, client: httpx.AsyncClient, endpoint: str, flow: Flow, code: str) -> dict[str, Any]:
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": self._mode.callback,
-            "client_id": self._mode.client_id,
-            "code_verifier": flow.verifier,
-        }
-        secret = (self._mode.client_id, self._mode.client_secret.get_secret_value())
+    async def _token(self, client: AsyncOAuth2Client, endpoint: str, flow: Flow, code: str) -> Mapping[str, Any]:
         try:
-            return _content(await client.post(endpoint, data=form, auth=secret))
-        except httpx.HTTPError as error:
-            raise EntryError(UNREACHABLE) from error
-
-    def _claims(self, tokens: Mapping[str, Any], keys: Mapping[str, Any], nonce: str) -> dict[str, Any]:
-        token = str(tokens.get("id_token"))
-        try:
-            wanted = jwt.get_unverified_header(token).get("kid")
-            key = next(key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.key_id == wanted)
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                algorithms=ALGORITHMS,
-                audience=self._mode.client_id,
-                issuer=[self._mode.provider, f"{self._mode.provider}/"],
-                leeway=LEEWAY_S,
-                options={"require": ["exp", "iat", "aud", "iss", "sub"]},
+            token: Mapping[str, Any] = await client.fetch_token(
+                endpoint, grant_type="authorization_code", code=code, code_verifier=flow.verifier
             )
-        except (jwt.PyJWTError, StopIteration) as error:
+        except httpx2.HTTPError as error:
+            raise EntryError(UNREACHABLE) from error
+        except (OAuthError, ValueError, TypeError) as error:  # a refusal, or no token that can be read
             raise EntryError(FAILED) from error
-        if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
-            raise EntryError(FAILED)
+        return token
+
+    def _claims(self, token: Mapping[str, Any], keys: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+        issuers: list[str | int | bool] = [self._mode.provider, f"{self._mode.provider}/"]
+        client_id = self._mode.client_id
+        params = {"nonce": nonce, "client_id": client_id, "access_token": token.get("access_token")}
+        try:
+            key_set = KeySet.import_key_set({"keys": keys["keys"]})
+            read = jwt.decode(str(token.get("id_token")), key_set, ALGORITHMS)
+            claims = CodeIDToken(
+                read.claims, read.header, {"iss": {"values": issuers}, "aud": {"value": client_id}}, params
+            )
+            claims.validate(leeway=LEEWAY_S)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise EntryError(FAILED) from error
         return claims
 
     def _allowed(self, told: Mapping[str, Any]) -> Member:
@@ -163,16 +154,15 @@ class Provider:
         raise EntryError(NOT_ALLOWED)
 
 
-async def _json(client: httpx.AsyncClient, address: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    try:
-        return _content(await client.get(address, headers=headers))
-    except httpx.HTTPError as error:
-        raise EntryError(UNREACHABLE) from error
-
-
-def _content(answer: httpx.Response) -> dict[str, Any]:
+async def _json(client: AsyncOAuth2Client, address: str, *, with_token: bool = False) -> dict[str, Any]:
     """Raises EntryError for a refusal and for what is no JSON object."""
-    if answer.status_code != httpx.codes.OK:
+    try:
+        answer: httpx2.Response = await client.request("GET", address, withhold_token=not with_token)
+    except httpx2.HTTPError as error:
+        raise EntryError(UNREACHABLE) from error
+    except OAuthError as error:  # there is no access token, or none that can be shown
+        raise EntryError(FAILED) from error
+    if answer.status_code != httpx2.codes.OK:
         raise EntryError(FAILED)
     try:
         content = answer.json()

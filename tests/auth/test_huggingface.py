@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -44,6 +44,7 @@ class PlayedProvider:
     algorithm: str = "RS256"
     issuer: str = HOME
     told_sub: str | None = None
+    token_type: str = "Bearer"
     is_down: bool = False
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -57,23 +58,23 @@ class PlayedProvider:
         self.codes[code] = asked
         return {"code": code, "state": asked["state"]}
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.is_down:
-            raise httpx.ConnectError("nobody there")
+            raise httpx2.ConnectError("nobody there")
         path = request.url.path
         if path == "/.well-known/openid-configuration":
             names = {"authorization": "authorize", "token": "token", "userinfo": "userinfo"}
             ends = {f"{name}_endpoint": f"{HOME}/oauth/{last}" for name, last in names.items()}
-            return httpx.Response(200, json={"issuer": self.issuer, "jwks_uri": f"{HOME}/oauth/jwks", **ends})
+            return httpx2.Response(200, json={"issuer": self.issuer, "jwks_uri": f"{HOME}/oauth/jwks", **ends})
         if path == "/oauth/jwks":
             key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
-            return httpx.Response(200, json={"keys": [{**key, "kid": "k1", "use": "sig", "alg": "RS256"}]})
+            return httpx2.Response(200, json={"keys": [{**key, "kid": "k1", "use": "sig", "alg": "RS256"}]})
         if path == "/oauth/userinfo":
             assert request.headers["authorization"] == "Bearer access"
-            return httpx.Response(200, json={**self.user, "sub": self.told_sub or self.user["sub"]})
+            return httpx2.Response(200, json={**self.user, "sub": self.told_sub or self.user["sub"]})
         return self._token(request)
 
-    def _token(self, request: httpx.Request) -> httpx.Response:
+    def _token(self, request: httpx2.Request) -> httpx2.Response:
         given = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
         basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         assert request.headers["authorization"] == f"Basic {basic}"
@@ -81,7 +82,7 @@ class PlayedProvider:
         digest = hashlib.sha256(given["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if asked is None or asked["code_challenge"] != challenge or asked["code_challenge_method"] != "S256":
-            return httpx.Response(400, json={"error": "invalid_grant"})
+            return httpx2.Response(400, json={"error": "invalid_grant"})
         now = int(time.time())
         claims = {
             "iss": HOME, "aud": CLIENT, "sub": self.user["sub"], "iat": now, "exp": now + 600, "nonce": asked["nonce"],
@@ -90,7 +91,7 @@ class PlayedProvider:
         key: Any = {"HS256": "x" * 32, "none": None}.get(self.algorithm, self.key)
         claims = {name: value for name, value in claims.items() if value is not None}
         token = jwt.encode(claims, key, None if self.algorithm == "none" else self.algorithm, headers={"kid": "k1"})
-        return httpx.Response(200, json={"access_token": "access", "id_token": token})
+        return httpx2.Response(200, json={"access_token": "access", "token_type": self.token_type, "id_token": token})
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def played(space: Server) -> PlayedProvider:
     provider = PlayedProvider()
     mode = space.app.state.authenticator.mode
-    space.app.state.authenticator.provider = Provider(mode, httpx.MockTransport(provider))
+    space.app.state.authenticator.provider = Provider(mode, httpx2.MockTransport(provider))
     return provider
 
 
@@ -168,6 +169,9 @@ def refused(client: TestClient, params: dict[str, str]) -> bool:
         {"key": OTHER_KEY},
         {"algorithm": "none"},
         {"algorithm": "HS256"},
+        {"claims": {"azp": "another-space"}},
+        {"claims": {"at_hash": "of another access token"}},
+        {"token_type": "mac"},
         {"told_sub": "somebody else"},
         {"user": {"sub": "3", "preferred_username": "mallory", "orgs": [{"preferred_username": "other"}]}},
         {"user": {"sub": "3", "preferred_username": None, "orgs": []}},
