@@ -7,14 +7,15 @@ import hmac
 import logging
 import secrets
 import time
-from asyncio import to_thread
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.requests import HTTPConnection
 
+from endoscribe.auth.hashing_pool import HashingPool
 from endoscribe.auth.huggingface import Member, Provider
 from endoscribe.auth.modes import (
     AuthMode,
@@ -45,6 +46,8 @@ MAX_PROXY_NAME_CHARS = 128
 #: A password that was right is not hashed again for so long.
 REMEMBERED_S = 300.0
 MOST_REMEMBERED = 1000
+#: After so long there is room again for another hash.
+BUSY_WAIT_S = 1.0
 VISITOR = "visitor:"
 #: Pages ask there by themselves who is signed in, for as long as they are open.
 WATCHED_PATH = "/who"
@@ -95,6 +98,7 @@ class Authenticator:
         self.users = UsersFile(mode.users) if isinstance(mode, Passwords) else None
         self.visits = Visits()
         self.rate_limiter = RateLimiter()
+        self._hashing = HashingPool()
         self._sign_ins = metrics.sign_ins
         self.session_cookies: SessionCookies | None = None
         self.provider = Provider(mode) if isinstance(mode, HuggingFace) else None
@@ -154,20 +158,20 @@ class Authenticator:
         return self.session_cookies.issue(name, mark)
 
     async def is_right(self, name: str, password: str, address: str) -> bool:
-        """Whether a name and its password are right; raises TooOftenError while the next try has to wait."""
+        """Whether a name and its password are right; raises TooManyAttemptsError while the next try has to wait."""
         if self.users is None:
             return False
-        keys = [f"name {name[:MAX_PROXY_NAME_CHARS].casefold()}", f"address {address}"]
-        if (wait_s := self.rate_limiter.wait_s(keys)) > 0:
-            self._sign_ins.labels("made_to_wait").inc()
-            raise TooManyAttemptsError(wait_s)
-        if await to_thread(self.users.is_right, name, password):
-            self.rate_limiter.succeeded(keys[0])
-            self._sign_ins.labels("entered").inc()
-            return True
-        self._sign_ins.labels("wrong").inc()
-        self.rate_limiter.failed(keys)
-        return False
+        name_key, address_key = f"name {name[:MAX_PROXY_NAME_CHARS].casefold()}", f"address {address}"
+        async with self.rate_limiter.attempt([name_key, address_key]) as attempt:
+            wait_s = attempt.wait_s or (BUSY_WAIT_S if self._hashing.is_full else 0.0)
+            if wait_s > 0:
+                self._sign_ins.labels("made_to_wait").inc()
+                raise TooManyAttemptsError(wait_s)
+            attempt.was_right = await self._hashing.run(partial(self.users.is_right, name, password))
+        if attempt.was_right:
+            self.rate_limiter.succeeded(name_key)
+        self._sign_ins.labels("entered" if attempt.was_right else "wrong").inc()
+        return attempt.was_right
 
     def address(self, connection: HTTPConnection) -> str:
         """Where a request comes from: the last address before the proxies that are believed."""
