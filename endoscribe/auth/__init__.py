@@ -1,1 +1,1 @@
-"""Who may use the page: names and passwords, signed cookies, proxies, and how often somebody may try."""
+"""Authentication: auth modes, users and passwords, session cookies, trusted proxies, rate limits and quotas."""

@@ -1,4 +1,4 @@
-"""Who sends a request: read from a cookie, a password, a token or a proxy's header, as the way in asks for."""
+"""Who sends a request: read from a session cookie, a password, a token or a proxy's header, as the auth mode says."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ from endoscribe.auth.modes import (
     is_within,
     networks,
 )
-from endoscribe.auth.origin import is_forwarded
+from endoscribe.auth.origin import is_forwarded, peer, same_origin
 from endoscribe.auth.rate_limiter import RateLimiter
 from endoscribe.auth.session_cookie import SessionCookie, SessionCookies
 from endoscribe.auth.users import UsersFile
@@ -54,16 +54,16 @@ WATCHED_PATH = "/who"
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Who sends a request; `user` is None where nobody has to say. `cookie` is to be set with the answer."""
+class Principal:
+    """The authenticated user of a request; `user` is None where nobody signs in. `cookie` goes with the response."""
 
     user: str | None
     cookie: str | None = None
 
 
 @dataclass
-class Visits:
-    """Which visitors are here, and when the others left; a visit lasts while a page of it is open."""
+class DemoVisits:
+    """Which demo visitors have a request open, and when the others' last one ended."""
 
     present: Counter[str] = field(default_factory=Counter)
     left_s: dict[str, float] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Visits:
                 self.left_s[visitor] = time.monotonic()
 
     def over(self, after_s: float) -> list[str]:
-        """Who left at least so long ago and did not come back."""
+        """Visitors whose last request ended at least so long ago."""
         now = time.monotonic()
         return [each for each, left_s in self.left_s.items() if each not in self.present and now - left_s >= after_s]
 
@@ -89,14 +89,14 @@ class Visits:
 
 
 class Authenticator:
-    """Lets in whom the way in knows."""
+    """Authenticates requests by the configured auth mode."""
 
     def __init__(self, mode: AuthMode, settings: Settings, metrics: Metrics) -> None:
-        """Raises SettingsError or StorageError when the way cannot be used."""
+        """Raises SettingsError or StorageError when the auth mode cannot be used."""
         self.mode = mode
         self.proxies: Networks = networks(settings.proxies, "ENDOSCRIBE_PROXIES")
         self.users = UsersFile(mode.users) if isinstance(mode, Passwords) else None
-        self.visits = Visits()
+        self.visits = DemoVisits()
         self.rate_limiter = RateLimiter()
         self._hashing = HashingPool()
         self._sign_ins = metrics.sign_ins
@@ -112,31 +112,34 @@ class Authenticator:
     def of(cls, settings: Settings, metrics: Metrics) -> "Authenticator":
         return cls(auth_mode(settings), settings, metrics)
 
-    async def admit(self, connection: HTTPConnection) -> Caller | None:
-        """The caller, or None for whoever has to sign in first; raises EntryError when the users cannot be read."""
+    async def authenticate(self, connection: HTTPConnection) -> Principal | None:
+        """The principal, or None where a sign-in is needed; raises EntryError when the users cannot be read.
+
+        Also raises TooManyAttemptsError for a password in the request.
+        """
         if isinstance(self.mode, NoAuth):
-            return None if is_forwarded(connection) else Caller(None)
+            return None if is_forwarded(connection) else Principal(None)
         if isinstance(self.mode, ProxyHeader):
             return self._named_by_proxy(connection, self.mode)
         if isinstance(self.mode, Demo):
             return self._by_cookie(connection) or self._new_visitor()
         return self._by_cookie(connection) or await self._by_header(connection)
 
-    async def holds(self, connection: HTTPConnection, caller: Caller) -> bool:
-        """Whether the same person would be let in now; while that cannot be found out nobody is interrupted."""
+    async def is_still_valid(self, connection: HTTPConnection, principal: Principal) -> bool:
+        """Whether the same user would be authenticated now; while that cannot be found out nobody is interrupted."""
         try:
-            if caller.cookie:  # made with this very answer: the request does not show it
-                return self._good_ticket(caller.cookie) is not None
-            now = await self.admit(connection)
+            if principal.cookie:  # made with this very response: the request does not show it
+                return self._valid_cookie(principal.cookie) is not None
+            now = await self.authenticate(connection)
         except (EntryError, TooManyAttemptsError):
             return True
-        return now is not None and now.user == caller.user
+        return now is not None and now.user == principal.user
 
     def session_cookie(self, connection: HTTPConnection) -> SessionCookie | None:
-        """The ticket that a browser shows, if it is still good."""
-        return self._good_ticket(connection.cookies.get(cookie_name(connection)))
+        """The session cookie of a request, if it is still valid."""
+        return self._valid_cookie(connection.cookies.get(cookie_name(connection)))
 
-    def _good_ticket(self, text: str | None) -> SessionCookie | None:
+    def _valid_cookie(self, text: str | None) -> SessionCookie | None:
         session_cookie = self.session_cookies.read(text) if self.session_cookies and text else None
         if session_cookie and self.users and self.users.mark(session_cookie.name) != session_cookie.mark:
             return None
@@ -145,7 +148,7 @@ class Authenticator:
         return session_cookie
 
     def sign_in_member(self, member: Member) -> str:
-        """A cookie for somebody whom Hugging Face has named; it holds for as long as their entry is on the list."""
+        """A cookie for whom Hugging Face has named; valid while their entry is on the allow-list."""
         if self.session_cookies is None:
             raise RuntimeError("nobody signs in here")
         self._sign_ins.labels("entered").inc()
@@ -174,8 +177,8 @@ class Authenticator:
         return attempt.was_right
 
     def address(self, connection: HTTPConnection) -> str:
-        """Where a request comes from: the last address before the proxies that are believed."""
-        address = connection.client.host if connection.client else ""
+        """Where a request comes from: the last one before the trusted proxies."""
+        address = peer(connection)
         for before in reversed(",".join(connection.headers.getlist("x-forwarded-for")).split(",")):
             if not before.strip():
                 break
@@ -185,37 +188,42 @@ class Authenticator:
             address = before.strip()
         return address
 
+    def is_same_origin(self, connection: HTTPConnection) -> bool:
+        """Whether this comes from our own page or from a program, and not from another site's page."""
+        proxies = self.proxies + (self.mode.proxies if isinstance(self.mode, ProxyHeader) else ())
+        is_own = same_origin(connection, proxies)
+        if not is_own and "x-forwarded-host" in connection.headers and not is_within(peer(connection), proxies):
+            self._tell_of_proxy(peer(connection))
+        return is_own
+
     def _tell_of_proxy(self, address: str) -> None:
         """Once, and only of what can be no visitor; anybody can send that header."""
         if not self._has_told_of_proxy and is_internal(address):
             self._has_told_of_proxy = True
             log.warning(
                 "Requests are passed on by %s, which ENDOSCRIBE_PROXIES does not name: all who come that way count as "
-                "one where something is limited by address.",
+                "one where something is limited by address, and its X-Forwarded-Host is not believed.",
                 address,
             )
 
-    def _by_cookie(self, connection: HTTPConnection) -> Caller | None:
-        """A ticket of which half the time is gone is written anew: who works is not sent away.
-
-        A page that only stands there uses nothing.
-        """
+    def _by_cookie(self, connection: HTTPConnection) -> Principal | None:
+        """A session cookie past half its lifetime is renewed by use, but not by a page that merely stays open."""
         session_cookie = self.session_cookie(connection)
         if session_cookie is None or self.session_cookies is None:
             return None
         is_due = session_cookie.age_s > self.session_cookies.lifetime_s / 2 and connection.scope["path"] != WATCHED_PATH
-        return Caller(session_cookie.name, self.session_cookies.write(session_cookie) if is_due else None)
+        return Principal(session_cookie.name, self.session_cookies.write(session_cookie) if is_due else None)
 
-    def _new_visitor(self) -> Caller:
+    def _new_visitor(self) -> Principal:
         name = VISITOR + secrets.token_hex(16)
-        return Caller(name, self.session_cookies.issue(name, "") if self.session_cookies else None)
+        return Principal(name, self.session_cookies.issue(name, "") if self.session_cookies else None)
 
-    async def _by_header(self, connection: HTTPConnection) -> Caller | None:
+    async def _by_header(self, connection: HTTPConnection) -> Principal | None:
         """A program's token, or a name and password."""
         kind, _, given = connection.headers.get("authorization", "").partition(" ")
         if self.users and kind.lower() == "bearer":
             if holder := self.users.holder(given.strip()):
-                return Caller(holder)
+                return Principal(holder)
             self._sign_ins.labels("wrong").inc()
         if self.users is None or kind.lower() != "basic":
             return None
@@ -223,23 +231,22 @@ class Authenticator:
         proof = hmac.digest(self._salt, f"{name}\0{password}".encode(), hashlib.sha256)
         until_s, mark = self._remembered.get(proof, (0.0, None))
         if until_s > time.monotonic() and mark == self.users.mark(name):
-            return Caller(name)
+            return Principal(name)
         if not await self.is_right(name, password, self.address(connection)):
             return None
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
         self._remembered[proof] = (time.monotonic() + REMEMBERED_S, self.users.mark(name))
-        return Caller(name)
+        return Principal(name)
 
     @staticmethod
-    def _named_by_proxy(connection: HTTPConnection, mode: ProxyHeader) -> Caller | None:
+    def _named_by_proxy(connection: HTTPConnection, mode: ProxyHeader) -> Principal | None:
         names = connection.headers.getlist(mode.name)
-        peer = connection.client.host if connection.client else ""
-        if not is_within(peer, mode.proxies) or len(names) != 1:
+        if not is_within(peer(connection), mode.proxies) or len(names) != 1:
             return None
         name = names[0].strip()
         is_plain = name.isprintable() and 0 < len(name) <= MAX_PROXY_NAME_CHARS and not name.startswith(VISITOR)
-        return Caller(name) if is_plain else None
+        return Principal(name) if is_plain else None
 
 
 class TooManyAttemptsError(Exception):

@@ -139,7 +139,7 @@ class Provider:
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise EntryError(FAILED) from error
-        return claims
+        return dict(claims)
 
     def _allowed(self, told: Mapping[str, Any]) -> Member:
         """By the names of the account and of its organisations, which share one space of names."""

@@ -1,21 +1,20 @@
-"""The door: nothing but health, signing in and static files is answered before it is known who asks.
+"""The authentication middleware: only health checks, sign-in and static files are served without authentication.
 
-`/metrics` has a door of its own (`scrape.py`): programs that watch this one are no users of it.
+`/metrics` has a check of its own (`web/routes/metrics.py`): monitoring programs are no users of the page.
 
-Behind it `scope["state"]["user"]` holds the caller's name, for HTTP and WebSockets alike; None only where nobody has to
-say.
+Behind the middleware `scope["state"]["user"]` is the user's name, for HTTP and WebSockets alike; None only where nobody
+signs in.
 """
 
 from contextlib import nullcontext
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endoscribe.auth.authenticator import Authenticator, Caller, TooManyAttemptsError, cookie_header
+from endoscribe.auth.authenticator import Authenticator, Principal, TooManyAttemptsError, cookie_header
 from endoscribe.auth.modes import Demo, HuggingFace, NoAuth, Passwords
-from endoscribe.auth.origin import same_origin
 from endoscribe.auth.revocation import RevocableReceive
 from endoscribe.errors import EntryError
 
@@ -30,14 +29,14 @@ NOT_THROUGH_A_PROXY = (
     "set ENDOSCRIBE_AUTH (users:FILE, or header:NAME@ADDRESS where the proxy signs people in) or ENDOSCRIBE_DEMO=true."
 )
 TOO_OFTEN = "Too many tries; wait a little and try again."
-#: Gradio's streams of events are there.
+#: Gradio's event streams are below it.
 STREAM_PREFIX = "/gradio_api/"
 #: From the range that RFC 6455 leaves to applications, and like the status of the same meaning.
 SIGN_IN_ENDED = 4401
 
 
 class AuthMiddleware:
-    """Finds out who asks, and sends strangers to the login page."""
+    """Authenticates every request and socket; unauthenticated ones get 401, 403 or the login page."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app, self._authenticator = app, authenticator
@@ -46,42 +45,42 @@ class AuthMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        if not same_origin(Headers(scope=scope)):
-            await _told(403, "Other sites' pages may not use this.")(scope, receive, send)
+        connection = HTTPConnection(scope)
+        if not self._authenticator.is_same_origin(connection):
+            await _problem(403, "Other sites' pages may not use this.")(scope, receive, send)
             return
         if is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
-        connection = HTTPConnection(scope)
         try:
-            caller = await self._authenticator.admit(connection)
+            principal = await self._authenticator.authenticate(connection)
         except TooManyAttemptsError as error:
-            await _told(429, TOO_OFTEN, {"Retry-After": f"{error.wait_s + 1:.0f}"})(scope, receive, send)
+            await _problem(429, TOO_OFTEN, {"Retry-After": f"{error.wait_s + 1:.0f}"})(scope, receive, send)
             return
         except EntryError as error:
-            await _told(503, str(error))(scope, receive, send)
+            await _problem(503, str(error))(scope, receive, send)
             return
-        if caller is None:
-            await self._turned_away(connection)(scope, receive, send)
+        if principal is None:
+            await self._unauthenticated(connection)(scope, receive, send)
             return
-        scope.setdefault("state", {})["user"] = caller.user
-        is_visitor = isinstance(self._authenticator.mode, Demo) and caller.user
-        with self._authenticator.visits.during(caller.user) if is_visitor and caller.user else nullcontext():
-            send = self._with_cookie(connection, caller, send)
+        scope.setdefault("state", {})["user"] = principal.user
+        is_visitor = isinstance(self._authenticator.mode, Demo) and principal.user
+        with self._authenticator.visits.during(principal.user) if is_visitor and principal.user else nullcontext():
+            send = self._with_cookie(connection, principal, send)
             if _stays_open(scope) and self._authenticator.session_cookies:
-                await self._serve_while_signed_in(connection, caller, receive, send)
+                await self._serve_while_signed_in(connection, principal, receive, send)
             else:
                 await self._app(scope, receive, send)
 
     async def _serve_while_signed_in(
-        self, connection: HTTPConnection, caller: Caller, receive: Receive, send: Send
+        self, connection: HTTPConnection, principal: Principal, receive: Receive, send: Send
     ) -> None:
-        """Whoever signs out or may not come in any more hears no more of what is open, and is heard no more."""
+        """A sign-out, a removed user or a new password ends what the user has open, in both directions."""
         is_socket = connection.scope["type"] == "websocket"
         last: Message = (
             {"type": "websocket.disconnect", "code": SIGN_IN_ENDED} if is_socket else {"type": "http.disconnect"}
         )
-        receiver = RevocableReceive(receive, lambda: self._authenticator.holds(connection, caller), last)
+        receiver = RevocableReceive(receive, lambda: self._authenticator.is_still_valid(connection, principal), last)
         is_running = False
 
         async def send_until_the_end(message: Message) -> None:
@@ -103,22 +102,22 @@ class AuthMiddleware:
         if receiver.has_ended and is_running:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _turned_away(self, connection: HTTPConnection) -> Response:
+    def _unauthenticated(self, connection: HTTPConnection) -> Response:
         if isinstance(self._authenticator.mode, NoAuth):
-            return _told(403, NOT_THROUGH_A_PROXY)
+            return _problem(403, NOT_THROUGH_A_PROXY)
         if not isinstance(self._authenticator.mode, Passwords | HuggingFace):
-            return _told(403, NOT_THIS_WAY)
+            return _problem(403, NOT_THIS_WAY)
         is_navigation = connection.scope["type"] == "http" and connection.scope["method"] == "GET"
         if is_navigation and "text/html" in connection.headers.get("accept", ""):
             up = "../" * (connection.scope["path"].count("/") - 1)
             return RedirectResponse(f"{up or './'}login", 303, {"Cache-Control": "no-store"})
-        return _told(401, NOT_SIGNED_IN, {"WWW-Authenticate": 'Bearer realm="EndoScribe"'})
+        return _problem(401, NOT_SIGNED_IN, {"WWW-Authenticate": 'Bearer realm="EndoScribe"'})
 
-    def _with_cookie(self, connection: HTTPConnection, caller: Caller, send: Send) -> Send:
+    def _with_cookie(self, connection: HTTPConnection, principal: Principal, send: Send) -> Send:
         session_cookies = self._authenticator.session_cookies
-        if caller.cookie is None or session_cookies is None:
+        if principal.cookie is None or session_cookies is None:
             return send
-        cookie = cookie_header(connection, caller.cookie, session_cookies.lifetime_s)
+        cookie = cookie_header(connection, principal.cookie, session_cookies.lifetime_s)
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept"):
@@ -132,7 +131,7 @@ class AuthMiddleware:
 
 
 def _stays_open(scope: Scope) -> bool:
-    """Sockets, and what may be a stream of events: these may go on for hours."""
+    """Sockets and possible event streams: these may go on for hours."""
     path: str = scope["path"]
     return scope["type"] == "websocket" or (scope["method"] == "GET" and path.startswith(STREAM_PREFIX))
 
@@ -141,7 +140,7 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
 
-def _told(status: int, problem: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _problem(status: int, problem: str, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         {"problem": problem, "detail": problem}, status, {"Cache-Control": "no-store", **(headers or {})}
     )

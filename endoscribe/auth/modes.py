@@ -1,4 +1,4 @@
-"""How people say who they are: what ENDOSCRIBE_AUTH and ENDOSCRIBE_DEMO ask for, or that nobody has to."""
+"""The auth modes: what ENDOSCRIBE_AUTH and ENDOSCRIBE_DEMO ask for, or that nobody has to sign in."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OPEN_TO_ANYBODY = (
     "(users:FILE, header:NAME@PROXY or huggingface:NAMES), or ENDOSCRIBE_DEMO=true for a demonstration that keeps "
     "nothing."
 )
-NOT_A_WAY = (
+NOT_A_MODE = (
     "ENDOSCRIBE_AUTH is users:FILE, header:NAME@ADDRESS, the address being the proxy's, or huggingface:NAME,NAME for "
     "accounts and organisations."
 )
@@ -36,7 +36,7 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 @dataclass(frozen=True)
 class NoAuth:
-    """Whoever sits at this machine is meant; only on loopback."""
+    """No authentication; only on loopback, for whoever uses this machine."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Passwords:
 
 @dataclass(frozen=True)
 class ProxyHeader:
-    """A proxy before this page knows its users and names them in a header; nobody else is believed."""
+    """A proxy authenticates users and names them in a header, which is believed from these addresses only."""
 
     name: str
     proxies: Networks
@@ -68,14 +68,14 @@ class ProxyHeader:
 
 @dataclass(frozen=True)
 class HuggingFace:
-    """Accounts at Hugging Face, by their own names or those of their organisations in small letters."""
+    """Accounts at Hugging Face, by an allow-list of their or their organisations' names in lower case."""
 
     allowed: frozenset[str]
     client_id: str
     client_secret: SecretStr
-    #: The address of whoever confirms names, without a slash at its end.
+    #: The OpenID provider, without a slash at the end.
     provider: str
-    #: The address to which a browser comes back.
+    #: The redirect URI.
     callback: str
 
 
@@ -83,7 +83,7 @@ AuthMode = NoAuth | Demo | Passwords | ProxyHeader | HuggingFace
 
 
 def auth_mode(settings: Settings) -> AuthMode:
-    """Raises SettingsError when the page would be open to strangers, or nobody could say how it is not."""
+    """Raises SettingsError for a setting that names no mode, and for no authentication off loopback."""
     if settings.demo:
         if settings.auth:
             raise SettingsError("ENDOSCRIBE_DEMO is for anybody and ENDOSCRIBE_AUTH is not: set one of them.")
@@ -99,7 +99,7 @@ def auth_mode(settings: Settings) -> AuthMode:
         return _header(rest)
     if kind == "huggingface":
         return _hugging_face(rest, settings)
-    raise SettingsError(NOT_A_WAY)
+    raise SettingsError(NOT_A_MODE)
 
 
 def networks(text: str, setting: str) -> Networks:
@@ -131,7 +131,7 @@ def _header(text: str) -> ProxyHeader:
     name, _, proxies = text.partition("@")
     allowed = networks(proxies, "ENDOSCRIBE_AUTH")
     if not HEADER_NAME.fullmatch(name) or not allowed:
-        raise SettingsError(NOT_A_WAY)
+        raise SettingsError(NOT_A_MODE)
     return ProxyHeader(name.lower(), allowed)
 
 

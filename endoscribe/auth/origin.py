@@ -1,9 +1,11 @@
-"""Where a request comes from: our own page or another site's, directly or through a proxy, and to which name."""
+"""Where a request comes from: our own page or another site's, directly or through a proxy, and for which host name."""
 
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
+
+from endoscribe.auth.modes import Networks, is_within
 
 #: What proxies and tunnels add to what they pass on (RFC 7239, RFC 9110, and the names in use); no browser sends them.
 FORWARDING = (
@@ -13,13 +15,27 @@ FORWARDING = (
 )  # fmt: skip
 
 
-def same_origin(headers: Headers) -> bool:
-    """Whether a browser sent this from our own page; other programs send no Origin and are no danger here."""
-    origin = headers.get("origin")
+def same_origin(connection: HTTPConnection, proxies: Networks) -> bool:
+    """Whether a browser sent this from our own page; other programs send no Origin and are no danger here.
+
+    Under which name our page was asked for tells its Host, or the X-Forwarded-Host of a proxy among these.
+    """
+    origin = connection.headers.get("origin")
     if origin is None:
         return True
-    hosts = {headers.get("host"), headers.get("x-forwarded-host")}
-    return urlsplit(origin).netloc in hosts
+    hosts = {connection.headers.get("host")}
+    if is_within(peer(connection), proxies):
+        hosts.add(connection.headers.get("x-forwarded-host"))
+    try:
+        asking = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return bool(asking) and asking in hosts
+
+
+def peer(connection: HTTPConnection) -> str:
+    """The address that has connected: a browser's, or that of the last proxy before this server."""
+    return connection.client.host if connection.client else ""
 
 
 def is_forwarded(connection: HTTPConnection) -> bool:
@@ -30,8 +46,8 @@ def is_forwarded(connection: HTTPConnection) -> bool:
     return connection.scope.get("http_version") == "1.0" or any(name in connection.headers for name in FORWARDING)
 
 
-def asked_as(headers: Headers) -> str | None:
-    """The name under which the page was asked for, without port or brackets; None where there is none."""
+def requested_host(headers: Headers) -> str | None:
+    """The host name of the Host header, without port or brackets; None where there is none."""
     try:
         return urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:

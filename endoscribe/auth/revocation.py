@@ -13,9 +13,9 @@ RECHECK_EVERY_S = 1.0
 class RevocableReceive:
     """Receives what comes until the sign-in has ended, then `last` for ever; also asks while nothing comes."""
 
-    def __init__(self, receive: Receive, holds: Callable[[], Awaitable[bool]], last: Message) -> None:
+    def __init__(self, receive: Receive, is_valid: Callable[[], Awaitable[bool]], last: Message) -> None:
         self.has_ended = False
-        self._receive, self._holds, self._last = receive, holds, last
+        self._receive, self._is_valid, self._last = receive, is_valid, last
         self._asked_s = time.monotonic()
         self._coming: asyncio.Future[Message] | None = None
 
@@ -39,5 +39,5 @@ class RevocableReceive:
     async def _is_over(self) -> bool:
         if not self.has_ended and time.monotonic() - self._asked_s >= RECHECK_EVERY_S:
             self._asked_s = time.monotonic()
-            self.has_ended = not await self._holds()
+            self.has_ended = not await self._is_valid()
         return self.has_ended

@@ -1,4 +1,4 @@
-"""Signed cookies: what a browser shows to say who it is. The key stays in the data folder, readable by nobody else."""
+"""Session cookies, signed and revocable. The key stays in the data folder, readable by nobody else."""
 
 import fcntl
 import os
@@ -28,9 +28,9 @@ class SessionCookie:
 
 
 class SessionCookies:
-    """Writes and reads tickets. One that was handed back is remembered until it would have run out anyway.
+    """Writes, reads and revokes session cookies; what is revoked is remembered until it would have expired anyway.
 
-    Several programs may share the folder: what is handed back at one counts at the others at once.
+    Several programs may share the folder: what one revokes counts at the others at once.
     """
 
     def __init__(self, folder: Path, lifetime_s: int) -> None:
@@ -38,7 +38,7 @@ class SessionCookies:
         self.lifetime_s = lifetime_s
         self._key_file = folder / "cookie.key"
         key = _key(self._key_file)
-        self._session_cookies = URLSafeTimedSerializer(key, "ticket")
+        self._session_cookies = URLSafeTimedSerializer(key, "ticket")  # the salt of the cookies in use
         self._notes = URLSafeTimedSerializer(key, "note")
         self._revoked_file = folder / "revoked"
         self._lock = Lock()
@@ -51,13 +51,13 @@ class SessionCookies:
         return self.write(SessionCookie(secrets.token_hex(16), name, mark))
 
     def write(self, session_cookie: SessionCookie) -> str:
-        """The ticket as a cookie, as of now."""
+        """The session as a cookie, as of now."""
         return str(self._session_cookies.dumps([session_cookie.id, session_cookie.name, session_cookie.mark]))
 
     def read(self, text: str) -> SessionCookie | None:
-        """None for what was not written here, has run out or was handed back; raises EntryError.
+        """None for what was not written here, has expired or was revoked; raises EntryError.
 
-        That is when it cannot be found out what was handed back at other programs.
+        That is when it cannot be found out what other programs have revoked.
         """
         try:
             (number, name, mark), written = self._session_cookies.loads(text, self.lifetime_s, return_timestamp=True)
@@ -68,7 +68,7 @@ class SessionCookies:
         )
 
     def revoke(self, session_cookie: SessionCookie) -> None:
-        """Accept this ticket no more, also after a restart; raises StorageError."""
+        """Accept this cookie no more, also after a restart; raises StorageError."""
         with self._lock, self._alone():
             self._revoked[session_cookie.id] = time.time() + self.lifetime_s
             _write(self._revoked_file, f"{session_cookie.id} {self._revoked[session_cookie.id]:.0f}\n", os.O_APPEND)

@@ -1,4 +1,4 @@
-"""Who may sign in: a text file with a name and an argon2 hash on each line, `name:hash`.
+"""The users' file: a text file with a name and an argon2 hash on each line, `name:hash`.
 
 A program signs in with a token instead, of which the file holds the SHA-256: a token is long and random, a password is
 not. The file is read again whenever it has changed, so that who is taken out of it is out at once.
@@ -56,7 +56,7 @@ class UsersFile:
         return sorted(self._read())
 
     def add(self, name: str, password: str) -> None:
-        """Let somebody in, or give them another password; raises EntryError for an unusable name or password."""
+        """Add a user, or change their password; raises EntryError for an unusable name or password."""
         if not NAME.fullmatch(name):
             raise EntryError("A name has letters, digits, spaces and . @ _ ' -, at most 80, and begins with a letter.")
         if not LEAST_PASSWORD_CHARS <= len(password) <= MOST_PASSWORD_CHARS:
@@ -66,7 +66,7 @@ class UsersFile:
         self._write({**users, name: User(name, self._hasher.hash(password), tokens)}.values())
 
     def remove(self, name: str) -> None:
-        """Nobody of this name gets in any more, nor do their programs."""
+        """Remove a user with all tokens."""
         users = self._read()
         if name not in users:
             raise EntryError(f"There is no user {name} in {self._path}.")

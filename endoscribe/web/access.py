@@ -9,22 +9,22 @@ from endoscribe.storage.sessions import Session, SessionStore
 
 
 class Access:
-    """Holds every session that is asked for against who asks."""
+    """Checks each requested session against the user of the request."""
 
     def __init__(self, sessions: SessionStore, mode: AuthMode) -> None:
         self._sessions = sessions
         self._mode = mode
 
     def owner(self, request: HTTPConnection) -> str | None:
-        """Who asks, as the door has found out; None where nobody has to say, and then nobody's sessions are hidden."""
+        """The authenticated user; None where nobody signs in, and then no sessions are hidden."""
         return self.checked(request.scope["state"]["user"])
 
     def name(self, request: HTTPConnection) -> str | None:
-        """What the caller is called on the page; a visitor has no name."""
+        """The user's name on the page; a demo visitor has none."""
         return None if isinstance(self._mode, Demo) else self.owner(request)
 
     def checked(self, owner: str | None) -> str | None:
-        """The same owner; nobody at all is refused where people have to say who they are."""
+        """The same owner; None is refused where people have to sign in."""
         if owner is None and not isinstance(self._mode, NoAuth):
             raise UnknownSessionError("There is no such session; it may have been deleted.")
         return owner
@@ -45,5 +45,5 @@ class Access:
         return None if isinstance(self._mode, NoAuth | Demo) else owner
 
     def own_session(self, request: Request) -> None:
-        """As a dependency of routes with a `session_id`: the others never see one that is not the caller's."""
+        """As a dependency of routes with a `session_id`: the others never see one that is not the user's."""
         self.session(self.owner(request), request.path_params["session_id"])

@@ -139,7 +139,7 @@ async def _not_there(_request: Request, error: Exception) -> Response:
 
 
 async def _end_visits(services: Services, authenticator: Authenticator) -> None:
-    """Delete what visitors of a demonstration have dictated, some minutes after they left."""
+    """Delete what demo visitors have dictated, some minutes after their last request ended."""
     while isinstance(authenticator.mode, Demo):
         await asyncio.sleep(SWEEP_EVERY_S)
         for visitor in authenticator.visits.over(authenticator.mode.minutes * 60):

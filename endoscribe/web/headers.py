@@ -1,4 +1,4 @@
-"""To which names the page answers, how large a body may be, and what every answer tells the browser to keep to."""
+"""Trusted host names, limits on a body's size, and the security headers of every response."""
 
 import re
 
@@ -6,33 +6,33 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endoscribe.auth.origin import asked_as
+from endoscribe.auth.origin import requested_host
 
 #: What a browser calls the page, for the policy on where it may connect to.
 HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
-#: For answers that tell something of a patient or of who is signed in.
+#: For responses about a patient or about who is signed in.
 UNCACHED = {"Cache-Control": "no-store"}
 OWN_FILES = ("/ui/", "/samples/")
-#: A health check asks for these by address, and they tell nothing private; `/metrics` looks for itself who asks.
-FOR_ANY_NAME = ("/health", "/ready", "/metrics")
+#: Health checks ask for these by address, and they tell nothing private; `/metrics` checks the host name itself.
+EXEMPT_PATHS = ("/health", "/ready", "/metrics")
 
 
 class TrustedHost:
-    """Refuses what was sent to another host's name, as a site does that has given itself this machine's address."""
+    """Refuses requests for other host names, which a site sends that has given itself this address (DNS rebinding)."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str] | None) -> None:
-        """Answer to these names (IPv6 without brackets), or to any."""
+        """Serve these host names (IPv6 without brackets), or any."""
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"] in FOR_ANY_NAME or self._is_own(scope):
+        if scope["type"] not in ("http", "websocket") or scope["path"] in EXEMPT_PATHS or self._is_own(scope):
             await self._app(scope, receive, send)
             return
         problem = "This page does not answer to that name; its operator can allow it with ENDOSCRIBE_HOST_NAMES."
         await JSONResponse({"problem": problem, "detail": problem}, 421)(scope, receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
-        return self._names is None or asked_as(Headers(scope=scope)) in self._names
+        return self._names is None or requested_host(Headers(scope=scope)) in self._names
 
 
 class BodyLimit:
@@ -54,7 +54,7 @@ class BodyLimit:
 
 
 class SecurityHeaders:
-    """Adds to every answer what keeps the page to itself."""
+    """Adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

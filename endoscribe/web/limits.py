@@ -1,7 +1,7 @@
 """How often one user or visitor may ask for what costs: sending recordings, having them transcribed, having text read.
 
-On this machine alone nobody has to say who they are, and nothing is limited. A visitor of a demonstration is a cookie,
-which costs nothing to throw away: what all visitors from one address take is limited as well.
+Where nobody signs in nothing is limited. A demo visitor is a session cookie, which costs nothing to throw away: what
+all visitors from one address take is limited as well.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ _MAY: dict[LimitedWork, str] = {
 
 @dataclass(frozen=True)
 class RequestQuota:
-    """Who asks, and of which shares each kind of work takes one; without shares it is free."""
+    """The quota of one request's user: of which shares each kind of work takes one; without shares it is unlimited."""
 
     shares: Mapping[LimitedWork, tuple[QuotaShare, ...]]
     quota: Quota
@@ -72,7 +72,7 @@ class RequestLimits:
         }  # fmt: skip
 
     def of(self, connection: HTTPConnection) -> RequestQuota:
-        """For whoever the door has let in."""
+        """The quota of the user whom the authentication middleware has found."""
         user = connection.scope["state"]["user"]
         if user is None or isinstance(self._authenticator.mode, NoAuth):
             return self.free
@@ -85,7 +85,7 @@ class RequestLimits:
 
     @property
     def mode(self) -> AuthMode:
-        """How people say who they are, for whoever tells them of their limits."""
+        """The auth mode, for the sentences about limits."""
         return self._authenticator.mode
 
     @property
@@ -100,7 +100,7 @@ def _visitors(work: LimitedWork, most: int, user: str, address: str) -> tuple[Qu
 
 
 class UploadLimit:
-    """Refuses recordings that are sent too often before anything of them is read; stands behind the door."""
+    """Refuses recordings that are sent too often before anything of them is read; stands behind AuthMiddleware."""
 
     def __init__(self, app: ASGIApp, limits: RequestLimits) -> None:
         self._app, self._limits = app, limits

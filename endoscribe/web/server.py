@@ -15,7 +15,7 @@ log = logging.getLogger("endoscribe")
 def open_page(
     settings: "Settings", *, share: bool = False, load: "Callable[[Settings], Scheduler] | None" = None
 ) -> None:
-    """Serve until told to stop. Raises an EndoscribeError when that cannot be, first of all when strangers could enter.
+    """Serve until told to stop. Raises an EndoscribeError when that cannot be, first of all for a page open to all.
 
     `load` is another way to get at the models than loading them here.
     """
@@ -23,7 +23,7 @@ def open_page(
     from endoscribe.web.gradio.share import demo_settings
 
     if not share:
-        auth_mode(settings)  # before anything is made, say that strangers would get in
+        auth_mode(settings)  # before anything is made, say that it would be open to everybody
     if share or settings.demo:
         with demo_settings(settings, is_shared=share) as demo:
             serve(demo, share=share, load=load)
@@ -53,7 +53,7 @@ def serve(settings: "Settings", *, share: bool = False, load: "Callable[[Setting
         app,
         host=settings.host,
         port=settings.port,
-        proxy_headers=False,  # the door reads them, from the proxies that are named
+        proxy_headers=False,  # Authenticator reads them, from the named proxies
         access_log=False,  # its lines would name sessions
         log_level="warning",
         timeout_graceful_shutdown=10,

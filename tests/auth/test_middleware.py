@@ -326,6 +326,38 @@ def test_another_sites_page_can_do_nothing(ada: TestClient, origin: str, method:
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize("origin", ["https://[", "https://", "", "//"])
+def test_an_origin_that_is_none_is_another_sites(ada: TestClient, origin: str) -> None:
+    assert ada.get("/who", headers={"Origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("auth", "proxies"), [("users:no-users.txt", "10.0.0.7"), ("header:X-Forwarded-User@10.0.0.7", "127.0.0.1")]
+)
+def test_under_which_name_the_page_was_asked_for_is_believed_of_named_proxies_only(
+    tmp_path: Path, auth: str, proxies: str
+) -> None:
+    headers = {"Origin": "https://scribe.example.org", "X-Forwarded-Host": "scribe.example.org"}
+    with Server(tmp_path, ENDOSCRIBE_AUTH=auth, ENDOSCRIBE_PROXIES=proxies) as server:
+        proxy, other = (
+            TestClient(server.app, "http://testserver", client=(address, 1), follow_redirects=False)
+            for address in ("10.0.0.7", "10.0.1.7")
+        )
+        assert proxy.get("/login", headers=headers).status_code in (200, 303)
+        assert proxy.get("/login", headers={**headers, "Origin": "https://evil.example"}).status_code == 403
+        assert other.get("/login", headers=headers).status_code == 403
+
+
+def test_a_proxy_whose_host_name_is_not_believed_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    headers = {"Origin": "https://scribe.example.org", "X-Forwarded-Host": "scribe.example.org"}
+    with Server(tmp_path, ENDOSCRIBE_DEMO="true") as server:
+        proxy = TestClient(server.app, "http://testserver", client=("10.16.4.9", 1))
+        assert proxy.get("/who", headers=headers).status_code == 403
+    (line,) = [each.getMessage() for each in caplog.records if "ENDOSCRIBE_PROXIES" in each.getMessage()]
+    assert line.startswith("Requests are passed on by 10.16.4.9, ")
+    assert "X-Forwarded-Host" in line
+
+
 # -- other users -------------------------------------------------------------------------------------------------------
 
 

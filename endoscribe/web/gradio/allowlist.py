@@ -1,4 +1,4 @@
-"""The gate before Gradio: open for the routes that the page and its client use, and closed to others' doings there.
+"""The allow-list before Gradio: only the routes that the page and its client use, and each user's own ids there.
 
 Gradio tells pages, events and uploads apart by ids alone; whoever knew another's would hear what comes of it. Here an
 id belongs to whoever used it first or was given it, and is to everybody else as one that never was.
@@ -41,7 +41,7 @@ MCP_PATHS = frozenset({"/gradio_api/mcp", "/gradio_api/mcp/", "/gradio_api/mcp/s
 ID_NAMES = ("session_hash", "event_id", "upload_id")
 #: The longest text that a step takes has a tenth of it.
 MOST_BODY_BYTES = 4 << 20
-#: The oldest ids are forgotten; a page has a few each visit, and one a click.
+#: The oldest ids are forgotten; a page has a few for each load, and one for each click.
 MOST_IDS_EACH, MOST_OWNERS = 5_000, 5_000
 
 

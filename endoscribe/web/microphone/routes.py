@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 from starlette.types import Message
 
-from endoscribe.auth.origin import same_origin
 from endoscribe.errors import (
     EndoscribeError,
     HeldError,
@@ -57,9 +56,6 @@ def uplink_routes(access: Access) -> APIRouter:
 
     @router.websocket("/ws/microphone")
     async def socket(socket: WebSocket) -> None:
-        if not same_origin(socket.headers):
-            await socket.close(POLICY_VIOLATION)
-            return
         await socket.accept()
         with suppress(WebSocketDisconnect):
             await _serve_socket(socket, access)
@@ -158,8 +154,6 @@ async def _answer_post(
     request: Request, access: Access, answer: Callable[[Request, Access], Awaitable[list[ServerMessage]]]
 ) -> Response:
     """Run one step of the fallback; its answer is a list of the same messages as on the socket."""
-    if not same_origin(request.headers):
-        return _messages([Problem(text="This page may not send audio here.", again=False)], 403)
     try:
         return _messages(await answer(request, access))
     except NotOpenError:

@@ -10,14 +10,13 @@ from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, Literal, TypeVar
 
 import gradio as gr
-from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from gradio.events import api
 from gradio.utils import get_upload_folder
 from pydantic import BaseModel, ConfigDict, Field
 
 from endoscribe import __version__
 from endoscribe.audio import load_audio
-from endoscribe.auth.origin import same_origin
 from endoscribe.errors import (
     AudioError,
     BusyError,
@@ -199,16 +198,11 @@ class Steps:
 # -- REST ------------------------------------------------------------------------------------------------------------
 
 
-def _own_page_or_program(request: Request) -> None:
-    if not same_origin(request.headers):
-        raise HTTPException(403, "Other sites' pages may not use this.")
-
-
 UploadedRecording = Annotated[UploadFile, File(description="wav, mp3, m4a, flac, ogg or webm")]
 
 
 def api_routes(services: Services, limits: RequestLimits) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["steps"], dependencies=[Depends(_own_page_or_program)], responses=PROBLEMS)
+    router = APIRouter(prefix="/api", tags=["steps"], responses=PROBLEMS)
     steps = Steps(services)
 
     @router.get("/procedures", summary="The procedures that can be dictated")

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endoscribe.auth.modes import LOOPBACK, is_within
-from endoscribe.auth.origin import asked_as, is_forwarded
+from endoscribe.auth.origin import is_forwarded, requested_host
 from endoscribe.metrics import Metrics
 from endoscribe.settings import LOOPBACK_NAMES, Settings
 from endoscribe.web.headers import UNCACHED
@@ -24,7 +24,7 @@ WRONG_TOKEN = "The figures need the token of ENDOSCRIBE_METRICS_TOKEN (Authoriza
 
 
 def scrape_routes(metrics: Metrics, settings: Settings) -> APIRouter:
-    """The door lets everybody through to here."""
+    """AuthMiddleware leaves this path to the checks here."""
     router = APIRouter(include_in_schema=False)
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
 
@@ -47,7 +47,7 @@ def _has_token(request: Request, token: str) -> bool:
 def _is_from_here(request: Request) -> bool:
     """Not passed on by a proxy, and not by a page of a site that has given itself this machine's address."""
     peer = request.client.host if request.client else ""
-    return is_within(peer, LOOPBACK) and not is_forwarded(request) and asked_as(request.headers) in LOOPBACK_NAMES
+    return is_within(peer, LOOPBACK) and not is_forwarded(request) and requested_host(request.headers) in LOOPBACK_NAMES
 
 
 def _told(status: int, problem: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -84,7 +84,7 @@ class RequestMetrics:
 
 
 class OpenPage:
-    """One request that a page keeps open; what the door turns away is no page."""
+    """One request that a page keeps open; a refused one is no page."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._pages, self._is_open = metrics.pages_open, False
