@@ -10,6 +10,8 @@ from endoscribe.usage import Bill
 
 Grounding = Literal["exact", "fuzzy", "absent"]
 Status = Literal["ok", "unsupported", "invalid", "edited"]
+#: Whether a value follows from its words: a rule shows it; nothing speaks against it; or they say something else.
+Support = Literal["confirmed", "plausible", "contradicted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Cell:
     status: Status
     problem: str | None = None
     heard_also: str | None = None  # what a second reader heard instead
+    support: Support | None = None  # None: words not found, a value that a person entered, or a record of old
 
 
 Row = Mapping[str, Cell]
@@ -121,6 +124,7 @@ def cell_json(cell: Cell) -> dict[str, Any]:
             "end_s": evidence.end_s,
         },
         "grounding": cell.grounding,
+        "support": cell.support,
         "status": cell.status,
         "problem": cell.problem,
     } | ({"heard_also": cell.heard_also} if cell.heard_also else {})

@@ -206,6 +206,7 @@ class FieldSchema(_Part):
     levels: dict[Jurisdiction, Level] = {}  # where the level differs: `{uk: M}`
     when: str | None = None  # an expression: when a C field is needed
     guide: str | None = None
+    spoken: Phrases = ()  # further ways of naming the field, by which verification knows that words speak of it
     written: str | None = None  # enum: the name before a class in a transcript: Paris for "Paris 0-Is"
     cues: Cues | None = None
     codes: tuple[Code, ...] = ()
@@ -215,8 +216,8 @@ class FieldSchema(_Part):
     def _consistent(self) -> Self:
         if (self.type in ("enum", "multi")) != bool(self.values):
             raise ValueError("enum and multi fields need `values`, others have none")
-        for value in self.values:
-            check_phrase(value)  # its name is a way of saying it
+        for phrase in (*self.spoken, *self.values):  # a value's name is a way of saying it
+            check_phrase(phrase)
         if self.range and self.type not in ("integer", "number"):
             raise ValueError("only integer and number fields have a `range`")
         if self.range and self.range[0] > self.range[1]:

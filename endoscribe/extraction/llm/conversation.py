@@ -247,7 +247,7 @@ class _Reading:
             if part.is_cut_off:
                 messages += _turn(part, CONTINUE)
                 continue
-            faults = [] if is_corrected else _faults(claims, part.malformed, self.transcript, self.schema)
+            faults = [] if is_corrected else find_faults(claims, part.malformed, self.transcript, self.schema)
             if not faults:
                 self._report(claims)
                 return claims
@@ -344,7 +344,7 @@ def _turn(part: _Part, request: str) -> list[Message]:
 # -- what came back --------------------------------------------------------------------------------------------------
 
 
-def _faults(claims: Sequence[Claim], malformed: int, transcript: Transcript, schema: ProcedureSchema) -> list[str]:
+def find_faults(claims: Sequence[Claim], malformed: int, transcript: Transcript, schema: ProcedureSchema) -> list[str]:
     """Why cells cannot be used, a line each, in words for the model."""
     faults = [f"- {malformed} cell(s) without field, value or quote"] if malformed else []
     for claim in claims:

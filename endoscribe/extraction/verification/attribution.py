@@ -1,17 +1,23 @@
-"""Whose words are these? A value that was said, but of something else, is no value of this field.
+"""Whose words are these? A value that was said, but of something else, of the past, or to a machine, is no value.
 
-Knows what the offline reader knows: which words of a schema's cues stand around a number or a finding.
+Knows what the offline reader knows: which words of a schema's cues stand around a number or a finding. It objects only
+where the field's own words are missing and another's are there: the silence of a cue says nothing.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.cues import CueMatcher
+from endoscribe.extraction.reading.temporality import Temporality
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
+from endoscribe.extraction.verification.judgement import Judgement
 from endoscribe.extraction.verification.quotes import Place
-from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema
+from endoscribe.extraction.verification.said import Said
+from endoscribe.extraction.verification.topic import is_about, own_words
+from endoscribe.procedures.names import value_names
+from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 
 #: What somebody says to a machine, not of a patient.
 INSTRUCTIONS = (
@@ -20,6 +26,17 @@ INSTRUCTIONS = (
     "you are (an) ai|assistant|language_model",
     "write|answer|output|respond|report|state|record that ... there|is",
 )
+#: Words that condition what follows them, within so many words of it: "if there is bleeding".
+CONDITIONS = frozenset({"if", "unless", "whether"})
+CONDITION_REACH = 5
+#: What is said of another time.
+ELSEWHEN = {
+    Temporality.PAST: "The words tell of an earlier time.",
+    Temporality.RETRACTED: "The words were taken back.",
+    Temporality.PLAN: "The words tell of a plan.",
+}
+#: A value with a shorter name than this is said of many things: "ileum", but not "air".
+SHORTEST_TELLING_NAME = 5
 
 
 class Attribution:
@@ -31,15 +48,19 @@ class Attribution:
         self._matcher = matcher or CueMatcher(TokenizedTranscript(text, schema.spoken_repairs), schema)
         self._reading = self._matcher.reading
 
-    def objection(self, value: Value, field: FieldSchema, place: Place) -> str | None:
+    def objection(self, value: Value, target: str, place: Place, said: Said, judgement: Judgement) -> str | None:
         """Why the words at a place speak of something else than the field; None when they need not."""
+        field = self._schema.target_index[target]
         tokens = self._tokens_of(place)
         if any(index in self._instructed for index in tokens):
             return "These words are an instruction, not a finding."
-        if isinstance(value, bool):
-            return self._finding_objection(field, tokens)
-        if isinstance(value, int | float):
-            return self._number_objection(value, field, tokens)
+        if field.type in ("boolean", "enum", "integer", "number") and (problem := self._elsewhen(target, tokens)):
+            return problem
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self._number_objection(value, target, tokens)
+        is_silent = judgement.support == "plausible" or isinstance(value, bool)
+        if is_silent and field.type != "text" and not self._is_about(target, said):
+            return self._said_of_another(target, said)
         return None
 
     def _tokens_of(self, place: Place) -> range:
@@ -48,12 +69,41 @@ class Attribution:
         after = bisect_left(tokens, place.end, key=lambda token: token.start)
         return range(first, max(first, after))
 
+    # --- times ---
+
+    def _elsewhen(self, target: str, tokens: range) -> str | None:
+        """All words at a place tell of another time than the field asks for, or are under a condition."""
+        times = self._times_of(target)
+        if times is None or not tokens:
+            return None
+        found = {self._matcher.temporalities[index] for index in tokens}
+        if len(found) == 1 and (only := found.pop()).value not in times and only in ELSEWHEN:
+            return ELSEWHEN[only]
+        if "plan" not in times and self._is_conditional(tokens):
+            return "The words are under a condition."
+        return None
+
+    def _times_of(self, target: str) -> tuple[str, ...] | None:
+        """The times of which a field may tell; None where the schema does not say."""
+        table, _, column = target.partition(".")
+        row_cues = self._schema.tables[table].cues if column else None
+        cues = self._schema.target_index[target].cues or row_cues
+        return cues.time if cues else None
+
+    def _is_conditional(self, tokens: range) -> bool:
+        first = max(self._reading.clause_span(tokens.start)[0], tokens.start - CONDITION_REACH)
+        return any(self._reading.tokens[index].text in CONDITIONS for index in range(first, tokens.start))
+
     # --- numbers ---
 
-    def _number_objection(self, value: int | float, field: FieldSchema, tokens: range) -> str | None:
-        """Every place of the number in the quote belongs to another field's words, or is set aside by this field's."""
+    def _number_objection(self, value: int | float, target: str, tokens: range) -> str | None:
+        """Every place of the number in the quote belongs to another field's words, or is set aside by this field's.
+
+        A column is not held against the fields: both may tell of one thing.
+        """
+        field = self._schema.target_index[target]
         here = [index for index in tokens if self._holds(index, value, field)]
-        if not here:
+        if not here or "." in target:
             return None
         if field.cues and all(self._matcher.ignores(field.cues, index) for index in here):
             return "These words are about something else."
@@ -87,25 +137,23 @@ class Attribution:
 
     # --- findings ---
 
-    def _finding_objection(self, field: FieldSchema, tokens: range) -> str | None:
-        """The words name another yes-or-no field's finding and nothing of this one's."""
-        if not tokens or self._is_named(field, tokens):
-            return None
-        for name, other in self._schema.fields.items():
-            if name != field.id and other.type == "boolean" and other.cues and self._any(other.cues.said, tokens):
-                return f"The words speak of {other.label!r}."
+    def _is_about(self, target: str, said: Said) -> bool:
+        table, _, column = target.partition(".")
+        field = self._schema.target_index[target]
+        return is_about(own_words(field, self._schema.tables[table] if column else None), said.texts)
+
+    def _said_of_another(self, target: str, said: Said) -> str | None:
+        """The words name another field's finding or value, and nothing of this one's."""
+        siblings = f"{target.partition('.')[0]}." if "." in target else None
+        for other, phrases in self._telling_phrases.items():
+            if other != target and not (siblings and other.startswith(siblings)) and said.matches(phrases):
+                return f"The words speak of {self._schema.target_index[other].label!r}."
         return None
 
-    def _is_named(self, field: FieldSchema, tokens: range) -> bool:
-        cues = field.cues or Cues()
-        topics = (self._schema.topics[topic] for topic in (*cues.normal, *cues.about))
-        names = (field.label, field.id.replace("_", " "))
-        return self._any((*cues.said, *cues.denied, *cues.abnormal), tokens) or any(
-            self._any(phrases, tokens) for phrases in (*topics, names)
-        )
-
-    def _any(self, phrases: tuple[str, ...], tokens: range) -> bool:
-        return any(_meets(match, tokens) for match in self._reading.find(phrases))
+    @cached_property
+    def _telling_phrases(self) -> Mapping[str, tuple[str, ...]]:
+        """For each yes-or-no and each coded field what is said of nothing else."""
+        return {target: phrases for target, field in self._schema.targets() if (phrases := tuple(_telling(field)))}
 
     # --- instructions ---
 
@@ -119,5 +167,10 @@ class Attribution:
             yield from range(*self._reading.sentence_span(match.first))
 
 
-def _meets(match: Match, tokens: range) -> bool:
-    return match.first < tokens.stop and tokens.start < match.after
+def _telling(field: FieldSchema) -> Iterator[str]:
+    if field.type == "boolean":
+        yield from field.cues.said if field.cues else ()
+        yield from field.spoken
+    elif field.type in ("enum", "multi"):
+        names = (name for value in field.values for name in value_names(field, value))
+        yield from (name for name in names if len(name) >= SHORTEST_TELLING_NAME)

@@ -14,10 +14,13 @@ from functools import cached_property
 
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.reading.cues import CueMatcher
-from endoscribe.extraction.record import Cell, Evidence, Record, Row, is_entered, without_empty_rows
+from endoscribe.extraction.record import Cell, Evidence, Record, Row, Status, is_entered, without_empty_rows
 from endoscribe.extraction.verification.attribution import Attribution
+from endoscribe.extraction.verification.judgement import Judgement, better, contradicted
+from endoscribe.extraction.verification.numbers import names_one_thing
 from endoscribe.extraction.verification.quotes import Place, SpokenText
-from endoscribe.extraction.verification.support import find_objection, names_one_thing
+from endoscribe.extraction.verification.said import Said
+from endoscribe.extraction.verification.support import judge
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated
@@ -120,7 +123,11 @@ def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, s
         cues = ruling.field.cues
         table = cues.count_of if cues and cues.count_of else ""
         follows = table in schema.tables and _counted(claims, schema, table) == ruling.cell.value
-    return replace(ruling, cell=replace(ruling.cell, status="ok", problem=None)) if follows else ruling
+    return (
+        replace(ruling, cell=replace(ruling.cell, status="ok", support="confirmed", problem=None))
+        if follows
+        else ruling
+    )
 
 
 def _is_shared_out(claim: Claim, claims: Sequence[Claim], words: Sequence[Token]) -> bool:
@@ -183,16 +190,23 @@ class _Heard:
     def _attribution(self) -> Attribution:
         return Attribution(self.spoken.text, self.schema, self._matcher)
 
-    def objection(self, value: Value, field: FieldSchema, place: Place) -> str | None:
-        """Why a value does not follow from the words at a place, neither as recognised nor as meant; None if it may."""
-        problem = find_objection(value, field, self.spoken.words, *self.spoken.words_within(place))
-        if problem is None:
-            return self._attribution.objection(value, field, place)
+    def judge(self, value: Value, target: str, place: Place) -> Judgement:
+        """What the words at a place say to a value, as recognised or as meant, whichever speaks more for it."""
+        field = self.schema.target_index[target]
+        first, after = self.spoken.words_within(place)
+        judgement = judge(value, field, self.spoken.words, first, after)
+        if judgement.support != "confirmed":
+            judgement = better(judgement, self._judge_as_meant(value, field, place))
+        if judgement.is_contradicted:
+            return judgement
+        said = Said(self.spoken.words, first, after)
+        problem = self._attribution.objection(value, target, place, said, judgement)
+        return contradicted(problem) if problem else judgement
+
+    def _judge_as_meant(self, value: Value, field: FieldSchema, place: Place) -> Judgement:
         first = bisect_right(self._meant, place.start, key=lambda word: word.end)
         after = max(first, bisect_left(self._meant, place.end, key=lambda word: word.start))
-        if find_objection(value, field, self._meant, first, after):
-            return problem
-        return self._attribution.objection(value, field, place)
+        return judge(value, field, self._meant, first, after)
 
 
 def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Heard) -> Ruling:
@@ -210,10 +224,12 @@ def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Hear
     except ValueFitError as error:
         return Ruling(claim, field, place, replace(cell, status="invalid", problem=str(error)))
     cell = replace(cell, value=value)
-    problem = NOT_IN_TRANSCRIPT
-    if place:
-        problem = heard.objection(value, field, place) or ""
-    return Ruling(claim, field, place, replace(cell, status="unsupported", problem=problem) if problem else cell)
+    if place is None:
+        return Ruling(claim, field, place, replace(cell, status="unsupported", problem=NOT_IN_TRANSCRIPT))
+    judgement = heard.judge(value, claim.target, place)
+    status: Status = "unsupported" if judgement.is_contradicted else "ok"
+    ruled = replace(cell, status=status, support=judgement.support, problem=judgement.problem)
+    return Ruling(claim, field, place, ruled)
 
 
 def _evidence(place: Place, heard: Transcript) -> Evidence:

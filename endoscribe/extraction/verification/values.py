@@ -7,11 +7,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from functools import lru_cache
 
 from endoscribe.extraction.reading.quantities import SCHEMA_UNITS, find_quantities
 from endoscribe.procedures.expressions import Value
-from endoscribe.procedures.normalize import plain_words, read_words
+from endoscribe.procedures.names import plain_phrase, value_names
+from endoscribe.procedures.normalize import read_words
 from endoscribe.procedures.schema import FieldSchema, FieldType
 
 #: What models write for "nothing was said"; such a cell claims nothing.
@@ -47,19 +47,7 @@ def typed_value(value: Value, field: FieldSchema) -> Value:
 def term_phrases(field: FieldSchema, word: str) -> tuple[str, ...]:
     """Every way of saying an allowed value, as plain words."""
     term = field.values[word]
-    return tuple(dict.fromkeys((*sure_phrases(field, word), *map(plain_phrase, (*term.misheard, *term.short)))))
-
-
-def sure_phrases(field: FieldSchema, word: str) -> tuple[str, ...]:
-    """The ways of saying an allowed value that mean nothing else: its name, its label and its spoken forms."""
-    term = field.values[word]
-    return tuple(map(plain_phrase, (word, term.label or word, *term.spoken)))
-
-
-@lru_cache(maxsize=16384)
-def plain_phrase(text: str) -> str:
-    """A phrase in plain words, joined by single spaces and without stops."""
-    return " ".join(word for word in plain_words(text.replace("_", " ")) if word not in ".,")
+    return tuple(map(plain_phrase, (*value_names(field, word), *term.misheard, *term.short)))
 
 
 def _truth(value: Value) -> bool:

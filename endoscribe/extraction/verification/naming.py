@@ -1,0 +1,150 @@
+"""Allowed values: the words must not name another one, nor deny the one that is claimed."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
+from endoscribe.extraction.verification.numbers import HOMOPHONES
+from endoscribe.extraction.verification.said import (
+    DENYING_WORDS,
+    FAILING_WORDS,
+    MIN_CONTENT_CHARS,
+    NEGATION_REACH,
+    STEM_CHARS,
+    Said,
+    TokenSpan,
+)
+from endoscribe.extraction.verification.topic import speaks_of
+from endoscribe.extraction.verification.values import HEADING_WORDS
+from endoscribe.procedures.names import field_names, plain_phrase, value_names
+from endoscribe.procedures.schema import FieldSchema
+
+#: Longest name of a value that means nothing without its field's: "2", "IV", "2a".
+SHORT_NAME_CHARS = 2
+#: Words before and after a quote, in which the name of its field makes a short form of a value sure.
+NAME_REACH = 8
+
+
+def judge_word(value: str, field: FieldSchema, said: Said) -> Judgement:
+    """An allowed value against its words."""
+    own = said.matches(_sure_forms(field, value)) or _initials(value, field, said)
+    beside = [] if own else _named_beside_field(value, field, said)
+    if not own and not beside and (others := _affirmed(field, said) - {value}):
+        return contradicted(f"The words say {field.value_label(min(others))!r}.")
+    return _judge_named(value, field, said, [*own, *beside])
+
+
+def judge_words(values: Sequence[str], field: FieldSchema, said: Said) -> Judgement:
+    """Several allowed values against one quote: silent of one, it must name another of them, or none of the field's."""
+    verdicts = [_judge_named(value, field, said, _named(value, field, said)) for value in values]
+    denied = next((verdict for verdict in verdicts if verdict.is_contradicted), None)
+    if denied:
+        return denied
+    if any(verdict is CONFIRMED for verdict in verdicts):
+        return CONFIRMED if all(verdict is CONFIRMED for verdict in verdicts) else PLAUSIBLE
+    if others := _affirmed(field, said) - set(values):
+        return contradicted(f"The words say {field.value_label(min(others))!r}.")
+    return PLAUSIBLE
+
+
+def _judge_named(value: str, field: FieldSchema, said: Said, named: Sequence[TokenSpan]) -> Judgement:
+    if named:
+        denied = not _is_denial(value, field) and all(said.denies(*span) for span in named)
+        return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else CONFIRMED
+    if spans := [span for form in _sure_forms(field, value) if (span := said.sounds_of(form))]:
+        denied = all(said.denies(*span) for span in spans)
+        return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else PLAUSIBLE
+    if _is_denial(value, field):
+        return _judge_nothing(value, field, said)
+    if not _shares_a_word(value, field, said):
+        said_otherwise = [other for other in field.values if other != value and _is_said_in_parts(other, field, said)]
+        if said_otherwise:
+            return contradicted(f"The words say {field.value_label(said_otherwise[0])!r}.")
+    return PLAUSIBLE
+
+
+def _judge_nothing(value: str, field: FieldSchema, said: Said) -> Judgement:
+    """ "none" follows from "no complications", and from nothing without a denying word."""
+    if not said.has(DENYING_WORDS | FAILING_WORDS, NEGATION_REACH):
+        return contradicted(f"The words do not say {field.value_label(value)!r}.")
+    others = [form for other in field.values if other != value for form in _sure_forms(field, other)]
+    return CONFIRMED if said.matches(others) or speaks_of(field, said) else PLAUSIBLE
+
+
+def _named(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:
+    return (
+        said.matches(_sure_forms(field, value))
+        or _initials(value, field, said)
+        or _named_beside_field(value, field, said)
+    )
+
+
+def _sure_forms(field: FieldSchema, value: str) -> tuple[str, ...]:
+    """Phrases that name an allowed value wherever they stand; a name as short as "2" or "B" needs its field's."""
+    term = field.values[value]
+    names = value_names(field, value)
+    return (*(name for name in names if len(name) > SHORT_NAME_CHARS or name in term.spoken), *term.misheard)
+
+
+def _initials(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:
+    spans = (said.initials_of(plain_phrase(name)) for name in {value, field.value_label(value)})
+    return [span for span in spans if span]
+
+
+def _named_beside_field(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:
+    """Where a short form stands in a quote that names the field, or that follows its name: "NICE to", "LA grade B"."""
+    names = [plain_phrase(name) for name in (value, field.value_label(value))]
+    spans = said.matches((*filter(None, names), *field.values[value].short))
+    heard = enumerate(said.texts, start=said.first)
+    spans = spans or [(at, at + 1) for at, text in heard if value.startswith(str(HOMOPHONES.get(text, "\0")))]
+    return spans if spans and _is_field_named(field, said) else []
+
+
+def _is_field_named(field: FieldSchema, said: Said) -> bool:
+    near = said.around(NAME_REACH, NAME_REACH)
+    words = {*plain_phrase(field.label).split(), *plain_phrase(field.id).split()} - HEADING_WORDS
+    return bool(words & set(near.texts)) or bool(near.matches(field_names(field))) or speaks_of(field, near)
+
+
+def _is_denial(value: str, field: FieldSchema) -> bool:
+    """Whether an allowed value says that there is nothing: "none" follows from "no complications"."""
+    return bool(
+        {*plain_phrase(value).split(), *plain_phrase(field.value_label(value)).split()}
+        & (DENYING_WORDS - {"normal", "clear"})
+    )
+
+
+def _affirmed(field: FieldSchema, said: Said) -> set[str]:
+    """The allowed values that the quote names without denying them."""
+    return {
+        value
+        for value in field.values
+        if any(not said.denies(*span) for span in said.matches(_sure_forms(field, value)))
+    }
+
+
+# -- words in common ---------------------------------------------------------------------------------------------------
+
+
+def _shares_a_word(value: str, field: FieldSchema, said: Said) -> bool:
+    """Whether a longer word of one of the value's names stands in the quote in any form."""
+    words = chain.from_iterable(name.split() for name in value_names(field, value))
+    return not {word[:STEM_CHARS] for word in words if len(word) >= MIN_CONTENT_CHARS}.isdisjoint(said.stems())
+
+
+def _is_said_in_parts(value: str, field: FieldSchema, said: Said) -> bool:
+    """Whether every word of an allowed value's name stands in the quote in some form, not denied: "extended"."""
+    for name in {plain_phrase(value), plain_phrase(field.value_label(value))}:
+        words = name.split()
+        if not words or not all(len(word) >= MIN_CONTENT_CHARS for word in words):
+            continue
+        spans = [_stem_span(word, said) for word in words]
+        if all(span and not said.denies(*span) for span in spans):
+            return True
+    return False
+
+
+def _stem_span(word: str, said: Said) -> TokenSpan | None:
+    stem = word[: max(STEM_CHARS, len(word) - 3)]
+    at = next((at for at, text in enumerate(said.texts, start=said.first) if text.startswith(stem)), None)
+    return None if at is None else (at, at + 1)

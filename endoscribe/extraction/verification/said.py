@@ -1,0 +1,185 @@
+"""The words of a quote in their surroundings: which phrases stand in them, and whether they are denied there."""
+
+from collections.abc import Iterable, Sequence, Set
+from functools import lru_cache
+
+from rapidfuzz import fuzz
+
+from endoscribe.extraction.verification.quotes import NEGATIONS
+from endoscribe.procedures.names import plain_phrase
+from endoscribe.procedures.normalize import Token
+from endoscribe.procedures.phrases import compile_phrase
+
+#: The words [first, after) of a transcript.
+TokenSpan = tuple[int, int]
+
+DENYING_WORDS = NEGATIONS | {"normal", "unremarkable", "clear", "free", "absence", "zero", "nil"}
+DIRECT_NEGATIONS = frozenset({"no", "not", "without", "never", "nor", "neither"})
+#: What may stand between a negation and the thing that it denies.
+NEGATION_FILLERS = frozenset(
+    {"a", "an", "the", "any", "evidence", "sign", "signs", "of", "obvious", "visible", "definite", "clear", "other",
+     "remaining", "residual", "further", "retained", "additional", "more", "see", "seen", "identify", "appreciate",
+     "kind", "significant", "immediate", "apparent", "clearly"}
+)  # fmt: skip
+#: "X was not ..." denies X itself only with one of these, or with nothing after it.
+PRESENCE_WORDS = frozenset(
+    {"seen", "present", "identified", "noted", "observed", "found", "visualized", "performed", "done", "taken",
+     "placed", "used", "given", "detected", "encountered", "obtained"}
+)  # fmt: skip
+DONE_WORDS = frozenset(
+    {"possible", "attempted", "intubated", "entered", "reached", "achieved", "successful", "examined", "necessary",
+     "needed", "required", "visible", "adequate", "complete", "retrieved"}
+)  # fmt: skip
+AUXILIARIES = frozenset({"is", "could", "can", "has", "had", "have"})
+#: What an allowed thing or act may be called that was not there, not done or not good.
+FAILING_WORDS = frozenset(
+    {"poor", "poorly", "inadequate", "inadequately", "insufficient", "unsatisfactory", "suboptimal", "incomplete",
+     "unable", "failed", "unsuccessful", "declined", "refused", "deferred", "omitted", "skipped", "lack", "lacking",
+     "lacks", "impossible", "nothing", "lost", "cannot"}
+)  # fmt: skip
+#: Words of the same sentence before a quote, in which a negation still concerns it.
+NEGATION_REACH = 6
+#: Words around a yes-or-no thing in its sentence, in which a negation may concern it.
+SENTENCE_REACH = 14
+CLAUSE_WORDS = frozenset({".", "but", "is", "with", "has", "have", "had", "however"})
+MAX_NEGATED_LIST_WORDS = 8
+
+MIN_CONTENT_CHARS = 4
+#: Words that begin with the same letters, so many, are forms of one: "lobular" and "lobules".
+STEM_CHARS = 4
+#: Percent of letters in common from which a word of an allowed value is taken for one that was misheard:
+#: "perforation" and "preparation" have 73 in common.
+MIN_WORD_LIKENESS = 75
+
+
+class Said:
+    """The plain words [first, after) of a transcript, and all that stand around them."""
+
+    def __init__(self, words: Sequence[Token], first: int, after: int) -> None:
+        self.words = words
+        self.first = first
+        self.after = after
+        self.texts = [word.text for word in words[first:after]]
+
+    def text(self, index: int) -> str:
+        return self.words[index].text
+
+    def around(self, before: int, behind: int) -> "Said":
+        """The same with some words more on both sides."""
+        return Said(self.words, max(0, self.first - before), min(len(self.words), self.after + behind))
+
+    def between(self, first: int, after: int) -> list[str]:
+        return [word.text for word in self.words[max(0, first) : max(0, after)]]
+
+    def matches(self, phrases: Iterable[str]) -> list[TokenSpan]:
+        """Where one of the phrases, in the language of cues, stands in the quote; the longest of nested ones."""
+        quoted = " ".join(self.texts)
+        held = frozenset(self.texts)
+        found = set()
+        for source in phrases:
+            phrase = compile_phrase(source)
+            if not phrase.may_match(quoted, held):
+                continue
+            for match in phrase.pattern.finditer(quoted):
+                if match.start() == 0 or quoted[match.start() - 1] == " ":
+                    first = self.first + quoted.count(" ", 0, match.start())
+                    found.add((first, first + match.group().count(" ") + 1))
+        return [
+            (begin, end)
+            for begin, end in sorted(found)
+            if not any(b <= begin and end <= e and (b, e) != (begin, end) for b, e in found)
+        ]
+
+    def sounds_of(self, phrase: str) -> TokenSpan | None:
+        """Where the quote holds every word of a phrase, each as it is or misheard, in any order."""
+        places = [self._place_of(word) for word in plain_phrase(phrase).split()] if phrase.isascii() else []
+        found = [place for place in places if place is not None]
+        return (min(found), max(found) + 1) if found and len(found) == len(places) else None
+
+    def _place_of(self, word: str) -> int | None:
+        if word in self.texts:
+            return self.first + self.texts.index(word)
+        if len(word) < MIN_CONTENT_CHARS:
+            return None
+        likeness = [_likeness(word, text) for text in self.texts]
+        best = max(likeness, default=0)
+        return self.first + likeness.index(best) if best >= MIN_WORD_LIKENESS else None
+
+    def initials_of(self, letters: str) -> TokenSpan | None:
+        """Where words in a row begin with these letters: "main pancreatic duct" for mpd."""
+        if not letters.isalpha() or len(letters) < 3:
+            return None
+        heard = "".join(text[0] for text in self.texts)
+        at = heard.find(letters)
+        return (self.first + at, self.first + at + len(letters)) if at >= 0 else None
+
+    def stems(self) -> set[str]:
+        return stems_of(self.texts)
+
+    def has(self, words: Set[str], before: int = 0) -> bool:
+        """Whether one of the words stands in the quote, or among the words before it in its sentence."""
+        return not words.isdisjoint(self.between(self.sentence_start(before), self.after))
+
+    def sentence_start(self, before: int) -> int:
+        """How far back the quote's sentence goes, at most so many words."""
+        begin = self.first
+        while begin > max(0, self.first - before) and self.text(begin - 1) != ".":
+            begin -= 1
+        return begin
+
+    def denies(self, begin: int, end: int) -> bool:
+        """Whether the mention at [begin, end) is plainly denied, before it or after it."""
+        return self._denied_before(begin) or self._denied_after(end)
+
+    def is_ruled_out(self) -> bool:
+        """Whether right before the quote something is denied: "no evidence of", not "no, three"."""
+        at = self.first - 1
+        while at >= 0 and self.text(at) in NEGATION_FILLERS:
+            at -= 1
+        return at >= 0 and self.text(at) in DIRECT_NEGATIONS and (at < self.first - 1 or self.text(at) == "without")
+
+    def may_deny(self, begin: int, end: int) -> bool:
+        """Whether any denying word of the same sentence can concern the mention; "no" only when it stands before it."""
+        before = self.between(begin - SENTENCE_REACH, begin)
+        after = self.between(begin, end + SENTENCE_REACH)
+        stop = after.index(".") if "." in after else len(after)
+        if "." in before:
+            before = before[len(before) - before[::-1].index(".") :]
+        denying = NEGATIONS | FAILING_WORDS | {"free", "absence", "clear", "zero", "nil", "nothing"}
+        return not denying.isdisjoint(before) or not (denying - {"no", "without", "non"}).isdisjoint(after[:stop])
+
+    def _denied_before(self, begin: int) -> bool:
+        at = begin - 1
+        while at >= 0 and self.text(at) in NEGATION_FILLERS:
+            at -= 1
+        if at >= 0 and self.text(at) in DIRECT_NEGATIONS:
+            return True
+        return at >= 0 and self.text(at) == "or" and self._list_is_negated(at)
+
+    def _list_is_negated(self, at: int) -> bool:
+        """ "no masses, ulcers or polyps": the negation at the head of a list reaches its last member."""
+        for back in range(at - 1, max(-1, at - 1 - MAX_NEGATED_LIST_WORDS), -1):
+            if self.text(back) in CLAUSE_WORDS:
+                return False
+            if self.text(back) in ("no", "without"):
+                return True
+        return False
+
+    def _denied_after(self, end: int) -> bool:
+        following = [*self.between(end, end + 4), ".", ".", ".", "."][:4]
+        if following[0] not in AUXILIARIES:
+            return False
+        if following[1] in ("absent", "negative"):
+            return True
+        said = following[3] if following[2] in ("be", "been", "is") else following[2]
+        return following[1] == "not" and (said in PRESENCE_WORDS | DONE_WORDS or said in ".,")
+
+
+def stems_of(words: Iterable[str]) -> set[str]:
+    """The beginnings of the longer words."""
+    return {word[:STEM_CHARS] for word in words if len(word) >= MIN_CONTENT_CHARS}
+
+
+@lru_cache(maxsize=65536)
+def _likeness(one: str, other: str) -> float:
+    return fuzz.ratio(one, other)

@@ -1,0 +1,106 @@
+"""Yes and no: a yes must not be denied by its words, and a no needs words that deny."""
+
+import re
+from collections.abc import Sequence
+
+from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
+from endoscribe.extraction.verification.quotes import NEGATIONS
+from endoscribe.extraction.verification.said import (
+    DENYING_WORDS,
+    DIRECT_NEGATIONS,
+    FAILING_WORDS,
+    NEGATION_REACH,
+    Said,
+    TokenSpan,
+    stems_of,
+)
+from endoscribe.extraction.verification.topic import sounds_like_any, speaks_of, topic_words
+from endoscribe.procedures.names import field_names, plain_phrase
+from endoscribe.procedures.schema import FieldSchema
+
+NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
+SOUND_WORDS = frozenset({"normal", "unremarkable", "healthy", "clear", "intact", "fine"})
+#: A field with one of these in its name is true where something is not there.
+ABSENCE_WORDS = frozenset({"absent", "removed", "without", "free", "excluded", "emptied", "gone", "resolved"})
+#: Said of what is otherwise than the field asks.
+CONTRARY_WORDS = FAILING_WORDS | {"still", "remains", "remain", "instead", "benign", "easy", "easily", "nondilated"}
+CONTRARY_BEGINNINGS = ("non", "hetero", "un", "in")
+#: Words of a quote within which a negation is its own verb's: "I cannot get past it".
+OPENING_WORDS = 4
+#: "false for benign or reactive", "called continuous, or patchy (then false)".
+_FALSE_FOR = re.compile(r"\bfalse (?:for|when|where|if) ([^;.]+)|([^,;.]+)\(then false\)")
+
+
+def judge_truth(value: bool, field: FieldSchema, said: Said) -> Judgement:
+    """A yes or a no against its words."""
+    named = said.matches(field_names(field))
+    denies = bool(field.cues and said.matches(field.cues.denied))
+    if value:
+        return _judge_yes(field, said, named, denies=denies)
+    return CONFIRMED if denies else _judge_no(field, said, named)
+
+
+def _judge_yes(field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, denies: bool) -> Judgement:
+    if _names_absence(field):
+        return CONFIRMED if named else PLAUSIBLE
+    if named:
+        return contradicted("The words deny it.") if all(said.denies(*span) for span in named) else CONFIRMED
+    if field.cues and field.cues.normal:
+        return _judge_normal(field, said)
+    topic = topic_words(field)
+    spans = [(at, at + 1) for at in range(said.first, said.after) if sounds_like_any(said.text(at), topic)]
+    if denies or any(said.denies(*span) for span in spans) or (not spans and _opens_with_denial(said)):
+        return contradicted("The words deny it.")
+    return PLAUSIBLE
+
+
+def _judge_normal(field: FieldSchema, said: Said) -> Judgement:
+    abnormal = field.cues.abnormal if field.cues else ()
+    finds = any(not said.denies(*span) for span in said.matches(abnormal))
+    if said.has(SOUND_WORDS | NEGATIONS):
+        return CONFIRMED if speaks_of(field, said) else PLAUSIBLE
+    return contradicted("The words tell of something abnormal.") if finds else PLAUSIBLE
+
+
+def _judge_no(field: FieldSchema, said: Said, named: Sequence[TokenSpan]) -> Judgement:
+    if field.cues and field.cues.normal:
+        if said.matches((*field.cues.abnormal, "abnormal*")) or said.has(NEGATIONS | NEARLY):
+            return CONFIRMED
+        is_sound = said.has(SOUND_WORDS)
+        return contradicted("The words do not tell of anything abnormal.") if is_sound else PLAUSIBLE
+    if named:
+        denied = any(said.may_deny(*span) for span in named)
+        return CONFIRMED if denied or _names_absence(field) else contradicted("The words affirm it.")
+    if said.has(DENYING_WORDS | FAILING_WORDS, NEGATION_REACH):
+        return CONFIRMED if speaks_of(field, said) else PLAUSIBLE
+    return PLAUSIBLE if _is_contrary(field, said) else contradicted("The words do not deny it.")
+
+
+def _names_absence(field: FieldSchema) -> bool:
+    return not ABSENCE_WORDS.isdisjoint((*plain_phrase(field.label).split(), *plain_phrase(field.id).split()))
+
+
+def _opens_with_denial(said: Said) -> bool:
+    """ "I cannot get past it", "not seen": a denial of whatever the quote is about."""
+    opening = said.texts[:OPENING_WORDS]
+    if not DIRECT_NEGATIONS.isdisjoint(opening):
+        return True
+    return bool(said.texts) and said.denies(said.first, said.first + 1)
+
+
+def _is_contrary(field: FieldSchema, said: Said) -> bool:
+    """Whether the words tell of the opposite without a negation: what the guide calls false, or an opposite word."""
+    if said.has(CONTRARY_WORDS):
+        return True
+    told = " ".join(part for found in _FALSE_FOR.findall(field.guide or "") for part in found)
+    if stems_of(plain_phrase(told).split()) & said.stems():
+        return True
+    return any(_is_opposite(word, field) for word in said.texts)
+
+
+def _is_opposite(word: str, field: FieldSchema) -> bool:
+    """ "heterogeneous" of homogeneous, "nonbleeding" of bleeding, misheard ones too."""
+    return any(
+        word.startswith(beginning) and sounds_like_any(word.removeprefix(beginning), topic_words(field))
+        for beginning in CONTRARY_BEGINNINGS
+    )
