@@ -7,7 +7,6 @@ and *unlabelled* when the labels do not score it; most of those are right too. A
 `ok`. Wrong claims are made from the answer's own (see `wrong_claims`); one is *caught* when its status is not `ok`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

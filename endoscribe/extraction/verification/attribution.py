@@ -5,6 +5,7 @@ where the field's own words are missing and another's are there: the silence of 
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from endoscribe.extraction.verification.judgement import Judgement
 from endoscribe.extraction.verification.quotes import Place
 from endoscribe.extraction.verification.said import Said
 from endoscribe.extraction.verification.topic import is_about, own_words
+from endoscribe.extraction.verification.truth import SOUND_WORDS
 from endoscribe.procedures.names import value_names
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 
@@ -58,10 +60,9 @@ class Attribution:
             return problem
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self._number_objection(value, target, tokens)
-        is_silent = judgement.support == "plausible" or isinstance(value, bool)
-        if is_silent and field.type != "text" and not self._is_about(target, said):
-            return self._said_of_another(target, said)
-        return None
+        if judgement.support != "plausible" or field.type == "text" or self._is_about(value, target, said):
+            return None
+        return self._said_of_another(target, said)
 
     def _tokens_of(self, place: Place) -> range:
         tokens = self._reading.tokens
@@ -137,10 +138,25 @@ class Attribution:
 
     # --- findings ---
 
-    def _is_about(self, target: str, said: Said) -> bool:
+    def _is_about(self, value: Value, target: str, said: Said) -> bool:
+        """Whether the quote holds a word of the field, or names its value as another field of the schema does."""
         table, _, column = target.partition(".")
         field = self._schema.target_index[target]
-        return is_about(own_words(field, self._schema.tables[table] if column else None), said.texts)
+        if is_about(own_words(field, self._schema.tables[table] if column else None), said.texts):
+            return True
+        if field.cues and field.cues.normal:
+            return said.has(SOUND_WORDS)  # what it is said of may stand before
+        claimed = value if isinstance(value, tuple) else (str(value),)
+        return any(said.matches(self._names_anywhere.get(each, ())) for each in claimed)
+
+    @cached_property
+    def _names_anywhere(self) -> Mapping[str, tuple[str, ...]]:
+        """For each allowed value how any field says it: two fields with one value speak of one thing."""
+        names: dict[str, tuple[str, ...]] = {}
+        for _, field in self._schema.targets():
+            for value in field.values:
+                names[value] = (*names.get(value, ()), *value_names(field, value))
+        return names
 
     def _said_of_another(self, target: str, said: Said) -> str | None:
         """The words name another field's finding or value, and nothing of this one's."""
@@ -153,7 +169,11 @@ class Attribution:
     @cached_property
     def _telling_phrases(self) -> Mapping[str, tuple[str, ...]]:
         """For each yes-or-no and each coded field what is said of nothing else."""
-        return {target: phrases for target, field in self._schema.targets() if (phrases := tuple(_telling(field)))}
+        phrases = {target: tuple(_telling(field)) for target, field in self._schema.targets()}
+        known = Counter(phrase for each in phrases.values() for phrase in set(each))
+        places = {phrase for topic in self._schema.topics.values() for phrase in topic}
+        return {target: own for target, each in phrases.items()
+                if (own := tuple(phrase for phrase in each if known[phrase] == 1 and phrase not in places))}  # fmt: skip
 
     # --- instructions ---
 

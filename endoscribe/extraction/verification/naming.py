@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from itertools import chain
 
+from endoscribe.extraction.verification.codes import codes_of, named_code, told_codes
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
 from endoscribe.extraction.verification.numbers import HOMOPHONES
 from endoscribe.extraction.verification.said import (
     DENYING_WORDS,
+    DIRECT_NEGATIONS,
     FAILING_WORDS,
     MIN_CONTENT_CHARS,
     NEGATION_REACH,
@@ -21,22 +23,39 @@ from endoscribe.procedures.schema import FieldSchema
 
 #: Longest name of a value that means nothing without its field's: "2", "IV", "2a".
 SHORT_NAME_CHARS = 2
+#: Words of a quote within which a negation is of all that it tells.
+OPENING_WORDS = 4
 #: Words before and after a quote, in which the name of its field makes a short form of a value sure.
 NAME_REACH = 8
 
 
 def judge_word(value: str, field: FieldSchema, said: Said) -> Judgement:
     """An allowed value against its words."""
+    codes = codes_of(field)
+    if value in codes and (told := named_code(field, codes, said)):
+        return CONFIRMED if told == value else contradicted(f"The words say {field.value_label(told)!r}.")
     own = said.matches(_sure_forms(field, value)) or _initials(value, field, said)
     beside = [] if own else _named_beside_field(value, field, said)
-    if not own and not beside and (others := _affirmed(field, said) - {value}):
+    others = _affirmed(field, said) - {value}
+    if not own and not beside:
+        others |= told_codes(codes, said) if value in codes else set()
+        if others - {value} and value not in others:
+            return contradicted(f"The words say {field.value_label(min(others))!r}.")
+    if own and any(_covers(other, own, field, said) for other in others):
         return contradicted(f"The words say {field.value_label(min(others))!r}.")
     return _judge_named(value, field, said, [*own, *beside])
 
 
+def _covers(other: str, own: Sequence[TokenSpan], field: FieldSchema, said: Said) -> bool:
+    """Whether another value's longer name holds every mention of this one: "cold snare EMR" is no cold snare."""
+    spans = said.matches(_sure_forms(field, other))
+    return all(any(b <= begin and end <= e and e - b > end - begin for b, e in spans) for begin, end in own)
+
+
 def judge_words(values: Sequence[str], field: FieldSchema, said: Said) -> Judgement:
     """Several allowed values against one quote: silent of one, it must name another of them, or none of the field's."""
-    verdicts = [_judge_named(value, field, said, _named(value, field, said)) for value in values]
+    named = {value: _named(value, field, said) for value in values}
+    verdicts = [_judge_named(value, field, said, spans, is_alone=False) for value, spans in named.items()]
     denied = next((verdict for verdict in verdicts if verdict.is_contradicted), None)
     if denied:
         return denied
@@ -47,7 +66,9 @@ def judge_words(values: Sequence[str], field: FieldSchema, said: Said) -> Judgem
     return PLAUSIBLE
 
 
-def _judge_named(value: str, field: FieldSchema, said: Said, named: Sequence[TokenSpan]) -> Judgement:
+def _judge_named(
+    value: str, field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, is_alone: bool = True
+) -> Judgement:
     if named:
         denied = not _is_denial(value, field) and all(said.denies(*span) for span in named)
         return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else CONFIRMED
@@ -56,7 +77,9 @@ def _judge_named(value: str, field: FieldSchema, said: Said, named: Sequence[Tok
         return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else PLAUSIBLE
     if _is_denial(value, field):
         return _judge_nothing(value, field, said)
-    if not _shares_a_word(value, field, said):
+    if is_alone and not _shares_a_word(value, field, said):
+        if _denies_all(field, said):
+            return contradicted(f"The words deny {field.value_label(value)!r}.")
         said_otherwise = [other for other in field.values if other != value and _is_said_in_parts(other, field, said)]
         if said_otherwise:
             return contradicted(f"The words say {field.value_label(said_otherwise[0])!r}.")
@@ -69,6 +92,11 @@ def _judge_nothing(value: str, field: FieldSchema, said: Said) -> Judgement:
         return contradicted(f"The words do not say {field.value_label(value)!r}.")
     others = [form for other in field.values if other != value for form in _sure_forms(field, other)]
     return CONFIRMED if said.matches(others) or speaks_of(field, said) else PLAUSIBLE
+
+
+def _denies_all(field: FieldSchema, said: Said) -> bool:
+    """Whether the field has a value for nothing, and the quote is a denial: "no evidence of bleeding"."""
+    return not {"none", "no"}.isdisjoint(field.values) and not DIRECT_NEGATIONS.isdisjoint(said.texts[:OPENING_WORDS])
 
 
 def _named(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:

@@ -1,8 +1,9 @@
 """Whether a number stands in the words that it is said to rest on: in figures, in words, or in another unit."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from endoscribe.extraction.reading.quantities import CONVERSIONS, SCHEMA_UNITS, SPOKEN_UNITS
+from endoscribe.extraction.reading.quantities import CONVERSIONS, SCHEMA_UNITS, SPOKEN_UNITS, find_quantities
 from endoscribe.extraction.verification.said import DENYING_WORDS
 from endoscribe.procedures.normalize import Token
 
@@ -10,6 +11,9 @@ from endoscribe.procedures.normalize import Token
 NUMBER_TOLERANCE = 0.005
 #: Relative difference that a unit conversion may leave (25.4 mm said as one inch and written as 25).
 CONVERSION_TOLERANCE = 0.02
+EXACT_CONVERSIONS = frozenset(
+    {("cm", "mm"), ("mm", "cm"), ("mg", "mcg"), ("mcg", "mg"), ("min", "sec"), ("year", "month")}
+)
 WORD_NUMBERS = {
     "another": 1, "once": 1, "solitary": 1, "first": 1, "both": 2, "pair": 2, "twice": 2, "second": 2, "third": 3,
     "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11,
@@ -71,7 +75,8 @@ def _minutes_and_seconds(words: Sequence[Token], index: int, minutes: float) -> 
 
 def _converted(number: float, unit: str, wanted: str) -> tuple[float, float]:
     converted = number * CONVERSIONS[unit, wanted]
-    return converted, max(NUMBER_TOLERANCE, CONVERSION_TOLERANCE * abs(converted))
+    is_rough = (unit, wanted) not in EXACT_CONVERSIONS
+    return converted, max(NUMBER_TOLERANCE, CONVERSION_TOLERANCE * abs(converted) if is_rough else 0)
 
 
 def _number_of(words: Sequence[Token], index: int) -> float | None:
@@ -120,8 +125,24 @@ def counts(number: float, words: Sequence[Token]) -> bool:
         return bool(texts & DENYING_WORDS)
     if number == 1:
         return bool(texts & SINGULAR_WORDS) and not bare
-    measured = sum(word.is_number for word in words) - len(bare)
-    return number == sum(bare) or number == measured
+    return number == sum(bare) or number == _measured_things(words)
+
+
+def _measured_things(words: Sequence[Token]) -> int:
+    """How many sizes in one unit are told: "3 mm and 4 mm" are two, "5 to 7 mm" is one, and so is "7 French by 5 cm"."""
+    placed = find_quantities(words)
+    joined = {index for each in placed for index in range(each.first, each.after)}
+    listed = sum(word.is_number and index not in joined for index, word in enumerate(words) if _is_listed(words, index))
+    units = Counter(each.quantity.unit for each in placed)
+    return max(units.values(), default=0) + (listed if placed else 0)
+
+
+def _is_listed(words: Sequence[Token], index: int) -> bool:
+    """Whether a number without a unit shares that of a later one: the 3 of "3, 4 and 6 mm"."""
+    following = index + 1
+    while following < len(words) and (words[following].is_number or words[following].text in (",", "and", "or")):
+        following += 1
+    return following > index + 1 and _unit_after(words, following) is not None
 
 
 def _bare_numbers(words: Sequence[Token]) -> list[float]:
@@ -132,4 +153,10 @@ def _bare_numbers(words: Sequence[Token]) -> list[float]:
         if word.is_number
         and not _unit_after(words, index + 1)
         and not (index > 0 and words[index - 1].text in ("a", "an", "another"))
+        and not _is_joined(words, index)
     ]
+
+
+def _is_joined(words: Sequence[Token], index: int) -> bool:
+    """Whether a number is the first of a range or of dimensions: "5 to 7 mm"."""
+    return index + 2 < len(words) and words[index + 1].text in ("to", "by", "x") and words[index + 2].is_number

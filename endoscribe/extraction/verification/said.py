@@ -39,8 +39,15 @@ FAILING_WORDS = frozenset(
 )  # fmt: skip
 #: Words of the same sentence before a quote, in which a negation still concerns it.
 NEGATION_REACH = 6
-#: Words around a yes-or-no thing in its sentence, in which a negation may concern it.
-SENTENCE_REACH = 14
+#: What a negation before them does not reach beyond: "no pathology seen in retroflexion".
+SCOPE_ENDS = frozenset(
+    {".", "but", "is", "has", "have", "had", "shows", "in", "on", "at", "with", "by", "during", "using", "via", "and",
+     "which", "that", "i", "we", "it", "there", "because", "after", "than", "then", "so", "however", "except"}
+)  # fmt: skip
+#: "no problem passing the scope" denies nothing that follows.
+NO_DENIAL = frozenset(
+    {"difficulty", "difficulties", "problem", "problems", "trouble", "doubt", "wait", "sorry", "longer"}
+)
 CLAUSE_WORDS = frozenset({".", "but", "is", "with", "has", "have", "had", "however"})
 MAX_NEGATED_LIST_WORDS = 8
 
@@ -129,32 +136,35 @@ class Said:
 
     def denies(self, begin: int, end: int) -> bool:
         """Whether the mention at [begin, end) is plainly denied, before it or after it."""
-        return self._denied_before(begin) or self._denied_after(end)
+        return self.denies_before(begin) or self._denied_after(end)
+
+    def denies_before(self, begin: int) -> bool:
+        """Whether a negation before a mention reaches it: "no proximal patch", "not able to see any stones"."""
+        if begin > 0 and self.text(begin - 1) == "or" and self._list_is_negated(begin - 1):
+            return True
+        for at in range(begin - 1, max(-1, begin - 1 - NEGATION_REACH), -1):
+            word = self.text(at)
+            if word in DIRECT_NEGATIONS:
+                return self.text(at + 1) not in (",", ".") and self.text(at + 1) not in NO_DENIAL
+            if word in SCOPE_ENDS:
+                return False
+        return False
 
     def is_ruled_out(self) -> bool:
-        """Whether right before the quote something is denied: "no evidence of", not "no, three"."""
+        """Whether right before the quote something is denied: "no evidence of", not "no three"."""
         at = self.first - 1
         while at >= 0 and self.text(at) in NEGATION_FILLERS:
             at -= 1
         return at >= 0 and self.text(at) in DIRECT_NEGATIONS and (at < self.first - 1 or self.text(at) == "without")
 
     def may_deny(self, begin: int, end: int) -> bool:
-        """Whether any denying word of the same sentence can concern the mention; "no" only when it stands before it."""
-        before = self.between(begin - SENTENCE_REACH, begin)
-        after = self.between(begin, end + SENTENCE_REACH)
-        stop = after.index(".") if "." in after else len(after)
-        if "." in before:
-            before = before[len(before) - before[::-1].index(".") :]
+        """Whether a denying word in the quote, or one that reaches a mention from outside, can concern it."""
         denying = NEGATIONS | FAILING_WORDS | {"free", "absence", "clear", "zero", "nil", "nothing"}
-        return not denying.isdisjoint(before) or not (denying - {"no", "without", "non"}).isdisjoint(after[:stop])
-
-    def _denied_before(self, begin: int) -> bool:
-        at = begin - 1
-        while at >= 0 and self.text(at) in NEGATION_FILLERS:
-            at -= 1
-        if at >= 0 and self.text(at) in DIRECT_NEGATIONS:
+        before = self.between(self.first, begin)
+        after = self.between(end, self.after)
+        if not denying.isdisjoint(before) or not (denying - {"no", "without", "non"}).isdisjoint(after):
             return True
-        return at >= 0 and self.text(at) == "or" and self._list_is_negated(at)
+        return self.denies(begin, end) or not denying.isdisjoint(self.between(begin, end))
 
     def _list_is_negated(self, at: int) -> bool:
         """ "no masses, ulcers or polyps": the negation at the head of a list reaches its last member."""
@@ -169,7 +179,7 @@ class Said:
         following = [*self.between(end, end + 4), ".", ".", ".", "."][:4]
         if following[0] not in AUXILIARIES:
             return False
-        if following[1] in ("absent", "negative"):
+        if following[1] in ("absent", "negative", *FAILING_WORDS):
             return True
         said = following[3] if following[2] in ("be", "been", "is") else following[2]
         return following[1] == "not" and (said in PRESENCE_WORDS | DONE_WORDS or said in ".,")

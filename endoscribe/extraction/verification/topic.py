@@ -18,7 +18,7 @@ EMPTY_WORDS = PRESENCE_WORDS | {
     "about", "abnormal", "after", "also", "appear", "appears", "been", "from", "have", "here", "normal", "only", "over",
     "said", "stated", "that", "their", "then", "there", "these", "this", "true", "false", "unremarkable", "very",
     "well", "were", "what", "when", "where", "which", "while", "with", "within", "without", "word", "words", "empty",
-    "number", "measure", "other", "called", "named", "nothing", "name", "kind", "type", "first", "number", "procedure",
+    "number", "measure", "other", "called", "named", "nothing", "name", "kind", "type", "first", "procedure",
     "examination", "denied", "patient", "dictated", "described",
 }  # fmt: skip
 

@@ -10,11 +10,12 @@ from endoscribe.extraction.verification.said import (
     DIRECT_NEGATIONS,
     FAILING_WORDS,
     NEGATION_REACH,
+    NO_DENIAL,
     Said,
     TokenSpan,
     stems_of,
 )
-from endoscribe.extraction.verification.topic import sounds_like_any, speaks_of, topic_words
+from endoscribe.extraction.verification.topic import is_about, sounds_like_any, speaks_of, topic_words
 from endoscribe.procedures.names import field_names, plain_phrase
 from endoscribe.procedures.schema import FieldSchema
 
@@ -24,7 +25,7 @@ SOUND_WORDS = frozenset({"normal", "unremarkable", "healthy", "clear", "intact",
 ABSENCE_WORDS = frozenset({"absent", "removed", "without", "free", "excluded", "emptied", "gone", "resolved"})
 #: Said of what is otherwise than the field asks.
 CONTRARY_WORDS = FAILING_WORDS | {"still", "remains", "remain", "instead", "benign", "easy", "easily", "nondilated"}
-CONTRARY_BEGINNINGS = ("non", "hetero", "un", "in")
+CONTRARY_BEGINNINGS = ("non", "hetero")
 #: Words of a quote within which a negation is its own verb's: "I cannot get past it".
 OPENING_WORDS = 4
 #: "false for benign or reactive", "called continuous, or patchy (then false)".
@@ -41,59 +42,74 @@ def judge_truth(value: bool, field: FieldSchema, said: Said) -> Judgement:
 
 
 def _judge_yes(field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, denies: bool) -> Judgement:
-    if _names_absence(field):
-        return CONFIRMED if named else PLAUSIBLE
     if named:
         return contradicted("The words deny it.") if all(said.denies(*span) for span in named) else CONFIRMED
     if field.cues and field.cues.normal:
         return _judge_normal(field, said)
+    if _names_absence(field):
+        return PLAUSIBLE
     topic = topic_words(field)
     spans = [(at, at + 1) for at in range(said.first, said.after) if sounds_like_any(said.text(at), topic)]
-    if denies or any(said.denies(*span) for span in spans) or (not spans and _opens_with_denial(said)):
+    if denies or any(said.denies(*span) for span in spans) or _opens_with_denial(said, spans):
         return contradicted("The words deny it.")
-    return PLAUSIBLE
+    return contradicted("The words say the opposite.") if _is_called_false(field, said) else PLAUSIBLE
 
 
 def _judge_normal(field: FieldSchema, said: Said) -> Judgement:
-    abnormal = field.cues.abnormal if field.cues else ()
-    finds = any(not said.denies(*span) for span in said.matches(abnormal))
+    if said.has(NEARLY) or _abnormal(field, said, denied=False):
+        is_sound = said.has(SOUND_WORDS) and not said.has(NEARLY)
+        return PLAUSIBLE if is_sound else contradicted("The words tell of something abnormal.")
     if said.has(SOUND_WORDS | NEGATIONS):
         return CONFIRMED if speaks_of(field, said) else PLAUSIBLE
-    return contradicted("The words tell of something abnormal.") if finds else PLAUSIBLE
+    return PLAUSIBLE
+
+
+def _judge_abnormal(field: FieldSchema, said: Said) -> Judgement:
+    sound = [(at, at + 1) for at in range(said.first, said.after) if said.text(at) in SOUND_WORDS]
+    if _abnormal(field, said, denied=False) or said.has(NEARLY) or any(said.denies(*span) for span in sound):
+        return CONFIRMED
+    if sound or _abnormal(field, said, denied=True):
+        return contradicted("The words do not tell of anything abnormal.")
+    return PLAUSIBLE
+
+
+def _abnormal(field: FieldSchema, said: Said, *, denied: bool) -> bool:
+    """Whether something abnormal is told, or denied."""
+    phrases = ("abnormal*", "lesion|lesions", *(field.cues.abnormal if field.cues else ()))
+    return any(said.denies(*span) is denied for span in said.matches(phrases))
 
 
 def _judge_no(field: FieldSchema, said: Said, named: Sequence[TokenSpan]) -> Judgement:
-    if field.cues and field.cues.normal:
-        if said.matches((*field.cues.abnormal, "abnormal*")) or said.has(NEGATIONS | NEARLY):
-            return CONFIRMED
-        is_sound = said.has(SOUND_WORDS)
-        return contradicted("The words do not tell of anything abnormal.") if is_sound else PLAUSIBLE
     if named:
         denied = any(said.may_deny(*span) for span in named)
-        return CONFIRMED if denied or _names_absence(field) else contradicted("The words affirm it.")
+        return CONFIRMED if denied else contradicted("The words affirm it.")
+    if field.cues and field.cues.normal:
+        return _judge_abnormal(field, said)
+    if _names_absence(field):
+        return contradicted("The words affirm it.") if _opens_with_denial(said, ()) else PLAUSIBLE
     if said.has(DENYING_WORDS | FAILING_WORDS, NEGATION_REACH):
-        return CONFIRMED if speaks_of(field, said) else PLAUSIBLE
-    return PLAUSIBLE if _is_contrary(field, said) else contradicted("The words do not deny it.")
+        return CONFIRMED if is_about(topic_words(field), said.texts) else PLAUSIBLE
+    is_contrary = said.has(CONTRARY_WORDS) or _is_called_false(field, said)
+    return PLAUSIBLE if is_contrary else contradicted("The words do not deny it.")
 
 
 def _names_absence(field: FieldSchema) -> bool:
     return not ABSENCE_WORDS.isdisjoint((*plain_phrase(field.label).split(), *plain_phrase(field.id).split()))
 
 
-def _opens_with_denial(said: Said) -> bool:
-    """ "I cannot get past it", "not seen": a denial of whatever the quote is about."""
-    opening = said.texts[:OPENING_WORDS]
-    if not DIRECT_NEGATIONS.isdisjoint(opening):
-        return True
-    return bool(said.texts) and said.denies(said.first, said.first + 1)
+def _opens_with_denial(said: Said, spans: Sequence[TokenSpan]) -> bool:
+    """ "I cannot get past it", "not seen": a denial of whatever the quote is about, nothing of the field before it."""
+    for at, word in enumerate(said.texts[:OPENING_WORDS], start=said.first):
+        if word in DIRECT_NEGATIONS:
+            follows = said.text(at + 1) if at + 1 < len(said.words) else ""
+            return follows not in NO_DENIAL and not any(begin < at for begin, _ in spans)
+    return said.denies_before(said.first)
 
 
-def _is_contrary(field: FieldSchema, said: Said) -> bool:
+def _is_called_false(field: FieldSchema, said: Said) -> bool:
     """Whether the words tell of the opposite without a negation: what the guide calls false, or an opposite word."""
-    if said.has(CONTRARY_WORDS):
-        return True
     told = " ".join(part for found in _FALSE_FOR.findall(field.guide or "") for part in found)
-    if stems_of(plain_phrase(told).split()) & said.stems():
+    if (stems_of(plain_phrase(told).split()) - stems_of(plain_phrase(field.label).split())) & said.stems():
         return True
     return any(_is_opposite(word, field) for word in said.texts)
 
