@@ -5,19 +5,19 @@ where the field's own words are missing and another's are there: the silence of 
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.cues import CueMatcher
+from endoscribe.extraction.reading.quantities import SPOKEN_UNITS
 from endoscribe.extraction.reading.temporality import Temporality
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
 from endoscribe.extraction.verification.judgement import Judgement
 from endoscribe.extraction.verification.quotes import Place
-from endoscribe.extraction.verification.said import Said
-from endoscribe.extraction.verification.topic import is_about, own_words
-from endoscribe.extraction.verification.truth import SOUND_WORDS
+from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, Said
+from endoscribe.extraction.verification.topic import EMPTY_WORDS, is_about, longer_words, naming_words, own_words
+from endoscribe.extraction.verification.truth import CONTRARY_WORDS, SOUND_WORDS
 from endoscribe.procedures.names import value_names
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 
@@ -31,14 +31,26 @@ INSTRUCTIONS = (
 #: Words that condition what follows them, within so many words of it: "if there is bleeding".
 CONDITIONS = frozenset({"if", "unless", "whether"})
 CONDITION_REACH = 5
+#: Words that begin with the same letters, so many, are forms of one word and no other.
+LONG_STEM_CHARS = 6
+#: Longer words that are said of anything.
+UNTELLING = frozenset(
+    {"above", "able", "again", "another", "area", "away", "back", "below", "changes", "done", "every", "following",
+     "found", "given", "going", "good", "high", "into", "left", "lost", "made", "make", "many", "more", "most", "next",
+     "once", "part", "parts", "prior", "received", "receive", "right", "same", "seen", "some", "today", "total", "used",
+     "using", "whole", "will", "would", "further", "looking", "remains", "remaining", "evidence", "small", "large",
+     "mild", "moderate", "severe", "several", "single", "multiple", "previous", "previously", "complete", "partial",
+     "within", "treated", "continued", "changed", "removed", "time", "show", "shows", "history", "status"}
+)  # fmt: skip
+#: What is said of earlier examinations; what follows it in the sentence is of the past until "today".
+HISTORY = (
+    "last|previous|prior|earlier examination|exam|colonoscopy|endoscopy|gastroscopy|ercp|eus|procedure|scope|visit|study",
+    "<measure> ago", "years|months|weeks ago", "last year|month|week", "history of", "status post",
+)  # fmt: skip
+HISTORY_REACH = 12
+BACK_TO_TODAY = frozenset({".", "today", "now", "currently", "but", "however", "time"})
 #: What is said of another time.
-ELSEWHEN = {
-    Temporality.PAST: "The words tell of an earlier time.",
-    Temporality.RETRACTED: "The words were taken back.",
-    Temporality.PLAN: "The words tell of a plan.",
-}
-#: A value with a shorter name than this is said of many things: "ileum", but not "air".
-SHORTEST_TELLING_NAME = 5
+ELSEWHEN = {Temporality.RETRACTED: "The words were taken back.", Temporality.PLAN: "The words tell of a plan."}
 
 
 class Attribution:
@@ -59,10 +71,12 @@ class Attribution:
         if field.type in ("boolean", "enum", "integer", "number") and (problem := self._elsewhen(target, tokens)):
             return problem
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return self._number_objection(value, target, tokens)
-        if judgement.support != "plausible" or field.type == "text" or self._is_about(value, target, said):
+            return self._number_objection(value, target, tokens, said)
+        if judgement.support != "plausible" or field.type == "text" or value == ("other",) or value == "other":
             return None
-        return self._said_of_another(target, said)
+        if self._is_about(value, target, said) or (value is False and said.has(CONTRARY_WORDS)):
+            return None
+        return self._said_of_another(said)
 
     def _tokens_of(self, place: Place) -> range:
         tokens = self._reading.tokens
@@ -82,6 +96,8 @@ class Attribution:
             return ELSEWHEN[only]
         if "plan" not in times and self._is_conditional(tokens):
             return "The words are under a condition."
+        if not {"past", "before", "former"} & set(times) and self._is_history(tokens):
+            return "The words tell of an earlier time."
         return None
 
     def _times_of(self, target: str) -> tuple[str, ...] | None:
@@ -95,9 +111,16 @@ class Attribution:
         first = max(self._reading.clause_span(tokens.start)[0], tokens.start - CONDITION_REACH)
         return any(self._reading.tokens[index].text in CONDITIONS for index in range(first, tokens.start))
 
+    def _is_history(self, tokens: range) -> bool:
+        told = [match for match in self._reading.find(HISTORY) if 0 <= tokens.start - match.after <= HISTORY_REACH]
+        between = (
+            self._reading.tokens[index].text for match in told[-1:] for index in range(match.after, tokens.start)
+        )
+        return bool(told) and BACK_TO_TODAY.isdisjoint(between)
+
     # --- numbers ---
 
-    def _number_objection(self, value: int | float, target: str, tokens: range) -> str | None:
+    def _number_objection(self, value: int | float, target: str, tokens: range, said: Said) -> str | None:
         """Every place of the number in the quote belongs to another field's words, or is set aside by this field's.
 
         A column is not held against the fields: both may tell of one thing.
@@ -112,7 +135,14 @@ class Attribution:
         if any(field.id in owned or not owned for owned in owners):
             return None
         other = self._schema.fields[min(owners[0])]
+        if not self._is_told(other, field, said):
+            return None
         return f"The words say this of {other.label!r}."
+
+    def _is_told(self, other: FieldSchema, field: FieldSchema, said: Said) -> bool:
+        """Whether a word that tells another field from this one stands in the quote."""
+        own = longer_words(f"{field.label} {field.id}")
+        return not (longer_words(f"{other.label} {other.id}") - own).isdisjoint(said.texts)
 
     def _holds(self, index: int, value: float, field: FieldSchema) -> bool:
         token = self._reading.tokens[index]
@@ -158,22 +188,25 @@ class Attribution:
                 names[value] = (*names.get(value, ()), *value_names(field, value))
         return names
 
-    def _said_of_another(self, target: str, said: Said) -> str | None:
-        """The words name another field's finding or value, and nothing of this one's."""
-        siblings = f"{target.partition('.')[0]}." if "." in target else None
-        for other, phrases in self._telling_phrases.items():
-            if other != target and not (siblings and other.startswith(siblings)) and said.matches(phrases):
-                return f"The words speak of {self._schema.target_index[other].label!r}."
-        return None
+    def _said_of_another(self, said: Said) -> str | None:
+        """Words of which none is the field's are another's where they only measure, or the schema knows one of them."""
+        telling = [
+            word for word in said.texts if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS | UNTELLING
+        ]
+        measures = any(word.is_number for word in said.words[said.first : said.after])
+        if measures and all(any(pattern.match(word) for _, pattern in SPOKEN_UNITS) for word in telling):
+            return "The words tell of a number."
+        target = next((self._known[_long_stem(word)] for word in telling if _long_stem(word) in self._known), None)
+        return f"The words speak of {self._schema.target_index[target].label!r}." if target else None
 
     @cached_property
-    def _telling_phrases(self) -> Mapping[str, tuple[str, ...]]:
-        """For each yes-or-no and each coded field what is said of nothing else."""
-        phrases = {target: tuple(_telling(field)) for target, field in self._schema.targets()}
-        known = Counter(phrase for each in phrases.values() for phrase in set(each))
-        places = {phrase for topic in self._schema.topics.values() for phrase in topic}
-        return {target: own for target, each in phrases.items()
-                if (own := tuple(phrase for phrase in each if known[phrase] == 1 and phrase not in places))}  # fmt: skip
+    def _known(self) -> Mapping[str, str]:
+        """For each stem of a field's names the first field that has it."""
+        known: dict[str, str] = {}
+        for target, field in self._schema.targets():
+            for word in naming_words(field):
+                known.setdefault(_long_stem(word), target)
+        return known
 
     # --- instructions ---
 
@@ -187,10 +220,5 @@ class Attribution:
             yield from range(*self._reading.sentence_span(match.first))
 
 
-def _telling(field: FieldSchema) -> Iterator[str]:
-    if field.type == "boolean":
-        yield from field.cues.said if field.cues else ()
-        yield from field.spoken
-    elif field.type in ("enum", "multi"):
-        names = (name for value in field.values for name in value_names(field, value))
-        yield from (name for name in names if len(name) >= SHORTEST_TELLING_NAME)
+def _long_stem(word: str) -> str:
+    return word[:LONG_STEM_CHARS]

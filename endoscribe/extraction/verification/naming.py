@@ -23,6 +23,8 @@ from endoscribe.procedures.schema import FieldSchema
 
 #: Longest name of a value that means nothing without its field's: "2", "IV", "2a".
 SHORT_NAME_CHARS = 2
+#: Short forms of classes that are words of every sentence.
+COMMON_WORDS = frozenset({"is", "to", "too", "a", "i", "be", "see", "for", "bee", "won", "ate", "none"})
 #: Words of a quote within which a negation is of all that it tells.
 OPENING_WORDS = 4
 #: Words before and after a quote, in which the name of its field makes a short form of a value sure.
@@ -39,7 +41,7 @@ def judge_word(value: str, field: FieldSchema, said: Said) -> Judgement:
     others = _affirmed(field, said) - {value}
     if not own and not beside:
         others |= told_codes(codes, said) if value in codes else set()
-        if others - {value} and value not in others:
+        if others - {value} and value not in others and not _sounds_like_more(value, field, others, said):
             return contradicted(f"The words say {field.value_label(min(others))!r}.")
     if own and any(_covers(other, own, field, said) for other in others):
         return contradicted(f"The words say {field.value_label(min(others))!r}.")
@@ -50,6 +52,15 @@ def _covers(other: str, own: Sequence[TokenSpan], field: FieldSchema, said: Said
     """Whether another value's longer name holds every mention of this one: "cold snare EMR" is no cold snare."""
     spans = said.matches(_sure_forms(field, other))
     return all(any(b <= begin and end <= e and e - b > end - begin for b, e in spans) for begin, end in own)
+
+
+def _sounds_like_more(value: str, field: FieldSchema, others: set[str], said: Said) -> bool:
+    """Whether a misheard name of the value holds all that names another one: "orderline resectable"."""
+    spans = [span for form in _sure_forms(field, value) if (span := said.sounds_of(form))]
+    named = [span for other in others for span in said.matches(_sure_forms(field, other))]
+    return bool(named) and any(
+        all(begin <= b and e <= end and e - b < end - begin for b, e in named) for begin, end in spans
+    )
 
 
 def judge_words(values: Sequence[str], field: FieldSchema, said: Said) -> Judgement:
@@ -70,10 +81,10 @@ def _judge_named(
     value: str, field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, is_alone: bool = True
 ) -> Judgement:
     if named:
-        denied = not _is_denial(value, field) and all(said.denies(*span) for span in named)
+        denied = not _is_denial(value, field) and all(_is_denied(span, field, said) for span in named)
         return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else CONFIRMED
     if spans := [span for form in _sure_forms(field, value) if (span := said.sounds_of(form))]:
-        denied = all(said.denies(*span) for span in spans)
+        denied = all(_is_denied(span, field, said) for span in spans)
         return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else PLAUSIBLE
     if _is_denial(value, field):
         return _judge_nothing(value, field, said)
@@ -92,6 +103,12 @@ def _judge_nothing(value: str, field: FieldSchema, said: Said) -> Judgement:
         return contradicted(f"The words do not say {field.value_label(value)!r}.")
     others = [form for other in field.values if other != value for form in _sure_forms(field, other)]
     return CONFIRMED if said.matches(others) or speaks_of(field, said) else PLAUSIBLE
+
+
+def _is_denied(span: TokenSpan, field: FieldSchema, said: Said) -> bool:
+    """Of a row only "no cold snare" denies a value: "the ascending colon was not seen" is a row about that segment."""
+    is_column = field.section is None
+    return said.denies_directly(span[0]) if is_column else said.denies(*span)
 
 
 def _denies_all(field: FieldSchema, said: Said) -> bool:
@@ -125,7 +142,20 @@ def _named_beside_field(value: str, field: FieldSchema, said: Said) -> list[Toke
     spans = said.matches((*filter(None, names), *field.values[value].short))
     heard = enumerate(said.texts, start=said.first)
     spans = spans or [(at, at + 1) for at, text in heard if value.startswith(str(HOMOPHONES.get(text, "\0")))]
+    spans = [span for span in spans if _is_sure(span, field, said)]
     return spans if spans and _is_field_named(field, said) else []
+
+
+def _is_sure(span: TokenSpan, field: FieldSchema, said: Said) -> bool:
+    """A word as common as "is" or "to" is a class only right behind its field's name: "Paris is", "NICE to"."""
+    begin, end = span
+    if end - begin > 1 or said.text(begin) not in COMMON_WORDS:
+        return True
+    words = {*plain_phrase(field.label).split(), *plain_phrase(field.id).split(), *HEADING_WORDS}
+    before = said.around(NAME_REACH, 0)
+    return (begin > 0 and said.text(begin - 1) in words) or any(
+        after == begin for _, after in before.matches(field_names(field))
+    )
 
 
 def _is_field_named(field: FieldSchema, said: Said) -> bool:

@@ -23,6 +23,8 @@ WORD_NUMBERS = {
 }  # fmt: skip
 #: Recognisers write these for 2, 4, 8 and 1; believed only where a number would stand: at the end or before a unit.
 HOMOPHONES = {"to": 2, "too": 2, "for": 4, "ate": 8, "won": 1}
+#: Those that nobody dictates.
+UNLIKELY_WORDS = {"ate": 8, "won": 1}
 SINGULAR_WORDS = frozenset({"a", "an", "another", "one", "single", "the", "this"})
 MANY_WORDS = frozenset({"few", "many", "multiple", "numerous", "several", "some", "no", "not", "without"})
 #: Units that sound alike.
@@ -49,6 +51,11 @@ def numbers_in(words: Sequence[Token], unit: str | None) -> Iterator[tuple[float
             yield _converted(number, own, wanted)
         if own is None:
             yield from _before_shared_unit(words, index, number, wanted)
+
+
+def may_be_misheard(number: float, words: Sequence[Token]) -> bool:
+    """Whether a word of another meaning that sounds like the number stands where none would: "Boston won"."""
+    return any(UNLIKELY_WORDS.get(word.text) == number for word in words)
 
 
 def is_in_foreign_unit(number: float, words: Sequence[Token], unit: str | None) -> bool:

@@ -30,6 +30,9 @@ DONE_WORDS = frozenset(
     {"possible", "attempted", "intubated", "entered", "reached", "achieved", "successful", "examined", "necessary",
      "needed", "required", "visible", "adequate", "complete", "retrieved"}
 )  # fmt: skip
+#: "X is declined" denies it.
+DENYING_RESULTS = frozenset({"absent", "negative", "declined", "deferred", "refused", "omitted", "skipped", "unsuccessful",
+                             "impossible"})  # fmt: skip
 AUXILIARIES = frozenset({"is", "could", "can", "has", "had", "have"})
 #: What an allowed thing or act may be called that was not there, not done or not good.
 FAILING_WORDS = frozenset(
@@ -139,16 +142,32 @@ class Said:
         return self.denies_before(begin) or self._denied_after(end)
 
     def denies_before(self, begin: int) -> bool:
-        """Whether a negation before a mention reaches it: "no proximal patch", "not able to see any stones"."""
-        if begin > 0 and self.text(begin - 1) == "or" and self._list_is_negated(begin - 1):
-            return True
+        """Whether a negation before a mention reaches it: "no proximal patch", "not able to see any stones".
+
+        Within the quote other words may stand between the two; a negation outside of it must lead right up to it, since
+        speech without stops runs on: "no blood loss specimens are taken".
+        """
+        is_listed = False
         for at in range(begin - 1, max(-1, begin - 1 - NEGATION_REACH), -1):
             word = self.text(at)
             if word in DIRECT_NEGATIONS:
-                return self.text(at + 1) not in (",", ".") and self.text(at + 1) not in NO_DENIAL
-            if word in SCOPE_ENDS:
+                return self.text(at + 1) not in (",", ".", *NO_DENIAL)
+            if word in ("or", "nor"):
+                is_listed = True
+            elif (
+                word in SCOPE_ENDS
+                or (word == "," and not is_listed)
+                or (at < self.first and not is_listed and word not in NEGATION_FILLERS)
+            ):
                 return False
-        return False
+        return is_listed and self.text(begin - 1) == "or" and self._list_is_negated(begin - 1)
+
+    def denies_directly(self, begin: int) -> bool:
+        """Whether "no" or "without" stands right before a mention, but for words as "evidence of"."""
+        at = begin - 1
+        while at >= 0 and self.text(at) in NEGATION_FILLERS:
+            at -= 1
+        return at >= 0 and self.text(at) in ("no", "without")
 
     def is_ruled_out(self) -> bool:
         """Whether right before the quote something is denied: "no evidence of", not "no three"."""
@@ -179,7 +198,7 @@ class Said:
         following = [*self.between(end, end + 4), ".", ".", ".", "."][:4]
         if following[0] not in AUXILIARIES:
             return False
-        if following[1] in ("absent", "negative", *FAILING_WORDS):
+        if following[1] in DENYING_RESULTS:
             return True
         said = following[3] if following[2] in ("be", "been", "is") else following[2]
         return following[1] == "not" and (said in PRESENCE_WORDS | DONE_WORDS or said in ".,")

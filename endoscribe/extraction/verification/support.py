@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from datetime import date, time
 from itertools import pairwise
 
+from rapidfuzz import fuzz
+
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
 from endoscribe.extraction.verification.naming import judge_word, judge_words
 from endoscribe.extraction.verification.numbers import (
     WORD_NUMBERS,
     counts,
     is_in_foreign_unit,
+    may_be_misheard,
     numbers_in,
 )
 from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, STEM_CHARS, Said
@@ -27,6 +30,8 @@ from endoscribe.procedures.schema import FieldSchema
 MONTH_ABBREVIATIONS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 #: Share of a text's longer words that its quote must hold for the text to be sure.
 MIN_TEXT_OVERLAP = 0.5
+#: Percent of letters in common from which a text is taken for what was misheard.
+MIN_TEXT_LIKENESS = 50
 
 
 def judge(value: Value, field: FieldSchema, words: Sequence[Token], first: int, after: int) -> Judgement:
@@ -56,9 +61,9 @@ def _judge_number(value: Value, field: FieldSchema, said: Said) -> Judgement:
     if any(abs(number - candidate) <= tolerance for candidate, tolerance in numbers_in(words, field.unit)):
         denied = said.is_ruled_out()
         return contradicted("The words deny it.") if denied else CONFIRMED
-    if field.type == "integer" and counts(number, words):
+    if field.type == "integer" and field.unit is None and counts(number, words):
         return CONFIRMED
-    if is_in_foreign_unit(number, words, field.unit):
+    if is_in_foreign_unit(number, words, field.unit) or may_be_misheard(number, words):
         return PLAUSIBLE
     return contradicted(f"The words do not hold the number {number:g}.")
 
@@ -104,4 +109,5 @@ def _judge_text(value: str, said: Said) -> Judgement:
     shared = content & {word[:STEM_CHARS] for word in spoken}
     if len(shared) >= MIN_TEXT_OVERLAP * len(content):
         return CONFIRMED
-    return PLAUSIBLE if shared else contradicted("The text says more than the words that it rests on.")
+    is_alike = shared or fuzz.ratio("".join(written), "".join(said.texts)) >= MIN_TEXT_LIKENESS
+    return PLAUSIBLE if is_alike else contradicted("The text says more than the words that it rests on.")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 
 from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, PRESENCE_WORDS, Said, stems_of
+from endoscribe.procedures.names import field_names
 from endoscribe.procedures.schema import FieldSchema, TableSchema
 
 #: Percent of letters in common from which a word is taken for one that was misheard ("cecilile" for sessile is 53).
@@ -55,10 +56,16 @@ def topic_words(field: FieldSchema) -> frozenset[str]:
 
 def own_words(field: FieldSchema, table: TableSchema | None) -> frozenset[str]:
     """Those, with the words for its values and for its table's rows."""
-    names = [name for value, term in field.values.items() for name in (value, term.label or "", *term.spoken)]
     row = (table.id, table.label, table.row, table.guide or "") if table else ()
     anchors = table.cues.anchors if table and table.cues else ()
-    return topic_words(field) | longer_words(" ".join((*names, *row, *anchors)))
+    return topic_words(field) | naming_words(field) | longer_words(" ".join((*row, *anchors)))
+
+
+def naming_words(field: FieldSchema) -> frozenset[str]:
+    """The longer words of a field's names and of its values'."""
+    names = [name for value, term in field.values.items() for name in (value, term.label or "", *term.spoken)]
+    normal = field.cues.normal if field.cues else ()
+    return longer_words(" ".join((*field_names(field), *normal, *names)))
 
 
 @lru_cache(maxsize=4096)
