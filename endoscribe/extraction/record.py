@@ -46,6 +46,17 @@ class Cell:
 Row = Mapping[str, Cell]
 
 
+@dataclass(frozen=True, slots=True)
+class UnfiledSentence:
+    """A stretch of the transcript on which no cell rests: half-open character offsets, seconds where there is audio."""
+
+    text: str
+    start: int
+    end: int
+    start_s: float | None = None
+    end_s: float | None = None
+
+
 @dataclass(frozen=True)
 class Record:
     """A report after verification. A field that was not stated is absent from `fields`."""
@@ -57,6 +68,7 @@ class Record:
     tables: Mapping[str, tuple[Row, ...]]
     checks: tuple[Verdict, ...] = ()
     gaps: tuple[str, ...] = ()
+    unfiled: tuple[UnfiledSentence, ...] = ()  # what was said and stands in no cell
     derived: Mapping[str, Value] = field(default_factory=dict)  # computed, not dictated
     bill: Bill | None = None  # what a language model took, also one whose answer could not be used
 
@@ -69,6 +81,7 @@ class Record:
             "extractor": self.extractor,
             "fields": {name: cell_json(cell) for name, cell in self.fields.items()},
             "tables": {name: [_row_json(row) for row in rows] for name, rows in self.tables.items()},
+            "unfiled": [asdict(sentence) for sentence in self.unfiled],
             "checks": [_verdict_json(verdict) for verdict in self.checks],
             "gaps": list(self.gaps),
             "derived": dict(self.derived),

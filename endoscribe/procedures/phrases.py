@@ -13,11 +13,15 @@ stands for every form of to be, to appear, to seem and to look, and before anoth
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from endoscribe.procedures.normalize import HESITATIONS, plain_words
+from endoscribe.procedures.normalize import HESITATIONS, plain_words, read_words
 
+#: What of a phrase is no word: placeholders, brackets, bars.
+_NO_WORD = re.compile(r"<\w+>|[^\w' -]|\b\w+\*")
+_BEGINNING = re.compile(r"\b([a-z]{3,})\*")
 #: Between two words of a phrase these count for nothing.
 SKIPPED = "a|an|the|this|that|these|those|our|,"
 JOINT = rf" (?:(?:{SKIPPED}) )*"
@@ -136,3 +140,25 @@ def _pattern(choice: str) -> str:
 @lru_cache(maxsize=16384)
 def _plain(choice: str) -> tuple[str, ...]:
     return tuple(plain_words(choice.rstrip("*").replace("_", " ")))
+
+
+@dataclass(frozen=True, slots=True)
+class WordSet:
+    """Normalized words, and the beginnings of words: `diverticul*`."""
+
+    words: frozenset[str] = frozenset()
+    beginnings: tuple[str, ...] = ()
+
+    def __contains__(self, word: str) -> bool:
+        return word in self.words or (bool(self.beginnings) and word.startswith(self.beginnings))
+
+    def __or__(self, other: "WordSet") -> "WordSet":
+        return WordSet(self.words | other.words, tuple({*self.beginnings, *other.beginnings}))
+
+
+def phrase_words(phrases: Iterable[str]) -> WordSet:
+    """The words that stand in phrases, each also in the plural; placeholders are left out."""
+    text = " ".join(phrases)
+    words = {word.text for word in read_words(_NO_WORD.sub(" ", text))}
+    plurals = {f"{word}s" for word in words if word.isalpha()}
+    return WordSet(frozenset(words | plurals), tuple(set(_BEGINNING.findall(text))))

@@ -5,12 +5,13 @@ A schema is data: everything that tells a colonoscopy from an ERCP stands in `pr
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from endoscribe.procedures.phrases import check_phrase
+from endoscribe.procedures.phrases import WordSet, check_phrase, phrase_words
 from endoscribe.procedures.repairs import Repairs
 
 FieldType = Literal["text", "enum", "multi", "integer", "number", "boolean", "date", "time"]
@@ -412,8 +413,33 @@ class ProcedureSchema(_Part):
             yield from part.phrases() if part else ()
 
     @cached_property
+    def target_words(self) -> Mapping[str, WordSet]:
+        """The normalized words in which each target is named: its label and cues, and those of its rows."""
+        rows = {table.id: (table.label, table.row, *(table.cues.anchors if table.cues else ()))
+                for table in self.tables.values()}  # fmt: skip
+        return {
+            target: phrase_words((*_naming_phrases(field), *rows.get(target.partition(".")[0], ())))
+            for target, field in self.targets()
+        }
+
+    @cached_property
+    def clinical_words(self) -> WordSet:
+        """Every normalized word with which this file names fields, values, rows and terms."""
+        values = (name for _, field in self.targets() for value, term in field.values.items()
+                  for name in (value.replace("_", " "), term.label or "", *term.spoken, *term.short))  # fmt: skip
+        topics = (phrase for topic in self.topics.values() for phrase in topic)
+        return reduce(or_, self.target_words.values(), phrase_words((*self.vocabulary, *values, *topics)))
+
+    @cached_property
     def target_index(self) -> Mapping[str, FieldSchema]:
         return dict(self.targets())
+
+
+def _naming_phrases(field: FieldSchema) -> Iterator[str]:
+    yield field.label
+    if field.cues:
+        yield from field.cues.said
+        yield from field.cues.denied
 
 
 class _In:

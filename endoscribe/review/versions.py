@@ -284,7 +284,7 @@ def _reading_without_places(reading: Reading) -> Reading:
 
 def _record_without_places(record: Record) -> Record:
     tables = {name: tuple(map(_row_without_places, rows)) for name, rows in record.tables.items()}
-    return replace(record, fields=_row_without_places(record.fields), tables=tables)
+    return replace(record, fields=_row_without_places(record.fields), tables=tables, unfiled=())
 
 
 def _row_without_places(row: Row) -> Row:

@@ -15,6 +15,8 @@ from functools import cached_property
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.reading.cues import CueMatcher
 from endoscribe.extraction.record import Cell, Evidence, Record, Row, Status, is_entered, without_empty_rows
+from endoscribe.extraction.record import cells as record_cells
+from endoscribe.extraction.unfiled import unfiled_sentences
 from endoscribe.extraction.verification.attribution import Attribution
 from endoscribe.extraction.verification.judgement import Judgement, better, contradicted
 from endoscribe.extraction.verification.numbers import names_one_thing
@@ -64,7 +66,10 @@ def settle(rulings: Sequence[Ruling], transcript: Transcript, schema: ProcedureS
     cells = {key: _settle(group, transcript.text) for key, group in by_cell.items()}
     fields = {name: cells[name, None] for name in schema.fields if (name, None) in cells}
     tables = {name: rows for name in schema.tables if (rows := _rows(schema, name, cells))}
-    return review(Record(schema.id, schema.version, extractor, fields, tables), schema)
+    record = Record(schema.id, schema.version, extractor, fields, tables)
+    named = [(target, cell) for target, _, cell in record_cells(record)]
+    unfiled = unfiled_sentences(transcript, named, schema)
+    return review(replace(record, unfiled=unfiled), schema)
 
 
 def review(record: Record, schema: ProcedureSchema) -> Record:

@@ -84,6 +84,16 @@ class CellAnswer(BaseModel):
     problem: str | None
 
 
+class UnfiledAnswer(BaseModel):
+    """A stretch of the text on which no value rests."""
+
+    text: str
+    start: int = Field(description="character in the text")
+    end: int
+    start_s: float | None
+    end_s: float | None
+
+
 class VerdictAnswer(BaseModel):
     id: str
     severity: Literal["error", "warning", "info"]
@@ -100,6 +110,7 @@ class RecordAnswer(BaseModel):
     extractor: str
     fields: dict[str, CellAnswer]
     tables: dict[str, list[dict[str, CellAnswer]]]
+    unfiled: list[UnfiledAnswer] = Field(description="said, but in no value: shown, so that nothing disappears")
     checks: list[VerdictAnswer]
     gaps: list[str]
     derived: dict[str, bool | int | float | str | list[str]]
