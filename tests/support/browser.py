@@ -29,6 +29,8 @@ QUIET = (
 
 #: A frame is 200 ms. On a busy machine Chromium's pretended microphone itself slips by some of its 10 ms buffers.
 LESS_THAN_A_FRAME_S = 0.1
+#: How long a visitor looks for what has to come; a busy machine draws a page late.
+SIGHT_S = 90
 #: Where visitors are: its clock is never that of the server's UTC.
 ZONE = "Asia/Kolkata"
 #: What is looked for in the source at once, in samples at 16 kHz.
@@ -78,7 +80,7 @@ class Visitor:
     def click(self, selector: str) -> None:
         self.page.locator(selector).click()
 
-    def sees(self, selector: str, text: str, timeout_s: float = 20) -> None:
+    def sees(self, selector: str, text: str, timeout_s: float = SIGHT_S) -> None:
         expect(self.page.locator(selector)).to_contain_text(text, timeout=timeout_s * 1000)
 
     def recorded_s(self) -> float:
@@ -90,7 +92,7 @@ class Visitor:
         told = re.search(r"not yet saved: (\d+) s", self.page.locator("#microphone .unsaved").inner_text())
         return int(told[1]) if told else 0
 
-    def until(self, holds: Callable[[], bool], timeout_s: float = 30) -> None:
+    def until(self, holds: Callable[[], bool], timeout_s: float = SIGHT_S) -> None:
         deadline = time.monotonic() + timeout_s
         while not holds():
             assert time.monotonic() < deadline

@@ -32,16 +32,13 @@ from websockets.sync.client import ClientConnection, connect
 from endoscribe.storage.sessions import SessionStore
 from endoscribe.web.microphone.protocol import Frame
 from tests.support.paths import ROOT
-from tests.support.patience import wait_until
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.postgres import new_database, running_postgres
 from tests.support.scripted import transcript_of
 
 RATE = 16_000
 SAMPLES = 2 * RATE
 FRAME = 1_600
-#: The longest that a server needs to be there again, or to make text of two seconds; a machine may be very busy.
-PATIENCE_S = 60
-
 BESIDE_EACH_OTHER = 4
 
 #: `recording`: while frames come in; `finishing`: after Stop; `reporting`: while Submit works.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 #: Says nothing of how fast something has to be: a machine may be very busy.
-PATIENCE_S = 120
+PATIENCE_S = 300
 LOOK_EVERY_S = 0.01
 
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from endoscribe.storage.sessions import SessionStore
 from tests.support.paths import TESTS
-from tests.support.patience import wait_until
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.ports import free_port
 
 #: Nothing can be reached through it, so that a program that wants the network is refused at once.
@@ -34,7 +34,7 @@ class App:
         environ |= {"PORT": str(self.port), "PYTHONPATH": str(TESTS.parent), "GRADIO_ANALYTICS_ENABLED": "False"}
         self._process = subprocess.Popen([sys.executable, str(self._program)], env=environ, cwd=TESTS.parent)
 
-    def wait_until_ready(self, timeout_s: float = 180) -> None:
+    def wait_until_ready(self, timeout_s: float = PATIENCE_S) -> None:
         wait_until(self._is_ready, "the app is ready", timeout_s)
 
     @property
