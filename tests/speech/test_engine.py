@@ -64,6 +64,7 @@ def test_windows_go_together_that_are_about_as_long() -> None:
     assert fit_together(four, eighteen, FINAL)
 
 
+@pytest.mark.slow
 def test_a_glossary_helps_with_rare_words(tiny_engine: WhisperXEngine, colonoscopy_speech: Samples) -> None:
     """Over the whole recording, because processors round differently and a single word may go either way."""
     terms = ("cecum", "appendiceal orifice", "ileocecal valve", "flat polyp", "sigmoid colon", "retroflexion")
