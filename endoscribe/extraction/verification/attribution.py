@@ -40,7 +40,7 @@ UNTELLING = frozenset(
      "once", "part", "parts", "prior", "received", "receive", "right", "same", "seen", "some", "today", "total", "used",
      "using", "whole", "will", "would", "further", "looking", "remains", "remaining", "evidence", "small", "large",
      "mild", "moderate", "severe", "several", "single", "multiple", "previous", "previously", "complete", "partial",
-     "within", "treated", "continued", "changed", "removed", "time", "show", "shows", "history", "status"}
+     "within", "treated", "continued", "changed", "removed", "time", "show", "shows", "history", "status", "through", "throughout", "around", "between", "because"}
 )  # fmt: skip
 #: What is said of earlier examinations; what follows it in the sentence is of the past until "today".
 HISTORY = (
@@ -93,8 +93,8 @@ class Attribution:
             return None
         found = {self._matcher.temporalities[index] for index in tokens}
         if len(found) == 1 and (only := found.pop()).value not in times and only in ELSEWHEN:
-            return ELSEWHEN[only]
-        if "plan" not in times and self._is_conditional(tokens):
+            return ELSEWHEN[only] if only is Temporality.RETRACTED or times == ("today",) else None
+        if times == ("today",) and self._is_conditional(tokens):
             return "The words are under a condition."
         if not {"past", "before", "former"} & set(times) and self._is_history(tokens):
             return "The words tell of an earlier time."

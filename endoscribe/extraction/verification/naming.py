@@ -1,7 +1,7 @@
 """Allowed values: the words must not name another one, nor deny the one that is claimed."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from endoscribe.extraction.verification.codes import codes_of, named_code, told_codes
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
@@ -10,13 +10,12 @@ from endoscribe.extraction.verification.said import (
     DENYING_WORDS,
     DIRECT_NEGATIONS,
     FAILING_WORDS,
-    MIN_CONTENT_CHARS,
     NEGATION_REACH,
     STEM_CHARS,
     Said,
     TokenSpan,
 )
-from endoscribe.extraction.verification.topic import speaks_of
+from endoscribe.extraction.verification.topic import longer_words, speaks_of
 from endoscribe.extraction.verification.values import HEADING_WORDS
 from endoscribe.procedures.names import field_names, plain_phrase, value_names
 from endoscribe.procedures.schema import FieldSchema
@@ -88,12 +87,10 @@ def _judge_named(
         return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else PLAUSIBLE
     if _is_denial(value, field):
         return _judge_nothing(value, field, said)
-    if is_alone and not _shares_a_word(value, field, said):
-        if _denies_all(field, said):
-            return contradicted(f"The words deny {field.value_label(value)!r}.")
-        said_otherwise = [other for other in field.values if other != value and _is_said_in_parts(other, field, said)]
-        if said_otherwise:
-            return contradicted(f"The words say {field.value_label(said_otherwise[0])!r}.")
+    if is_alone and (other := _told_instead(value, field, said)):
+        return contradicted(f"The words say {field.value_label(other)!r}.")
+    if is_alone and _denies_all(field, said):
+        return contradicted(f"The words deny {field.value_label(value)!r}.")
     return PLAUSIBLE
 
 
@@ -184,25 +181,32 @@ def _affirmed(field: FieldSchema, said: Said) -> set[str]:
 # -- words in common ---------------------------------------------------------------------------------------------------
 
 
-def _shares_a_word(value: str, field: FieldSchema, said: Said) -> bool:
-    """Whether a longer word of one of the value's names stands in the quote in any form."""
-    words = chain.from_iterable(name.split() for name in value_names(field, value))
-    return not {word[:STEM_CHARS] for word in words if len(word) >= MIN_CONTENT_CHARS}.isdisjoint(said.stems())
+def _told_instead(value: str, field: FieldSchema, said: Said) -> str | None:
+    """Another value that alone has one of its own words in the quote, in any form: "mildly dilated" is no severe one."""
+    own = _telling_words(field)
+    if _has_one(own.get(value, set()), said):
+        return None
+    told = [other for other, words in own.items() if other != value and _has_one(words, said)]
+    return told[0] if len(told) == 1 else None
 
 
-def _is_said_in_parts(value: str, field: FieldSchema, said: Said) -> bool:
-    """Whether every word of an allowed value's name stands in the quote in some form, not denied: "extended"."""
-    for name in {plain_phrase(value), plain_phrase(field.value_label(value))}:
-        words = name.split()
-        if not words or not all(len(word) >= MIN_CONTENT_CHARS for word in words):
-            continue
-        spans = [_stem_span(word, said) for word in words]
-        if all(span and not said.denies(*span) for span in spans):
-            return True
+def _telling_words(field: FieldSchema) -> dict[str, set[str]]:
+    """For each allowed value the longer words of its names that no other value and not the field has."""
+    words = {value: _words_of(value_names(field, value)) for value in field.values if value != "other"}
+    known = Counter(word for each in words.values() for word in each)
+    named = _words_of((field.label, field.id))
+    return {value: {word for word in each if known[word] == 1 and word not in named} for value, each in words.items()}
+
+
+def _words_of(phrases: Iterable[str]) -> set[str]:
+    return set(longer_words(" ".join(phrases)))
+
+
+def _has_one(words: set[str], said: Said) -> bool:
+    """Whether the quote holds one of some words in any form, and does not deny it."""
+    for word in words:
+        stem = word[: max(STEM_CHARS, len(word) - 2)]
+        for at, text in enumerate(said.texts, start=said.first):
+            if text.startswith(stem) and not said.denies(at, at + 1):
+                return True
     return False
-
-
-def _stem_span(word: str, said: Said) -> TokenSpan | None:
-    stem = word[: max(STEM_CHARS, len(word) - 3)]
-    at = next((at for at, text in enumerate(said.texts, start=said.first) if text.startswith(stem)), None)
-    return None if at is None else (at, at + 1)

@@ -151,7 +151,7 @@ class Said:
         for at in range(begin - 1, max(-1, begin - 1 - NEGATION_REACH), -1):
             word = self.text(at)
             if word in DIRECT_NEGATIONS:
-                return self.text(at + 1) not in (",", ".", *NO_DENIAL)
+                return at + 1 == begin or self.text(at + 1) not in (",", ".", *NO_DENIAL)
             if word in ("or", "nor"):
                 is_listed = True
             elif (
