@@ -103,7 +103,7 @@ def _course_times(value: Any) -> Any:
     return ("before", "past", "former", "today", "plan") if value == "any" else _as_tuple(value)
 
 
-Occasions = Annotated[
+CourseTimes = Annotated[
     tuple[CourseTime, ...],
     BeforeValidator(_course_times),
     _one_or_more("before", "past", "former", "today", "plan", "any"),
@@ -150,7 +150,7 @@ class Cues(_Listening):
     single: Phrases = ()  # integer: words that mean one: "a clip is placed"
     zero: Phrases = ()  # with `count_of`: words that mean that there is no row
     count_of: Id | None = None  # integer: the sum of the `count` column of this table
-    time: Occasions = ("today",)
+    time: CourseTimes = ("today",)
     pick: Pick | None = None  # boolean: any (worst with `normal`), others: last, columns: first
     part: RelativePart = "low"
     group: Id | None = None  # numbers belong to one field of a group only
@@ -178,7 +178,7 @@ class RowCues(_Listening):
     alike: Phrases = ()  # "another one" is like the row before in these columns
     apart: Phrases = ()  # "the cyst in the tail" is a new row when these columns differ from the open row's
     known: bool = False  # rows may be things that were there before: "the stent" opens a row
-    time: Occasions = ("today",)
+    time: CourseTimes = ("today",)
 
     phrase_keys: ClassVar[frozenset[str]] = frozenset({"anchors", "needs", "unless", "continues"})
 

@@ -1,4 +1,4 @@
-"""The desk at which reports are reviewed: one change at a time, each on the state that its author saw."""
+"""Reports under review: one change at a time, each made on the state that its author saw."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

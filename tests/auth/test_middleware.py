@@ -1,4 +1,4 @@
-"""Who gets in, and that nobody sees another's dictations: every way in, two users, every route with a session."""
+"""Who is authenticated, and that nobody sees another's dictations: every mode, each route with a session."""
 
 import base64
 import json

@@ -56,7 +56,7 @@ def gradios_routes(server: Server) -> Iterator[tuple[str, str]]:
 
 
 def passes(method: str, path: str, *, has_mcp: bool = False) -> bool:
-    """Whether the gate lets a request through to what is behind it."""
+    """Whether the allow-list lets a request through to what is behind it."""
     guarded = GradioAllowlist(Response("inside"), has_mcp=has_mcp)
     return TestClient(guarded).request(method, path).status_code == 200
 

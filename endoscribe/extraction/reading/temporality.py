@@ -40,7 +40,7 @@ class Temporality(Enum):
 
 
 def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporality]:
-    """One occasion for each token of the reading."""
+    """The temporality of each token of the transcript."""
     found = [Temporality.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
         _mark(found, match.first, _former_end(reading, match.after), Temporality.FORMER)

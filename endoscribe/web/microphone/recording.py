@@ -1,7 +1,7 @@
 """One dictation while it comes in: frames to disk, samples to the speaker, text back, whatever carries them.
 
 The state is what counts, not the messages: every connection has a `ClientView` of what it was told, and `news` is the
-difference. A connection that breaks and comes back, or a second way in, therefore needs nothing special.
+difference. A connection that breaks and comes back, or a second transport, therefore needs nothing special.
 """
 
 import asyncio

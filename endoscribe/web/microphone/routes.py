@@ -1,4 +1,4 @@
-"""The microphone's two ways in: a WebSocket, and the same frames by POST where WebSockets are refused."""
+"""The microphone's two transports: a WebSocket, and the same frames by POST where WebSockets are refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

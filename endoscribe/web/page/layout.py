@@ -169,7 +169,7 @@ class Page:
         return [*values, submit, gr.update(visible=True if update.busy else "hidden")]
 
     def _owner(self, request: gr.Request) -> str | None:
-        """Who made an event, as the door has found out."""
+        """Who made an event, as authentication has found out."""
         if request.request is None:
             raise UnknownSessionError("There is no such session; it may have been deleted.")
         return self._access.owner(request.request)
