@@ -1,5 +1,6 @@
-"""`extract`, `run` and `batch`: transcripts and recordings to records."""
+"""`extract`, `run`, `batch` and `verify`: transcripts, recordings and others' claims to records."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
@@ -106,6 +107,15 @@ def batch(
             print(f"{line.level} {line.label:40.40} {line.stated:5}/{line.of}")
     if not any(outcome.record for outcome in outcomes):
         raise BatchError("None of the dictations could be read.")
+
+
+@app.command()
+def verify(as_json: AsJson = False) -> None:  # noqa: ARG001  (records are JSON with and without it)
+    """What verification makes of claims: JSON lines on stdin to records."""
+    from endoscribe.research.answers import verify_lines
+
+    for record in verify_lines(sys.stdin, schema_library(read_settings())):
+        print_json(record.to_json())
 
 
 @contextmanager

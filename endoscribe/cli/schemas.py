@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from endoscribe.cli.options import AsJson, read_settings, schema_folders, schema_library
-from endoscribe.cli.output import print_json
+from endoscribe.cli.output import print_json, tell
 from endoscribe.errors import SchemaError
 
 app = typer.Typer()
@@ -29,18 +29,25 @@ def list_procedures(as_json: AsJson = False) -> None:
 def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json: AsJson = False) -> None:
     """Say what is wrong with schema files."""
     from endoscribe.procedures.library import PART_PREFIX, load_schema
+    from endoscribe.procedures.names import nameless_values
 
     folders = schema_folders(read_settings())
-    problems = []
+    problems, warnings = [], []
     files = list(_schema_files(paths))
     for path in files:
         try:
             if not path.name.startswith(PART_PREFIX):
-                load_schema(path, folders)
+                warnings += [
+                    {"file": str(path), "warning": f"{target}: nothing tells how {value!r} is said."}
+                    for target, value in nameless_values(load_schema(path, folders))
+                ]
         except SchemaError as error:
             problems.append({"file": str(path), "problem": str(error)})
     if as_json:
-        print_json({"checked": [str(path) for path in files], "problems": problems})
+        print_json({"checked": [str(path) for path in files], "problems": problems, "warnings": warnings})
+    else:
+        for each in warnings:
+            tell(f"{each['file']}: warning: {each['warning']}")
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not as_json:

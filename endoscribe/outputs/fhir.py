@@ -16,7 +16,17 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from endoscribe.extraction.labels import unit_text, value_text
 from endoscribe.extraction.record import Cell, Record, Row
 from endoscribe.outputs.note import render_note
-from endoscribe.outputs.outline import DRAFT, ReportPart, clock, outline, printable, reader_name, remark, standing_line
+from endoscribe.outputs.outline import (
+    DRAFT,
+    NOT_CHECKED,
+    ReportPart,
+    clock,
+    outline,
+    printable,
+    reader_name,
+    remark,
+    standing_line,
+)
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Code, FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.review.edits import is_not_done
@@ -219,6 +229,8 @@ def _note(field: FieldSchema, cell: Cell) -> str:
         parts.append(f"“{cell.as_dictated}”")
     if remark(cell):
         parts.append(remark(cell))
+    elif cell.support == "plausible" and cell.status == "ok":
+        parts.append(NOT_CHECKED)
     return ": ".join(parts) if len(parts) > 1 else ""
 
 

@@ -15,6 +15,8 @@ DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a c
 #: Control characters, halves of surrogate pairs and non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 #: What is added to a value that a reader must not take for a fact.
+#: Of a plausible value, where it is shown at all.
+NOT_CHECKED = "words found; meaning not checked"
 STATUS_WORDS = {
     "ok": "",
     "unsupported": "not confirmed by the recording",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "report", "procedure", "section", "field", "row", "label", "value", "unit", "status", "grounding", "as_dictated",
-    "start_s", "end_s", "problem",
+    "start_s", "end_s", "problem", "support",
 )  # fmt: skip
 #: Stands for the grounding of a value that nobody has read from the dictation.
 ENTERED = "entered by hand"
@@ -82,7 +82,7 @@ def write_text(sheet: "Worksheet", row: int, column: int, value: "Entry") -> Non
         cell.value = value
 
 
-FIELD_HEADS = ("Section", "Field", "Value", "Unit", "Status", "Said", "From (s)", "To (s)", "Remark")
+FIELD_HEADS = ("Section", "Field", "Value", "Unit", "Status", "Said", "From (s)", "To (s)", "Remark", "Support")
 
 
 def _field_lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple["Entry", ...]]:
@@ -91,7 +91,7 @@ def _field_lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple["Ent
     for name, rule in schema.derived.items():
         if name in record.derived:
             value = _entry(record.derived[name], None)
-            yield ("", rule.label, value, unit_text(rule.unit), "computed", "", None, None, "")
+            yield ("", rule.label, value, unit_text(rule.unit), "computed", "", None, None, "", "")
 
 
 def _columns_shown(table: TableSchema, rows: Sequence[Row]) -> tuple[FieldSchema, ...]:
@@ -117,10 +117,19 @@ def _table_lines(rows: Sequence[Row], columns: Sequence[FieldSchema]) -> Iterato
 
 def _entries(cell: Cell | None, field: FieldSchema) -> tuple["Entry", ...]:
     if cell is None:
-        return (None, unit_text(field.unit), "not stated", "", None, None, "")
+        return (None, unit_text(field.unit), "not stated", "", None, None, "", "")
     evidence = cell.evidence
     said, start_s, end_s = (evidence.quote, evidence.start_s, evidence.end_s) if evidence else ("", None, None)
-    return (_cell_entry(cell, field), unit_text(cell.unit), cell.status, said, start_s, end_s, remark(cell))
+    return (
+        _cell_entry(cell, field),
+        unit_text(cell.unit),
+        cell.status,
+        said,
+        start_s,
+        end_s,
+        remark(cell),
+        cell.support or "",
+    )
 
 
 def _cell_entry(cell: Cell | None, field: FieldSchema) -> "Entry":
@@ -168,7 +177,7 @@ def _lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, ...]]
         yield (field.section or "", name, "", field.label, *_values(record.fields.get(name)))
     for name, rule in schema.derived.items():
         if name in record.derived:
-            computed = (_text(record.derived[name]), rule.unit or "", "computed", "", "", "", "", "")
+            computed = (_text(record.derived[name]), rule.unit or "", "computed", "", "", "", "", "", "")
             yield ("", name, "", rule.label, *computed)
     for name, table in schema.tables.items():
         for index, row in enumerate(record.tables.get(name, ())):
@@ -179,12 +188,12 @@ def _lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, ...]]
 
 def _values(cell: Cell | None) -> tuple[str, ...]:
     if cell is None:
-        return ("", "", "not_stated", "", "", "", "", "")
+        return ("", "", "not_stated", "", "", "", "", "", "")
     evidence = cell.evidence
     start_s, end_s = (evidence.start_s, evidence.end_s) if evidence else (None, None)
     return (
         _text(cell.value), cell.unit or "", cell.status, _grounding(cell), cell.as_dictated,
-        _text(start_s), _text(end_s), cell.problem or "",
+        _text(start_s), _text(end_s), cell.problem or "", cell.support or "",
     )  # fmt: skip
 
 

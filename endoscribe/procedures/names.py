@@ -11,8 +11,11 @@ from functools import lru_cache
 from endoscribe.procedures.normalize import plain_words
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 
-#: An id that is said as it is written: one English word in small letters.
-SAID_AS_WRITTEN = re.compile(r"[a-z]{4,}")
+#: An id that is said as it is written: words in small letters, or a number or class beside the name of its field.
+SAID_AS_WRITTEN = re.compile(
+    r"(?:[a-z]{4,}|no|yes|not|air|low|net|cap|web)(?:_(?:[a-z]{4,}|of|in))*"  # as in consent_signed_in_room
+    r"|[A-Z]{0,2}-?(?:[0-9.]+|[IVX]+)[A-Za-z+]*.*|[A-Z]|sm[123]"
+)
 #: Initials of fewer words are any two letters.
 SHORTEST_INITIALISM = 3
 _PLAIN_WORDS = re.compile(r"[a-z ]+")
@@ -41,7 +44,7 @@ def field_names(field: FieldSchema) -> tuple[str, ...]:
 def nameless_values(schema: ProcedureSchema) -> Iterator[tuple[str, str]]:
     """(target, value) of every allowed value for which the schema tells no way of saying it.
 
-    A value whose id is a plain word needs none.
+    A value whose id is made of plain words, or is a class ("IIa"), needs none.
     """
     for target, field in schema.targets():
         for value, term in field.values.items():

@@ -8,14 +8,16 @@ and *unlabelled* when the labels do not score it; most of those are right too. A
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from endoscribe.errors import ExtractionError
 from endoscribe.extraction.claims import Claim
-from endoscribe.extraction.llm.answer import AnswerReader
+from endoscribe.extraction.llm.answer import AnswerCell, AnswerReader
 from endoscribe.extraction.llm.conversation import find_faults
 from endoscribe.extraction.llm.identifiers import unmasked
 from endoscribe.extraction.record import Record, cells
@@ -27,6 +29,8 @@ from endoscribe.research.wrong_claims import Kind, WrongClaim, wrong_claims
 from endoscribe.transcript import Transcript
 
 ANSWER_SUFFIX = ".answer.json"
+#: Who read what is verified here.
+CLAIMED = "answers"
 Standing = Literal["right", "wrong", "unlabelled"]
 #: (target, row) of a cell.
 Place = tuple[str, int | None]
@@ -85,13 +89,13 @@ class AnswersEvaluation:
 
 
 def evaluate_answers(folder: Path, schemas: SchemaLibrary, *, held_out_only: bool = False) -> AnswersEvaluation:
-    """Verify the answer beside every labelled dictation; raises ExtractionError when there is none or one is unreadable."""
+    """Verify the answer beside every labelled dictation; raises ExtractionError when there is none that can be read."""
     result = AnswersEvaluation()
     for labels, text, claims in answered_dictations(folder, schemas):
         if held_out_only and not labels.get("held_out"):
             continue
         schema, transcript = schemas.get(labels["procedure"]), Transcript(text)
-        record = verify(claims, transcript, schema, "answers")
+        record = verify(claims, transcript, schema, CLAIMED)
         score(result.evaluation, labels, record, text)
         result.count_record(labels, record)
         result.corrections.add(counts=bool(find_faults(claims, 0, transcript, schema)))
@@ -110,6 +114,30 @@ def answered_dictations(
         path = next(folder.rglob(f"{labels['procedure']}/{labels['id']}{ANSWER_SUFFIX}"), None)
         if path is not None:
             yield labels, text, unmasked(read_answer(path), text, schemas.get(labels["procedure"]))
+
+
+def verify_lines(lines: Iterable[str], schemas: SchemaLibrary) -> Iterator[Record]:
+    """The record of each line `{"text", "procedure", "cells": [...]}`, in order; ExtractionError at a bad one."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                asked = _AskedLine.model_validate_json(line)
+            except ValidationError as error:
+                wrong = ", ".join(sorted({".".join(map(str, fault["loc"])) or "the line" for fault in error.errors()}))
+                raise ExtractionError(f"Line {number} is not of the form that is asked for: see {wrong}.") from None
+            schema = schemas.get(asked.procedure)
+            claims = tuple(claim for cell in asked.cells for claim in cell.to_claims())
+            yield verify(unmasked(claims, asked.text, schema), Transcript(asked.text), schema, CLAIMED)
+
+
+class _AskedLine(BaseModel):
+    """Somebody's claims on a text."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    text: str
+    procedure: str
+    cells: tuple[AnswerCell, ...]
 
 
 def read_answer(path: Path) -> tuple[Claim, ...]:

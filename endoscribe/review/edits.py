@@ -115,7 +115,8 @@ def _edited(change: Edit, old: Cell | None, field: FieldSchema) -> Cell | None:
     before = _before(old, value, field)
     empty = Cell(None, field.unit, "", None, "absent", "edited")
     as_dictated = NOT_DONE if change.kind == "not_done" else _dictated(old)
-    return replace(old or empty, value=value, as_dictated=as_dictated, status="edited", problem=before)
+    support = old.support if old and old.value == value else None
+    return replace(old or empty, value=value, as_dictated=as_dictated, status="edited", problem=before, support=support)
 
 
 def _dictated(old: Cell | None) -> str:

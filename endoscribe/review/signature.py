@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from endoscribe.extraction.record import Record
 
@@ -26,13 +27,23 @@ class Signature:
 
 
 def digest(record: Record) -> str:
-    """SHA-256 of the record's JSON with sorted keys, without spaces, as UTF-8."""
-    return _sha256(record.to_json())
+    """SHA-256 of the record's JSON with sorted keys, without spaces, as UTF-8, without `support` where it is null."""
+    return _sha256(_signed_json(record))
 
 
 def signed_digest(record: Record, name: str, at: datetime) -> str:
     """The same of `{"at": ..., "name": ..., "record": ...}`: what was signed, by whom, and when (ISO 8601, UTC)."""
-    return _sha256({"record": record.to_json(), "name": name, "at": at.astimezone(UTC).isoformat()})
+    return _sha256({"record": _signed_json(record), "name": name, "at": at.astimezone(UTC).isoformat()})
+
+
+def _signed_json(record: Record) -> dict[str, Any]:
+    """Records that were signed before cells had a support are signed still."""
+    written = record.to_json()
+    rows = [row for table in written["tables"].values() for row in table]
+    for cell in (cell for row in (written["fields"], *rows) for cell in row.values()):
+        if cell["support"] is None:
+            del cell["support"]
+    return written
 
 
 def _sha256(value: object) -> str:

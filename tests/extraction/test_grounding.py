@@ -80,6 +80,22 @@ def test_a_value_that_follows_from_its_words_is_ok(target: str, value: Value, qu
 
 
 @pytest.mark.parametrize(
+    ("target", "value", "quote"),
+    [
+        ("adverse_event", "perforation", "this is a colonoscopy"),
+        ("adverse_event", "perforation", "the preparation was good"),
+        ("polyps.method", "hot_snare", "I see a flat polyp"),
+        ("polyps.nice", "2", "there are two loops"),
+        ("extent_reached", "cecum", "the appendiceal orifice is seen"),
+        ("indication", ("screening", "pain"), "for screening"),
+    ],
+)
+def test_a_value_of_which_its_words_are_silent_is_plausible(target: str, value: Value, quote: str) -> None:
+    verified = cell(target, value, quote)
+    assert (verified.status, verified.support, verified.problem) == ("ok", "plausible", None)
+
+
+@pytest.mark.parametrize(
     ("target", "value", "quote", "problem"),
     [
         ("patient_age", 57, "a 58 year old", "not hold the number 57"),
@@ -100,22 +116,16 @@ def test_a_value_that_follows_from_its_words_is_ok(target: str, value: Value, qu
         ("procedure_date", "2024-09-16", "the 16th of September", "year"),
         ("start_time", "10:02", "started at 10:20", "time"),
         ("adverse_event", "bleeding", "there were no complications", "say 'none'"),
-        ("adverse_event", "perforation", "this is a colonoscopy", "not say 'perforation'"),
-        ("adverse_event", "perforation", "the preparation was good", "not say 'perforation'"),
         ("adverse_event", "perforation", "there was no perforation", "deny 'perforation'"),
         ("adverse_event", "none", "this is a colonoscopy", "not say 'none'"),
-        ("polyps.method", "hot_snare", "I see a flat polyp", "not say 'hot snare'"),
-        ("polyps.nice", "2", "there are two loops", "not say '2'"),
-        ("extent_reached", "cecum", "the appendiceal orifice is seen", "not say 'Caecum'"),
-        ("indication", ("screening", "pain"), "for screening", "not say 'pain'"),
         ("diverticulosis", False, "scattered sigmoid diverticulosis", "affirm"),
         ("prep_adequate", False, "the prep was looked at", "not deny"),
         ("diverticulosis", True, "no diverticulosis", "deny"),
         ("diverticulosis", True, "there is no evidence of any diverticulosis", "deny"),
         ("diverticulosis", True, "no polyps, masses or diverticulosis", "deny"),
         ("diverticulosis", True, "diverticulosis was not seen", "deny"),
-        ("diverticulosis", True, "the cecum is normal", "do not speak of it"),
-        ("diverticulosis", False, "the colon was otherwise unremarkable", "do not speak of it"),
+        ("diverticulosis", True, "the cecum is normal", "speak of"),
+        ("diverticulosis", False, "the colon was otherwise unremarkable", "speak of"),
         ("diverticulosis", False, "diverticulosis was seen in the sigmoid", "affirm"),
         ("extent_reached", "cecum", "I reached the transverse colon", "say 'transverse'"),
         ("polyps.segment", "sigmoid", "a polyp in the rectum", "say 'rectum'"),
@@ -147,7 +157,7 @@ GASTROSCOPY = load_schema(ROOT / "procedure_schemas" / "egd.yaml")
         ("adverse_event", "perforation", "This is a colonoscopy", "unsupported"),
         ("adverse_event", "perforation", "complicated by a perforation", "ok"),
         ("extent_reached", "cecum", "the appendiceal orifice is seen", "ok"),
-        ("polyps.method", "hot_snare", "I see a flat polyp", "unsupported"),
+        ("polyps.method", "hot_snare", "I see a flat polyp", "ok"),
         ("polyps.method", "hot_snare", "removed with a hot snare", "ok"),
         ("polyps.method", "cold_snare", "removed with a coldenar", "ok"),
         ("polyps.paris", "0-Is", "Paris one s", "ok"),

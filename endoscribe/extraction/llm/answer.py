@@ -4,7 +4,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_serializer
 from pydantic_core import from_json
 
 from endoscribe.extraction.claims import Claim
@@ -49,6 +49,11 @@ def _as_text(value: Any) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
+def _as_quotes(value: Any) -> Any:
+    """One quote, or a list of them for a cell of several values."""
+    return (value,) if isinstance(value, str) else value
+
+
 class AnswerCell(BaseModel):
     """One cell as a model writes it; every value is text."""
 
@@ -57,15 +62,26 @@ class AnswerCell(BaseModel):
     field: str
     row: int = 0
     value: Annotated[str, BeforeValidator(_as_text)]
-    quote: str
+    quote: Annotated[tuple[str, ...], BeforeValidator(_as_quotes)]
 
-    def to_claim(self) -> Claim:
-        return Claim(self.field, self.value, self.quote, max(0, self.row) if "." in self.field else None)
+    def to_claims(self) -> tuple[Claim, ...]:
+        """One claim for each quote: of as many values as there are quotes each has its own."""
+        row = max(0, self.row) if "." in self.field else None
+        values = [part.strip() for part in re.split(r"[;,]", self.value)]
+        if len(values) != len(self.quote):
+            values = [self.value] * len(self.quote)
+        elif len(values) == 1:
+            values = [self.value]
+        return tuple(Claim(self.field, value, quote, row) for value, quote in zip(values, self.quote, strict=True))
 
     @classmethod
     def of_claim(cls, claim: Claim) -> "AnswerCell":
         value = ", ".join(claim.value) if isinstance(claim.value, tuple) else str(claim.value)
-        return cls(field=claim.target, row=claim.row or 0, value=value, quote=claim.quote)
+        return cls(field=claim.target, row=claim.row or 0, value=value, quote=(claim.quote,))
+
+    @field_serializer("quote")
+    def _quote_as_written(self, quote: tuple[str, ...]) -> str | list[str]:
+        return quote[0] if len(quote) == 1 else list(quote)
 
 
 def answer_json(cells: "list[AnswerCell]") -> str:
@@ -117,6 +133,6 @@ class AnswerReader:
 
     def _add(self, cell: object) -> None:
         try:
-            self.claims.append(AnswerCell.model_validate(cell).to_claim())
+            self.claims += AnswerCell.model_validate(cell).to_claims()
         except ValidationError:
             self.malformed += 1

@@ -18,7 +18,7 @@ from endoscribe.extraction.claims import Claim, OnClaims
 from endoscribe.extraction.extractor import Answer
 from endoscribe.extraction.llm.answer import AnswerCell, AnswerReader, answer_json
 from endoscribe.extraction.llm.instructions import RULES, TRIAL_DICTATION, TRIAL_GUIDE, field_guide, worked_examples
-from endoscribe.extraction.verification.grounding import examine
+from endoscribe.extraction.verification.grounding import Ruling, examine
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Transcript
 from endoscribe.usage import Bill, Usage
@@ -39,7 +39,8 @@ MAX_FAULTS = 40
 CONTINUE = "The answer was cut off. Continue with the cells that are still missing; do not repeat any."
 CORRECT = (
     "These cells cannot be used:\n{faults}\n"
-    "Answer once more with these cells only, corrected. Leave out a cell that the dictation does not state."
+    "Answer once more with these cells only: corrected, or as they were where they are right. Leave out a cell that "
+    "the dictation does not state."
 )
 
 #: {"role": "user" or "assistant", "content": text}
@@ -345,7 +346,7 @@ def _turn(part: _Part, request: str) -> list[Message]:
 
 
 def find_faults(claims: Sequence[Claim], malformed: int, transcript: Transcript, schema: ProcedureSchema) -> list[str]:
-    """Why cells cannot be used, a line each, in words for the model."""
+    """Why the model is asked again, a line each, in words for it; only where a field that matters cannot be used."""
     faults = [f"- {malformed} cell(s) without field, value or quote"] if malformed else []
     for claim in claims:
         if claim.target not in schema.target_index:
@@ -353,8 +354,18 @@ def find_faults(claims: Sequence[Claim], malformed: int, transcript: Transcript,
             hint = f"; did you mean {near[0]}?" if near else "."
             faults.append(f"- {_cell_text(claim)}: there is no such field{hint}")
     rulings = examine([claim for claim in claims if claim.target in schema.target_index], transcript, schema)
-    faults += [f"- {_cell_text(r.claim)}: {r.cell.problem}" for r in rulings if r.cell.status != "ok"]
+    if not faults and not any(_is_fault(ruling) and ruling.field.level != "O" for ruling in rulings):
+        return []
+    faults += [f"- {_cell_text(ruling.claim)}: {ruling.cell.problem}" for ruling in rulings if _is_fault(ruling)]
     return faults[:MAX_FAULTS]
+
+
+def _is_fault(ruling: Ruling) -> bool:
+    """Whether a cell was not found, is not valid, or is contradicted by its very words.
+
+    Of words that speak of something else the model is not asked: it would answer the same, and the cell is marked.
+    """
+    return ruling.cell.status != "ok" and (ruling.judgement is None or not ruling.judgement.is_of_another)
 
 
 def _cell_text(claim: Claim) -> str:

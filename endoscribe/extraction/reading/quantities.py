@@ -28,7 +28,8 @@ SPOKEN_UNITS = (
 #: How much one of the first is in the second.
 CONVERSIONS = {
     ("cm", "mm"): 10, ("mm", "cm"): 0.1, ("inch", "mm"): 25.4, ("year", "month"): 12, ("week", "month"): 12 / 52,
-    ("sec", "min"): 1 / 60, ("min", "sec"): 60, ("month", "week"): 52 / 12, ("year", "week"): 52, ("mg", "mcg"): 1000, ("mcg", "mg"): 0.001,
+    ("sec", "min"): 1 / 60, ("min", "sec"): 60, ("month", "week"): 52 / 12, ("year", "week"): 52,
+    ("mg", "mcg"): 1000, ("mcg", "mg"): 0.001,
 }  # fmt: skip
 
 #: The units that schemas name, as they are called here.

@@ -40,11 +40,13 @@ UNTELLING = frozenset(
      "once", "part", "parts", "prior", "received", "receive", "right", "same", "seen", "some", "today", "total", "used",
      "using", "whole", "will", "would", "further", "looking", "remains", "remaining", "evidence", "small", "large",
      "mild", "moderate", "severe", "several", "single", "multiple", "previous", "previously", "complete", "partial",
-     "within", "treated", "continued", "changed", "removed", "time", "show", "shows", "history", "status", "through", "throughout", "around", "between", "because"}
+     "within", "treated", "continued", "changed", "removed", "time", "show", "shows", "history", "status", "through",
+     "throughout", "around", "between", "because"}
 )  # fmt: skip
 #: What is said of earlier examinations; what follows it in the sentence is of the past until "today".
 HISTORY = (
-    "last|previous|prior|earlier examination|exam|colonoscopy|endoscopy|gastroscopy|ercp|eus|procedure|scope|visit|study",
+    "last|previous|prior|earlier examination|exam|colonoscopy|endoscopy|gastroscopy|procedure|scope|visit|study",
+    "last|previous|prior|earlier ercp|eus",
     "<measure> ago", "years|months|weeks ago", "last year|month|week", "history of", "status post",
 )  # fmt: skip
 HISTORY_REACH = 12
@@ -72,7 +74,7 @@ class Attribution:
             return problem
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self._number_objection(value, target, tokens, said)
-        if judgement.support != "plausible" or field.type == "text" or value == ("other",) or value == "other":
+        if judgement.support != "plausible" or field.type == "text" or value in {("other",), "other"}:
             return None
         if self._is_about(value, target, said) or (value is False and said.has(CONTRARY_WORDS)):
             return None

@@ -18,7 +18,7 @@ from endoscribe.extraction.record import Cell, Evidence, Record, Row, Status, is
 from endoscribe.extraction.record import cells as record_cells
 from endoscribe.extraction.unfiled import unfiled_sentences
 from endoscribe.extraction.verification.attribution import Attribution
-from endoscribe.extraction.verification.judgement import Judgement, better, contradicted
+from endoscribe.extraction.verification.judgement import CONFIRMED, Judgement, better, contradicted
 from endoscribe.extraction.verification.numbers import names_one_thing
 from endoscribe.extraction.verification.quotes import Place, SpokenText
 from endoscribe.extraction.verification.said import Said
@@ -51,6 +51,7 @@ class Ruling:
     field: FieldSchema
     place: Place | None
     cell: Cell
+    judgement: Judgement | None = None  # None where the words were not found or the value is not valid
 
 
 def verify(claims: Sequence[Claim], transcript: Transcript, schema: ProcedureSchema, extractor: str) -> Record:
@@ -128,11 +129,10 @@ def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, s
         cues = ruling.field.cues
         table = cues.count_of if cues and cues.count_of else ""
         follows = table in schema.tables and _counted(claims, schema, table) == ruling.cell.value
-    return (
-        replace(ruling, cell=replace(ruling.cell, status="ok", support="confirmed", problem=None))
-        if follows
-        else ruling
-    )
+    if not follows:
+        return ruling
+    cell = replace(ruling.cell, status="ok", support="confirmed", problem=None)
+    return replace(ruling, cell=cell, judgement=CONFIRMED)
 
 
 def _is_shared_out(claim: Claim, claims: Sequence[Claim], words: Sequence[Token]) -> bool:
@@ -206,7 +206,7 @@ class _Heard:
             return judgement
         said = Said(self.spoken.words, first, after)
         problem = self._attribution.objection(value, target, place, said, judgement)
-        return contradicted(problem) if problem else judgement
+        return contradicted(problem, is_of_another=True) if problem else judgement
 
     def _judge_as_meant(self, value: Value, field: FieldSchema, place: Place) -> Judgement:
         first = bisect_right(self._meant, place.start, key=lambda word: word.end)
@@ -234,7 +234,7 @@ def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Hear
     judgement = heard.judge(value, claim.target, place)
     status: Status = "unsupported" if judgement.is_contradicted else "ok"
     ruled = replace(cell, status=status, support=judgement.support, problem=judgement.problem)
-    return Ruling(claim, field, place, ruled)
+    return Ruling(claim, field, place, ruled, judgement)
 
 
 def _evidence(place: Place, heard: Transcript) -> Evidence:

@@ -1,4 +1,4 @@
-"""What the words say to a value: a rule shows that it follows, nothing speaks against it, or they say something else."""
+"""What the words say to a value: a rule shows that it follows, nothing speaks against it, or they say another."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ class Judgement:
 
     support: Support
     problem: str | None = None
+    #: Whether the words were found to speak of something else: that asking a reader again would hardly settle.
+    is_of_another: bool = False
 
     @property
     def is_contradicted(self) -> bool:
@@ -23,8 +25,8 @@ PLAUSIBLE = Judgement("plausible")
 _RANKS = ("confirmed", "plausible", "contradicted")
 
 
-def contradicted(problem: str) -> Judgement:
-    return Judgement("contradicted", problem)
+def contradicted(problem: str, *, is_of_another: bool = False) -> Judgement:
+    return Judgement("contradicted", problem, is_of_another)
 
 
 def better(one: Judgement, other: Judgement) -> Judgement:

@@ -1,5 +1,6 @@
 """Allowed values: the words must not name another one, nor deny the one that is claimed."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -26,6 +27,8 @@ SHORT_NAME_CHARS = 2
 COMMON_WORDS = frozenset({"is", "to", "too", "a", "i", "be", "see", "for", "bee", "won", "ate", "none"})
 #: Words of a quote within which a negation is of all that it tells.
 OPENING_WORDS = 4
+#: A name of one or two words, as against a pattern of what may be said.
+_PLAIN_NAME = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)?\*?")
 #: Words before and after a quote, in which the name of its field makes a short form of a value sure.
 NAME_REACH = 8
 
@@ -182,7 +185,7 @@ def _affirmed(field: FieldSchema, said: Said) -> set[str]:
 
 
 def _told_instead(value: str, field: FieldSchema, said: Said) -> str | None:
-    """Another value that alone has one of its own words in the quote, in any form: "mildly dilated" is no severe one."""
+    """Another value that alone has one of its own words in the quote, in any form: "mildly dilated" is not severe."""
     own = _telling_words(field)
     if _has_one(own.get(value, set()), said):
         return None
@@ -192,7 +195,8 @@ def _told_instead(value: str, field: FieldSchema, said: Said) -> str | None:
 
 def _telling_words(field: FieldSchema) -> dict[str, set[str]]:
     """For each allowed value the longer words of its names that no other value and not the field has."""
-    words = {value: _words_of(value_names(field, value)) for value in field.values if value != "other"}
+    names = {value: filter(_PLAIN_NAME.fullmatch, value_names(field, value)) for value in field.values}
+    words = {value: _words_of(phrases) for value, phrases in names.items() if value != "other"}
     known = Counter(word for each in words.values() for word in each)
     named = _words_of((field.label, field.id))
     return {value: {word for word in each if known[word] == 1 and word not in named} for value, each in words.items()}

@@ -136,7 +136,7 @@ def counts(number: float, words: Sequence[Token]) -> bool:
 
 
 def _measured_things(words: Sequence[Token]) -> int:
-    """How many sizes in one unit are told: "3 mm and 4 mm" are two, "5 to 7 mm" is one, and so is "7 French by 5 cm"."""
+    """How many sizes in one unit are told: "3 mm and 4 mm" are two, "5 to 7 mm" and "7 French by 5 cm" are one."""
     placed = find_quantities(words)
     joined = {index for each in placed for index in range(each.first, each.after)}
     listed = sum(word.is_number and index not in joined for index, word in enumerate(words) if _is_listed(words, index))

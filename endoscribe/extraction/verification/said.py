@@ -31,7 +31,8 @@ DONE_WORDS = frozenset(
      "needed", "required", "visible", "adequate", "complete", "retrieved"}
 )  # fmt: skip
 #: "X is declined" denies it.
-DENYING_RESULTS = frozenset({"absent", "negative", "declined", "deferred", "refused", "omitted", "skipped", "unsuccessful",
+DENYING_RESULTS = frozenset({"absent", "negative", "declined", "deferred", "refused", "omitted", "skipped",
+                             "unsuccessful",
                              "impossible"})  # fmt: skip
 AUXILIARIES = frozenset({"is", "could", "can", "has", "had", "have"})
 #: What an allowed thing or act may be called that was not there, not done or not good.

@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 
 from endoscribe.extraction.labels import target_label, unit_text, value_text
 from endoscribe.extraction.record import Cell, Record, cell_at, cells, is_entered
-from endoscribe.outputs.outline import clock, fitted, outline, reader_name, remark
+from endoscribe.outputs.outline import NOT_CHECKED, clock, fitted, outline, reader_name, remark
 from endoscribe.procedures.normalize import read_words
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.review.carried import carried_edit
@@ -121,6 +121,8 @@ def _facts(
         if cell.evidence:
             yield from _heard(cell.evidence.quote, schema)
             yield FactView(_whose("Grounding", cell), GROUNDING[cell.grounding])
+            if cell.support == "plausible":
+                yield FactView("Meaning", f"{NOT_CHECKED.capitalize()}.")
         elif not is_not_done(cell):
             yield FactView("Grounding", "Not heard in this recording.")
         if words := remark(cell):

@@ -80,6 +80,9 @@ class CellAnswer(BaseModel):
     as_dictated: str
     evidence: EvidenceAnswer | None
     grounding: Literal["exact", "fuzzy", "absent"]
+    support: Literal["confirmed", "plausible", "contradicted"] | None = Field(
+        None, description="whether the value follows from its words; plausible: nothing speaks against it"
+    )
     status: Literal["ok", "unsupported", "invalid", "edited"]
     problem: str | None
 
