@@ -411,3 +411,17 @@ def test_an_address_of_no_storage_is_refused_unseen(tmp_path: Path, url: str) ->
         with pytest.raises(StorageError, match="ENDOSCRIBE_AUDIO_URL") as caught:
             SessionStore(tmp_path / "uploads", tmp_path / "results", None, url)
         assert "secret" not in str(caught.value)
+
+
+def test_a_record_stored_before_cells_had_a_support_is_read_and_its_signature_holds() -> None:
+    """Stored JSON has no `support`: it is none, and nothing that was signed then is another thing now."""
+    from pydantic import TypeAdapter
+
+    from endoscribe.extraction.record import Cell, Record
+    from endoscribe.review.signature import digest
+
+    cell = '"value": 3, "unit": null, "as_dictated": "three", "evidence": null, "grounding": "exact", "status": "ok"'
+    stored = TypeAdapter(dict[str, Cell]).validate_json('{"bbps_right": {' + cell + "}}")
+    assert stored["bbps_right"].support is None
+    record = Record("col", "0.2", "offline", stored, {})
+    assert digest(record) == "870fc181235a33851898c4f6e31be1762e407cdc17ea2e2b9dc67d2d386090e9"

@@ -15,6 +15,7 @@ from endoscribe.extraction.verification.said import (
     STEM_CHARS,
     Said,
     TokenSpan,
+    likeness,
 )
 from endoscribe.extraction.verification.topic import longer_words, speaks_of
 from endoscribe.extraction.verification.values import HEADING_WORDS
@@ -27,6 +28,11 @@ SHORT_NAME_CHARS = 2
 COMMON_WORDS = frozenset({"is", "to", "too", "a", "i", "be", "see", "for", "bee", "won", "ate", "none"})
 #: Words of a quote within which a negation is of all that it tells.
 OPENING_WORDS = 4
+#: A word of so many letters is known when it is misheard, from so many per cent in common on.
+LONG_WORD_CHARS = 7
+MIN_LIKENESS = 80
+#: What tells of the value "failed", and of no other.
+FAILURES = frozenset({"unable", "failed", "unsuccessful", "unsuccessfully", "impossible"})
 #: A name of one or two words, as against a pattern of what may be said.
 _PLAIN_NAME = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)?\*?")
 #: Words before and after a quote, in which the name of its field makes a short form of a value sure.
@@ -90,9 +96,16 @@ def _judge_named(
         return contradicted(f"The words deny {field.value_label(value)!r}.") if denied else PLAUSIBLE
     if _is_denial(value, field):
         return _judge_nothing(value, field, said)
-    if is_alone and (other := _told_instead(value, field, said)):
+    return _judge_silence(value, field, said) if is_alone else PLAUSIBLE
+
+
+def _judge_silence(value: str, field: FieldSchema, said: Said) -> Judgement:
+    """Of words that do not name the value: do they tell of another one, or deny all?"""
+    if "failed" in field.values and said.has(FAILURES):
+        return contradicted(f"The words say {field.value_label('failed')!r}.")
+    if other := _told_instead(value, field, said):
         return contradicted(f"The words say {field.value_label(other)!r}.")
-    if is_alone and _denies_all(field, said):
+    if _denies_all(field, said):
         return contradicted(f"The words deny {field.value_label(value)!r}.")
     return PLAUSIBLE
 
@@ -165,11 +178,9 @@ def _is_field_named(field: FieldSchema, said: Said) -> bool:
 
 
 def _is_denial(value: str, field: FieldSchema) -> bool:
-    """Whether an allowed value says that there is nothing: "none" follows from "no complications"."""
-    return bool(
-        {*plain_phrase(value).split(), *plain_phrase(field.value_label(value)).split()}
-        & (DENYING_WORDS - {"normal", "clear"})
-    )
+    """Whether an allowed value says that there is nothing, or no success: it needs words that deny or fail."""
+    words = {*plain_phrase(value).split(), *plain_phrase(field.value_label(value)).split()}
+    return not words.isdisjoint((DENYING_WORDS | FAILURES) - {"normal", "clear"})
 
 
 def _affirmed(field: FieldSchema, said: Said) -> set[str]:
@@ -189,7 +200,8 @@ def _told_instead(value: str, field: FieldSchema, said: Said) -> str | None:
     own = _telling_words(field)
     if _has_one(own.get(value, set()), said):
         return None
-    told = [other for other, words in own.items() if other != value and _has_one(words, said)]
+    others = [other for other in own if other != value and not _is_denial(other, field)]
+    told = [other for other in others if _has_one(own[other], said)]
     return told[0] if len(told) == 1 else None
 
 
@@ -211,6 +223,7 @@ def _has_one(words: set[str], said: Said) -> bool:
     for word in words:
         stem = word[: max(STEM_CHARS, len(word) - 2)]
         for at, text in enumerate(said.texts, start=said.first):
-            if text.startswith(stem) and not said.denies(at, at + 1):
+            is_said = text.startswith(stem) or (len(word) >= LONG_WORD_CHARS and likeness(word, text) >= MIN_LIKENESS)
+            if is_said and not said.denies(at, at + 1):
                 return True
     return False

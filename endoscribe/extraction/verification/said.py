@@ -112,9 +112,9 @@ class Said:
             return self.first + self.texts.index(word)
         if len(word) < MIN_CONTENT_CHARS:
             return None
-        likeness = [_likeness(word, text) for text in self.texts]
-        best = max(likeness, default=0)
-        return self.first + likeness.index(best) if best >= MIN_WORD_LIKENESS else None
+        alike = [likeness(word, text) for text in self.texts]
+        best = max(alike, default=0)
+        return self.first + alike.index(best) if best >= MIN_WORD_LIKENESS else None
 
     def initials_of(self, letters: str) -> TokenSpan | None:
         """Where words in a row begin with these letters: "main pancreatic duct" for mpd."""
@@ -211,5 +211,6 @@ def stems_of(words: Iterable[str]) -> set[str]:
 
 
 @lru_cache(maxsize=65536)
-def _likeness(one: str, other: str) -> float:
+def likeness(one: str, other: str) -> float:
+    """Percent of letters that two words have in common."""
     return fuzz.ratio(one, other)
