@@ -31,7 +31,7 @@ from endoscribe.auth.modes import (
     networks,
 )
 from endoscribe.auth.origin import is_forwarded, peer, same_origin
-from endoscribe.auth.rate_limiter import RateLimiter
+from endoscribe.auth.password_throttle import PasswordThrottle
 from endoscribe.auth.session_cookie import SessionCookie, SessionCookies
 from endoscribe.auth.users import UsersFile
 from endoscribe.errors import EntryError
@@ -97,7 +97,7 @@ class Authenticator:
         self.proxies: Networks = networks(settings.proxies, "ENDOSCRIBE_PROXIES")
         self.users = UsersFile(mode.users) if isinstance(mode, Passwords) else None
         self.visits = DemoVisits()
-        self.rate_limiter = RateLimiter()
+        self.password_throttle = PasswordThrottle()
         self._hashing = HashingPool()
         self._sign_ins = metrics.sign_ins
         self.session_cookies: SessionCookies | None = None
@@ -165,14 +165,14 @@ class Authenticator:
         if self.users is None:
             return False
         name_key, address_key = f"name {name[:MAX_PROXY_NAME_CHARS].casefold()}", f"address {address}"
-        async with self.rate_limiter.attempt([name_key, address_key]) as attempt:
+        async with self.password_throttle.attempt([name_key, address_key]) as attempt:
             wait_s = attempt.wait_s or (BUSY_WAIT_S if self._hashing.is_full else 0.0)
             if wait_s > 0:
                 self._sign_ins.labels("made_to_wait").inc()
                 raise TooManyAttemptsError(wait_s)
             attempt.was_right = await self._hashing.run(partial(self.users.is_right, name, password))
         if attempt.was_right:
-            self.rate_limiter.succeeded(name_key)
+            self.password_throttle.succeeded(name_key)
         self._sign_ins.labels("entered" if attempt.was_right else "wrong").inc()
         return attempt.was_right
 

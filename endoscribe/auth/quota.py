@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from endoscribe.auth.rate_limiter import MOST_KEYS
+from endoscribe.auth.password_throttle import MOST_KEYS
 
 HOUR_S = 3600.0
 

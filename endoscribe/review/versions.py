@@ -163,7 +163,7 @@ def sign(review: Review, name: str, at: datetime, schema: ProcedureSchema) -> Re
     return _with_latest(review, replace(review.latest, signature=signature, broken=None))
 
 
-def recompute_checks(review: Review) -> Review:
+def without_broken_signatures(review: Review) -> Review:
     """The review as it may be shown: a signature that does not match what it is said to have signed is none."""
     if all(version.signature is None or version.signature.is_intact for version in review.versions):
         return review

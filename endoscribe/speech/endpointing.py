@@ -1,7 +1,7 @@
 """Where speech is and where it pauses, frame by frame, with a state of its own for each speaker.
 
 Silero's voice detector (its ONNX file ships inside faster-whisper) gives the probability of speech for each 32 ms. From
-these the live transcript learns when there is something to decode and where a window may be cut.
+these the live transcript learns when there is something to decode, and where an utterance ends: `ENDPOINT_SILENCES_S`.
 """
 
 from functools import cache
@@ -19,6 +19,10 @@ _CONTEXT_SAMPLES = 64  # of the frame before, which Silero sees again
 #: Above: speech. Below: silence. Silero's own defaults: `threshold` and `threshold - 0.15` of `get_speech_timestamps`.
 SPEECH_PROBABILITY = 0.5
 SILENCE_PROBABILITY = 0.35
+
+#: Where an utterance ends: in a window at least so long, at a silence at least so long. A window that has become long
+#: may end at a shorter one, so that text is committed soon and a decode stays short; the first row that fits holds.
+ENDPOINT_SILENCES_S = ((12.0, 0.19), (8.0, 0.32), (4.0, 0.6), (0.0, 0.9))
 
 
 class SpeechDetector(Protocol):

@@ -19,7 +19,14 @@ import numpy as np
 
 from endoscribe.audio import SAMPLE_RATE, Samples
 from endoscribe.speech.agreement import AgreementOptions, HypothesisBuffer
-from endoscribe.speech.endpointing import FRAME_S, FRAME_SAMPLES, SileroDetector, SpeechActivity, SpeechDetector
+from endoscribe.speech.endpointing import (
+    ENDPOINT_SILENCES_S,
+    FRAME_S,
+    FRAME_SAMPLES,
+    SileroDetector,
+    SpeechActivity,
+    SpeechDetector,
+)
 from endoscribe.speech.engine import FINAL, PREVIEW, REST, Decoding, Window
 from endoscribe.transcript import LiveTranscript, Segment, Transcript, Word
 
@@ -35,7 +42,7 @@ class LiveOptions:
 
     hop_s: float = 0.9  # new audio between two decodes of a window
     first_hop_s: float = 0.5  # speech before the first decode of a window
-    breath_s: float = 0.25  # so much silence after speech is a pause, and what was said is decoded at once
+    preview_silence_s: float = 0.25  # so much silence after speech starts a decode at once; it cuts nothing
     lead_s: float = 0.4  # kept before the first speech of a window, so that no onset is lost
     trail_s: float = 0.3  # kept after the last speech of a chunk
     min_window_s: float = 1.0
@@ -45,8 +52,8 @@ class LiveOptions:
     chunk_gap_s: float = 2.0  # a silence this long ends a chunk
     min_speech_s: float = 0.1  # less is a click or a cough, not a word
     agreement: AgreementOptions = field(default_factory=AgreementOptions)
-    #: (window at least this long, a pause at least this long): the first row that fits cuts.
-    pauses: tuple[tuple[float, float], ...] = ((12.0, 0.19), (8.0, 0.32), (4.0, 0.6), (0.0, 0.9))
+    #: The endpoint rule: (an open window at least so long, ends at a silence so long). The longer, the shorter.
+    endpoint_silences_s: tuple[tuple[float, float], ...] = ENDPOINT_SILENCES_S
     #: True while somebody listens: a preview hears all that has arrived. False replays the pace of a machine that is
     #: never late, so that the same audio always gives the same live text.
     catch_up: bool = True
@@ -174,7 +181,7 @@ class LiveTranscriber:
         if self._stopped or not self._is_preview_due():
             return None
         window = Window(self._open, self._start_s, self._window_vocabulary)
-        return Task("preview", window, self._edge_s, PREVIEW, self._silence_s() >= self._options.breath_s)
+        return Task("preview", window, self._edge_s, PREVIEW, self._silence_s() >= self._options.preview_silence_s)
 
     def next_chunk(self) -> Task | None:
         """The next piece of the final text that can be decoded; None while there is none.
@@ -247,7 +254,7 @@ class LiveTranscriber:
             return False
         if not self._holds_speech(self._activity.end_frame):
             return False
-        if self._silence_s() >= self._options.breath_s:
+        if self._silence_s() >= self._options.preview_silence_s:
             return True
         if self._nothing_decoded():
             return self._edge_s - first * FRAME_S >= max(self._options.first_hop_s, self.slowed_s)
@@ -276,7 +283,7 @@ class LiveTranscriber:
             return None
         options = self._options
         length_s = (self._activity.end_frame - first) * FRAME_S
-        needed_s = next(pause for length, pause in options.pauses if length_s >= length)
+        needed_s = next(silence for length, silence in options.endpoint_silences_s if length_s >= length)
         earliest = first + round(options.min_window_s / FRAME_S)
         pause = self._activity.longest_pause(earliest, self._activity.end_frame)
         if pause and (pause[1] - pause[0]) * FRAME_S >= needed_s:

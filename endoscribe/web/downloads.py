@@ -20,8 +20,8 @@ from endoscribe.web.review_service import ReviewService
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What a file is made of."""
+class ExportSource:
+    """What a file is made from: one version of a report."""
 
     record: Record
     schema: ProcedureSchema
@@ -37,39 +37,39 @@ class Format:
     label: str
     suffix: str
     media_type: str
-    write: Callable[[Taken], bytes]
+    render: Callable[[ExportSource], bytes]
 
 
 def _json_bytes(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
 
 
-def _json(taken: Taken) -> bytes:
-    signature = taken.signature
+def _json(source: ExportSource) -> bytes:
+    signature = source.signature
     signed = {"name": signature.name, "at": signature.at.isoformat(), "sha256": signature.sha256} if signature else None
-    standing = {"status": "signed" if signature else "draft", "version": taken.version, "signature": signed}
-    return _json_bytes({**standing, **taken.record.to_json()})
+    standing = {"status": "signed" if signature else "draft", "version": source.version, "signature": signed}
+    return _json_bytes({**standing, **source.record.to_json()})
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 FORMATS = {
     "md": Format("Note", ".md", "text/markdown; charset=utf-8",
-                 lambda t: render_note(t.record, t.schema, t.signature).encode("utf-8", "replace")),
+                 lambda s: render_note(s.record, s.schema, s.signature).encode("utf-8", "replace")),
     "docx": Format("Word", ".docx", f"{_OFFICE}.wordprocessingml.document",
-                   lambda t: note_docx(t.record, t.schema, t.signature)),
-    "pdf": Format("PDF", ".pdf", "application/pdf", lambda t: note_pdf(t.record, t.schema, t.signature)),
+                   lambda s: note_docx(s.record, s.schema, s.signature)),
+    "pdf": Format("PDF", ".pdf", "application/pdf", lambda s: note_pdf(s.record, s.schema, s.signature)),
     "json": Format("JSON", ".json", "application/json", _json),
     "csv": Format("CSV", ".csv", "text/csv; charset=utf-8",
-                  lambda t: record_csv(t.record, t.schema, t.signature).encode("utf-8", "replace")),
+                  lambda s: record_csv(s.record, s.schema, s.signature).encode("utf-8", "replace")),
     "xlsx": Format("Excel", ".xlsx", f"{_OFFICE}.spreadsheetml.sheet",
-                   lambda t: record_xlsx(t.record, t.schema, t.signature)),
+                   lambda s: record_xlsx(s.record, s.schema, s.signature)),
     "fhir": Format("FHIR", ".fhir.json", "application/fhir+json",
-                   lambda t: _json_bytes(fhir_bundle(t.record, t.schema, t.signature, t.made))),
+                   lambda s: _json_bytes(fhir_bundle(s.record, s.schema, s.signature, s.made))),
 }  # fmt: skip
 
 
 def render_download(
-    services: Services, reviews: ReviewService, session_id: str, form: str, number: int | None = None
+    services: Services, reviews: ReviewService, session_id: str, format_id: str, number: int | None = None
 ) -> tuple[bytes, str]:
     """The file's content and name; raises StorageError without a report, ReviewError without that version."""
     session = services.sessions.get(session_id)
@@ -77,12 +77,12 @@ def render_download(
     version = review.latest if number is None else review.version(number)
     schema = services.schemas.get(version.reading.record.procedure)
     record = current_record(version, schema)
-    record = record if form == "json" else as_written(record, schema)
-    taken = Taken(record, schema, version.signature, version.number, session.created)
-    return FORMATS[form].write(taken), _file_name(session, taken, FORMATS[form].suffix)
+    record = record if format_id == "json" else as_written(record, schema)
+    source = ExportSource(record, schema, version.signature, version.number, session.created)
+    return FORMATS[format_id].render(source), _file_name(session, source, FORMATS[format_id].suffix)
 
 
-def _file_name(session: Session, taken: Taken, suffix: str) -> str:
-    standing = "signed" if taken.signature else "draft"
-    version = f"-v{taken.version}" if taken.version > 1 else ""
-    return f"{standing}-{taken.record.procedure}-{session.created:%Y-%m-%d-%H%M}{version}{suffix}"
+def _file_name(session: Session, source: ExportSource, suffix: str) -> str:
+    standing = "signed" if source.signature else "draft"
+    version = f"-v{source.version}" if source.version > 1 else ""
+    return f"{standing}-{source.record.procedure}-{session.created:%Y-%m-%d-%H%M}{version}{suffix}"

@@ -15,10 +15,10 @@ from endoscribe.review.versions import (
     is_repeated,
     leave_waiting,
     receive,
-    recompute_checks,
     sign,
     take_waiting,
     undo,
+    without_broken_signatures,
 )
 from endoscribe.services import Services
 from endoscribe.storage.audit import Action
@@ -56,7 +56,7 @@ class ReviewService:
         """
         sessions = self._services.sessions
         if found := sessions.review(session_id):
-            return recompute_checks(found)
+            return without_broken_signatures(found)
         record = sessions.record(session_id)
         return receive(None, Reading(record)) if record else None
 

@@ -22,7 +22,7 @@ import app
 from endoscribe.auth import middleware, revocation
 from endoscribe.auth import session_cookie as session_cookie_module
 from endoscribe.auth.modes import NoAuth, auth_mode
-from endoscribe.auth.rate_limiter import FREE_FAILURES, RateLimiter
+from endoscribe.auth.password_throttle import FREE_FAILURES, PasswordThrottle
 from endoscribe.auth.session_cookie import SessionCookies
 from endoscribe.auth.users import UsersFile
 from endoscribe.errors import SettingsError
@@ -265,32 +265,32 @@ def test_what_is_handed_back_at_one_page_while_another_starts_counts_there(
 
 def test_guessing_waits_longer_each_time() -> None:
     now = [0.0]
-    rate_limiter = RateLimiter(lambda: now[0])
+    password_throttle = PasswordThrottle(lambda: now[0])
     waits = []
     for _ in range(FREE_FAILURES + 12):
-        rate_limiter.failed(["ada"])
-        waits.append(rate_limiter.wait_s(["ada"]))
+        password_throttle.failed(["ada"])
+        waits.append(password_throttle.wait_s(["ada"]))
     assert waits[:FREE_FAILURES] == [0] * FREE_FAILURES
     assert waits[FREE_FAILURES : FREE_FAILURES + 4] == [2, 4, 8, 16]
     assert waits[-1] == 300
-    assert rate_limiter.wait_s(["ben"]) == 0
+    assert password_throttle.wait_s(["ben"]) == 0
     now[0] += 301
-    assert rate_limiter.wait_s(["ada"]) == 0
-    rate_limiter.succeeded("ada")
-    rate_limiter.failed(["ada"])
-    assert rate_limiter.wait_s(["ada"]) == 0
+    assert password_throttle.wait_s(["ada"]) == 0
+    password_throttle.succeeded("ada")
+    password_throttle.failed(["ada"])
+    assert password_throttle.wait_s(["ada"]) == 0
 
 
 def test_a_guesser_is_told_to_wait_even_with_the_right_password(server: Server) -> None:
     client = browser(server)
-    server.app.state.authenticator.rate_limiter = RateLimiter(lambda: 0.0)  # however long this takes
+    server.app.state.authenticator.password_throttle = PasswordThrottle(lambda: 0.0)  # however long this takes
     for _ in range(FREE_FAILURES + 1):
         assert log_in(client, "mallory", "wrong").status_code == 401
     refused = log_in(client, "mallory")
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
     assert "Too many tries" in refused.text
-    server.app.state.authenticator.rate_limiter = RateLimiter()
+    server.app.state.authenticator.password_throttle = PasswordThrottle()
 
 
 def test_a_program_signs_in_with_a_password_or_a_token(server: Server) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from endoscribe.auth.authenticator import Authenticator, TooManyAttemptsError
 from endoscribe.auth.hashing_pool import MAX_PARALLEL_HASHES, MAX_PENDING_HASHES
-from endoscribe.auth.rate_limiter import FREE_FAILURES, RateLimiter
+from endoscribe.auth.password_throttle import FREE_FAILURES, PasswordThrottle
 from endoscribe.errors import EntryError
 from endoscribe.metrics import Metrics
 from endoscribe.settings import Settings
@@ -55,7 +55,7 @@ def authenticator(tmp_path: Path, users: PlayedUsers) -> Authenticator:
     environ = {"ENDOSCRIBE_AUTH": f"users:{tmp_path / 'users.txt'}", "ENDOSCRIBE_DATA_DIR": str(tmp_path)}
     made = Authenticator.of(Settings.from_environment(environ, None), Metrics())
     made.users = users  # type: ignore[assignment]
-    made.rate_limiter = RateLimiter(lambda: 0.0)  # however long a test takes
+    made.password_throttle = PasswordThrottle(lambda: 0.0)  # however long a test takes
     return made
 
 
@@ -95,7 +95,7 @@ def test_people_at_one_address_sign_in_at_the_same_moment(authenticator: Authent
 
 def test_a_right_password_changes_nothing_for_its_address(authenticator: Authenticator) -> None:
     now = [0.0]
-    limiter = authenticator.rate_limiter = RateLimiter(lambda: now[0])
+    limiter = authenticator.password_throttle = PasswordThrottle(lambda: now[0])
     for number in range(FREE_FAILURES + 1):
         together(tried(authenticator, f"made up {number}", "wrong", HERE))
     now[0] = 10.0
@@ -180,4 +180,4 @@ def test_a_try_that_was_given_up_counts_and_one_that_failed_does_not(
 
 def test_nothing_is_kept_of_turns_that_are_over(authenticator: Authenticator) -> None:
     together(*(tried(authenticator, f"user {number}", RIGHT, HERE) for number in range(5)))
-    assert authenticator.rate_limiter._turns == {}
+    assert authenticator.password_throttle._turns == {}

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from endoscribe.auth.rate_limiter import RateLimiter
+from endoscribe.auth.password_throttle import PasswordThrottle
 from endoscribe.auth.users import UsersFile
 from endoscribe.errors import RefusalError, SettingsError
 from endoscribe.extraction.claims import OnClaims
@@ -251,7 +251,7 @@ def test_tries_to_sign_in_are_counted(tmp_path: Path) -> None:
     users = UsersFile(tmp_path / "users.txt", QUICK)
     users.add("ada", PASSWORD)
     with Server(tmp_path, ENDOSCRIBE_AUTH=f"users:{tmp_path / 'users.txt'}") as server:
-        server.app.state.authenticator.rate_limiter = RateLimiter(lambda: 0.0)  # however long this takes
+        server.app.state.authenticator.password_throttle = PasswordThrottle(lambda: 0.0)  # however long this takes
         assert log_in(browser(server), "ada").status_code == 303
         for _ in range(4):
             log_in(browser(server), "ada", "wrong")

@@ -22,7 +22,7 @@ from endoscribe.research.batch import BatchOutcome
 from endoscribe.research.evaluation import Evaluation, score
 from endoscribe.review.differences import differences
 from endoscribe.review.edits import Edit
-from endoscribe.review.versions import Reading, Review, add_edit, receive, recompute_checks, sign
+from endoscribe.review.versions import Reading, Review, add_edit, receive, sign, without_broken_signatures
 from endoscribe.samples import Sample
 from endoscribe.storage.session import Session
 from endoscribe.transcript import Segment, Transcript, Word
@@ -218,7 +218,7 @@ def _reviews(attack: str) -> Iterator[Review]:
     yield read
     yield receive(edited, Reading(replace(second, fields={})))
     yield add_edit(signed, Edit("not_stated", "history", NOW), MINI)
-    yield recompute_checks(Review((forged,)))
+    yield without_broken_signatures(Review((forged,)))
 
 
 def _report_parts(attack: str, schema: ProcedureSchema) -> Iterator[str]:

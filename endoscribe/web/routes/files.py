@@ -32,17 +32,17 @@ def file_routes(services: Services, reviews: ReviewService) -> APIRouter:
         status = 206 if "range" in request.headers else 200
         return StreamingResponse(wav.blocks(start, stop), status, headers, media_type="audio/wav")
 
-    @router.get("/download/{session_id}/{form}")
-    def download(session_id: str, form: str, version: int | None = None) -> Response:
-        if form not in FORMATS:
+    @router.get("/download/{session_id}/{format_id}")
+    def download(session_id: str, format_id: str, version: int | None = None) -> Response:
+        if format_id not in FORMATS:
             return JSONResponse({"problem": "There is no such download."}, 404)
         try:
-            content, name = render_download(services, reviews, session_id, form, version)
-            reviews.note("exported", session_id, form=form, version=version)
+            content, name = render_download(services, reviews, session_id, format_id, version)
+            reviews.note("exported", session_id, form=format_id, version=version)
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404)
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Response(content, headers=headers, media_type=FORMATS[form].media_type)
+        return Response(content, headers=headers, media_type=FORMATS[format_id].media_type)
 
     return router
 

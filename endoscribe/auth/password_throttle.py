@@ -46,7 +46,7 @@ class Attempt:
     was_right: bool = False
 
 
-class RateLimiter:
+class PasswordThrottle:
     """Failures by whatever tells triers apart: a name, an address."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
