@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from endoscribe.extraction.labels import plain_value
 from endoscribe.extraction.record import Record
-from endoscribe.outputs.outline import Grid, ReportPart, as_signed, outline, printable, standing_line, with_remark
+from endoscribe.outputs.outline import (
+    UNFILED_TITLE,
+    Grid,
+    ReportPart,
+    as_signed,
+    outline,
+    printable,
+    spoken,
+    standing_line,
+    with_remark,
+)
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review.signature import Signature
 
@@ -100,10 +110,14 @@ def note_pdf(record: Record, schema: ProcedureSchema, signature: Signature | Non
 
 
 def _blocks(record: Record, schema: ProcedureSchema, signature: Signature | None) -> Iterator[Block]:
-    """A heading a section, its fields, its tables, and the open questions."""
+    """A heading a section, its fields, its tables; what else was said, and the open questions."""
     record = as_signed(record) if signature else record
     for part in outline(record, schema):
         yield from _part(part)
+    if record.unfiled:
+        yield Heading(UNFILED_TITLE, 1)
+        for sentence in record.unfiled:
+            yield TextLine(None, spoken(sentence))
     if record.checks:
         yield Heading("To review", 1)
         for verdict in record.checks:

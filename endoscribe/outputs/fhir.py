@@ -19,12 +19,14 @@ from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import (
     DRAFT,
     NOT_CHECKED,
+    UNFILED_TITLE,
     ReportPart,
     clock,
     outline,
     printable,
     reader_name,
     remark,
+    spoken,
     standing_line,
 )
 from endoscribe.procedures.expressions import Value
@@ -77,7 +79,7 @@ def fhir_bundle(
 def _composition(
     record: Record, schema: ProcedureSchema, observations: Sequence[Resource], signature: Signature | None, when: str
 ) -> Resource:
-    """The document's first page: who wrote it, who attests it, and a section each part of the report."""
+    """The document's first page: who wrote and who attests it, a section each part of the report, what else was said."""
     by_name = {each["identifier"][0]["value"]: _urn(each) for each in observations}
     author = {"display": signature.name if signature else f"EndoScribe, read by {reader_name(record)}"}
     attester = {"attester": [{"mode": "legal", "time": when, "party": author}]} if signature else {}
@@ -93,7 +95,7 @@ def _composition(
         "author": [author],
         **attester,
         "title": f"{schema.title} report" if signature else f"DRAFT: {schema.title} report",
-        "section": [standing, *(section for section in sections if "entry" in section)],
+        "section": [standing, *(section for section in sections if "entry" in section), *_unfiled(record)],
     }
 
 
@@ -104,6 +106,17 @@ def _section(part: ReportPart, schema: ProcedureSchema, by_name: Mapping[str, st
     lines += [f"{grid.table.label}: {len(grid.rows)}" for grid in part.grids]
     entries = [{"reference": by_name[f"{schema.id}.{name}"]} for name in names]
     return {"title": part.label, **({"text": _narrative(lines), "entry": entries} if entries else {})}
+
+
+def _unfiled(record: Record) -> Iterator[Resource]:
+    """What was said and stands in no Observation, for whoever reads the document."""
+    if record.unfiled:
+        lines = [spoken(each) + _at(each.start_s) for each in record.unfiled]
+        yield {"title": UNFILED_TITLE, "text": _narrative(lines)}
+
+
+def _at(start_s: float | None) -> str:
+    return "" if start_s is None else f" at {clock(start_s)}"
 
 
 def _narrative(lines: Sequence[str]) -> Resource:
@@ -223,8 +236,7 @@ def _notes(stated: Sequence[tuple[FieldSchema, Cell]]) -> Resource:
 def _note(field: FieldSchema, cell: Cell) -> str:
     parts = [field.label]
     if cell.evidence:
-        start_s = cell.evidence.start_s
-        parts.append(f"“{cell.evidence.quote}”" + ("" if start_s is None else f" at {clock(start_s)}"))
+        parts.append(f"“{cell.evidence.quote}”{_at(cell.evidence.start_s)}")
     elif cell.as_dictated:
         parts.append(f"“{cell.as_dictated}”")
     if remark(cell):

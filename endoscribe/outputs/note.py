@@ -1,14 +1,23 @@
 """The record as a note: Markdown through the schema's own template."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from jinja2 import TemplateError
 
 from endoscribe.errors import SchemaError
 from endoscribe.extraction.labels import plain_value
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.outputs.outline import Grid, ReportPart, as_signed, outline, standing_line, with_remark
+from endoscribe.outputs.outline import (
+    UNFILED_TITLE,
+    Grid,
+    ReportPart,
+    as_signed,
+    outline,
+    spoken,
+    standing_line,
+    with_remark,
+)
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema
 from endoscribe.procedures.templates import note_environment
@@ -37,13 +46,19 @@ def render_note(record: Record, schema: ProcedureSchema, signature: Signature | 
         text = note_environment().from_string(schema.note).render(names)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise SchemaError(f"The note template of {schema.id} fails ({type(error).__name__}).") from error
-    return f"**{neutral(first_line)}**\n\n{BLANK_LINES.sub(chr(10) * 2, text).strip()}\n"
+    body = BLANK_LINES.sub("\n\n", text).strip()
+    return "\n\n".join([f"**{neutral(first_line)}**", body, *_unfiled(record)]) + "\n"
 
 
 def neutral(text: str) -> str:
     """Text that stays text in Markdown: one line, its signs escaped, no HTML."""
     plain = MARKDOWN_SIGNS.sub(r"\\\1", " ".join(text.split()))
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _unfiled(record: Record) -> Iterator[str]:
+    if record.unfiled:
+        yield "\n".join([f"## {UNFILED_TITLE}", *(f"- {neutral(spoken(sentence))}" for sentence in record.unfiled)])
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from endoscribe.extraction.labels import value_text
-from endoscribe.extraction.record import Cell, Record, Row, without_empty_rows
+from endoscribe.extraction.record import Cell, Record, Row, UnfiledSentence, without_empty_rows
 from endoscribe.procedures.expressions import Value, expression
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.review.signature import Signature
@@ -14,6 +14,8 @@ DRAFT = "DRAFT. Made by software from a dictation; not reviewed or signed by a c
 
 #: Control characters, halves of surrogate pairs and non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+#: Heads what stands in no cell, in the speaker's words.
+UNFILED_TITLE = "Said, but not in the report"
 #: What is added to a value that a reader must not take for a fact.
 #: Of a plausible value, where it is shown at all.
 NOT_CHECKED = "words found; meaning not checked"
@@ -139,6 +141,11 @@ def fitted(record: Record, schema: ProcedureSchema) -> Record:
 def printable(text: str) -> str:
     """The text without what neither XML nor FHIR can hold; a sign shows where something was."""
     return UNPRINTABLE.sub("\ufffd", text)
+
+
+def spoken(sentence: UnfiledSentence) -> str:
+    """What was said, marked as the speaker's own words."""
+    return f"“{sentence.text}”"
 
 
 def clock(seconds: float) -> str:

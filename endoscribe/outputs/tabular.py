@@ -1,4 +1,7 @@
-"""The record as CSV: one line a cell, also for what was not stated; and as a workbook with a sheet a table."""
+"""The record as CSV: one line a cell, also for what was not stated; and as a workbook with a sheet a table.
+
+What was said and stands in no cell has its own lines, and its own sheet.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from endoscribe.extraction.labels import target_label, unit_text
 from endoscribe.extraction.record import Cell, Record, Row, is_entered
-from endoscribe.outputs.outline import printable, remark, standing_line
+from endoscribe.outputs.outline import UNFILED_TITLE, printable, remark, standing_line
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema, TableSchema
@@ -26,6 +29,8 @@ COLUMNS = (
 )  # fmt: skip
 #: Stands for the grounding of a value that nobody has read from the dictation.
 ENTERED = "entered by hand"
+#: Field and status of what was said and stands in no cell.
+UNFILED = "unfiled"
 #: A spreadsheet takes a text that begins so for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  (wide forms count, too)
 
@@ -48,7 +53,7 @@ def record_csv(record: Record, schema: ProcedureSchema, signature: Signature | N
 
 
 def record_xlsx(record: Record, schema: ProcedureSchema, signature: Signature | None = None) -> bytes:
-    """A workbook: the fields, then each table that has rows, then the checks; each sheet begins with the standing."""
+    """A workbook: the fields, each table that has rows, what else was said, the checks; each begins with the standing."""
     from openpyxl import Workbook  # slow to import, seldom needed
 
     book = Workbook()
@@ -61,6 +66,9 @@ def record_xlsx(record: Record, schema: ProcedureSchema, signature: Signature | 
         if rows := record.tables.get(name):
             columns = _columns_shown(table, rows)
             _fill(_sheet(book, table.label), first, _table_heads(columns), _table_lines(rows, columns))
+    if record.unfiled:
+        said = ((sentence.text, sentence.start_s, sentence.end_s) for sentence in record.unfiled)
+        _fill(_sheet(book, UNFILED_TITLE), first, ("Said", "From (s)", "To (s)"), said)
     verdicts = [
         (v.severity, v.message, ", ".join(_labels(v.fields, schema)), source_text(v.source, schema))
         for v in record.checks
@@ -184,6 +192,9 @@ def _lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, ...]]
             for column in table.columns.values():
                 label = f"{table.label}: {column.label}"
                 yield (table.section, f"{name}.{column.id}", str(index), label, *_values(row.get(column.id)))
+    for index, sentence in enumerate(record.unfiled):
+        said = (sentence.text, _text(sentence.start_s), _text(sentence.end_s))
+        yield ("", UNFILED, str(index), UNFILED_TITLE, "", "", UNFILED, "", *said, "")
 
 
 def _values(cell: Cell | None) -> tuple[str, ...]:

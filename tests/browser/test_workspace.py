@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
+from endoscribe.extraction.record import UnfiledSentence
 from endoscribe.review.versions import Reading
 from tests.support.browser import ZONE, Visitor, needs_chromium
 from tests.support.program import App
@@ -526,3 +527,26 @@ def test_a_folder_is_read_and_a_long_run_is_cancelled_with_what_was_done(visitor
     done = int(page.locator("#research-results p[role=status]").inner_text().split()[1])
     assert Path(download.value.path()).read_text().count(",cecum,") == done
     assert 0 < done < 4000
+
+
+def test_what_stands_in_no_cell_is_listed_marked_and_heard(reviewer: Visitor) -> None:
+    page, sessions, session = reviewer.page, reviewer.app.sessions, reviewer.session()
+    review, transcript = sessions.review(session), sessions.transcript(session)
+    assert review
+    assert transcript
+    words = "removed with a cold snare."
+    start = transcript.text.index(words)
+    place = transcript.span_seconds(start, start + len(words))
+    assert place
+    unfiled = (UnfiledSentence(words, start, start + len(words), *place),)
+    anew = replace(review.latest.reading.record, unfiled=unfiled)
+    sessions.save_review(session, replace(review, waiting=Reading(anew)), len(anew.gaps))  # as another reader would
+    page.reload()
+    reviewer.click("[data-choice=drop_edits]")
+    reviewer.sees("#unfiled", "Said, but not in the report")
+    expect(page.locator("#transcript .unfiled")).to_have_text(words.split())
+    sentence = page.locator("#unfiled").get_by_role("button", name=words)
+    sentence.focus()
+    assert reviewer.played_from_s(lambda: page.keyboard.press("Enter")) == pytest.approx(place[0] - 0.5, abs=0.1)
+    assert page.locator("#transcript .lit").all_inner_texts() == words.split()
+    assert reviewer.played_from_s(sentence.click) == pytest.approx(place[0] - 0.5, abs=0.1)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -17,15 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
+from reportlab import platypus
 
 from endoscribe.errors import SchemaError
 from endoscribe.extraction.claims import Claim
-from endoscribe.extraction.record import Cell, Evidence, Record
+from endoscribe.extraction.record import Cell, Evidence, Record, UnfiledSentence
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import neutral, render_note
-from endoscribe.outputs.outline import DRAFT, printable, standing_line
+from endoscribe.outputs.outline import DRAFT, UNFILED_TITLE, printable, standing_line
 from endoscribe.outputs.sources import source_text
 from endoscribe.outputs.tabular import COLUMNS, record_csv, record_xlsx
 from endoscribe.procedures.library import load_schema
@@ -33,7 +35,7 @@ from endoscribe.procedures.schema import Code, ProcedureSchema, Reference
 from endoscribe.review.signature import Signature, digest
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Segment, Transcript, Word
-from endoscribe.web.page.report import render_checklist, render_checks, render_record
+from endoscribe.web.page.report import render_checklist, render_checks, render_record, render_unfiled
 from tests.support.paths import DATA
 
 COL = load_schema(SHIPPED_SCHEMA_DIR / "col.yaml")
@@ -129,6 +131,7 @@ def hostile(attack: str) -> tuple[Record, ProcedureSchema]:
         fields={"history": cell, "patient_age": broken},
         tables={"polyps": ({"segment": broken},)},
         checks=checks,
+        unfiled=(UnfiledSentence(attack, 0, 5, 0.0, 1.0),),
     )
     return record, schema
 
@@ -326,7 +329,7 @@ def test_a_template_that_cannot_work_is_refused_when_the_schema_is_read(
 def test_a_template_that_reaches_further_fails_as_the_schemas_error(template: str) -> None:
     schema = MINI.model_copy(update={"note": template})
     try:
-        note = render_note(RECORD, schema)
+        note = render_note(replace(RECORD, unfiled=()), schema)
     except SchemaError:
         return
     assert note == f"**{standing_line(RECORD)}**\n\n\n"
@@ -358,7 +361,7 @@ def sheets(data: bytes) -> dict[str, list[list[object]]]:
 
 def test_the_workbook_has_a_sheet_a_table() -> None:
     book = sheets(record_xlsx(RECORD, MINI))
-    assert list(book) == ["Report", "Polyps", "Checks"]
+    assert list(book) == ["Report", "Polyps", UNFILED_TITLE, "Checks"]
     assert {str(rows[0][0]) for rows in book.values()} == {standing_line(RECORD)}
     by_field = {row[1]: row for row in book["Report"][2:]}
     assert by_field["Right colon"][2] == 3
@@ -419,6 +422,8 @@ def test_no_line_holds_a_formula(attack: str) -> None:
         assert not any(value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for value in line.values())
     (history,) = [line for line in lines(record, schema) if line["field"] == "history"]
     assert history["value"] in (attack, f"'{attack}")
+    (said,) = [line for line in lines(record, schema) if line["status"] == "unfiled"]
+    assert said["as_dictated"] in (attack, f"'{attack}")
 
 
 # -- FHIR ------------------------------------------------------------------------------------------------------------
@@ -551,3 +556,96 @@ def test_fhir_uses_only_elements_that_r4_has(signature: Signature | None) -> Non
         assert part.keys() - {"resourceType", "id"} <= R4[part["resourceType"]]
         for component in part.get("component", ()):
             assert component.keys() <= R4_COMPONENT
+
+
+# -- what else was said ----------------------------------------------------------------------------------------------
+
+STENT = "The pancreatic stent < 5 Fr was left & stays."
+SAID = replace(RECORD, unfiled=(UnfiledSentence(STENT, 4, 12, 83.4, 86.0), UnfiledSentence("=1+1 clips", 20, 30)))
+SAID_SIGNED = replace(SIGNATURE, sha256=digest(SAID), record=SAID)
+STANDINGS = pytest.mark.parametrize("signature", [None, SAID_SIGNED], ids=["draft", "signed"])
+
+
+@STANDINGS
+def test_the_note_ends_with_what_stands_in_no_cell(signature: Signature | None) -> None:
+    note = render_note(SAID, MINI, signature)
+    assert note.endswith(
+        f"\n\n## {UNFILED_TITLE}\n- “The pancreatic stent &lt; 5 Fr was left &amp; stays.”\n- “=1+1 clips”\n"
+    )
+    assert UNFILED_TITLE not in render_note(replace(SAID, unfiled=()), MINI, signature)
+
+
+@STANDINGS
+def test_the_word_document_holds_what_stands_in_no_cell(signature: Signature | None) -> None:
+    text = word_text(note_docx(SAID, MINI, signature))
+    assert text.count(UNFILED_TITLE) == 1
+    assert f"“{STENT}”" in text
+    assert UNFILED_TITLE not in word_text(note_docx(replace(SAID, unfiled=()), MINI, signature))
+
+
+@STANDINGS
+def test_the_pdf_holds_what_stands_in_no_cell(signature: Signature | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    class Noticed(platypus.Paragraph):  # type: ignore[misc]
+        def __init__(self, text: str, *rest: object) -> None:
+            written.append(unescape(text))
+            super().__init__(text, *rest)
+
+    monkeypatch.setattr(platypus, "Paragraph", Noticed)
+    assert note_pdf(SAID, MINI, signature).startswith(b"%PDF-")
+    assert written.count(UNFILED_TITLE) == 1
+    assert f"• “{STENT}”" in written
+    written.clear()
+    note_pdf(replace(SAID, unfiled=()), MINI, signature)
+    assert written
+    assert UNFILED_TITLE not in written
+
+
+@STANDINGS
+def test_the_tables_hold_what_stands_in_no_cell(signature: Signature | None) -> None:
+    said = [line for line in csv.DictReader(StringIO(record_csv(SAID, MINI, signature))) if line["status"] == "unfiled"]
+    assert [(line["field"], line["row"], line["label"]) for line in said] == [
+        ("unfiled", "0", UNFILED_TITLE),
+        ("unfiled", "1", UNFILED_TITLE),
+    ]
+    assert [(line["as_dictated"], line["start_s"], line["end_s"], line["value"]) for line in said] == [
+        (STENT, "83.4", "86", ""),
+        ("'=1+1 clips", "", "", ""),
+    ]
+    assert sheets(record_xlsx(SAID, MINI, signature))[UNFILED_TITLE][1:] == [
+        ["Said", "From (s)", "To (s)"],
+        [STENT, 83.4, 86],
+        ["=1+1 clips", None, None],
+    ]
+    assert UNFILED_TITLE not in sheets(record_xlsx(replace(SAID, unfiled=()), MINI, signature))
+
+
+@STANDINGS
+def test_the_bundle_tells_what_stands_in_no_cell(signature: Signature | None) -> None:
+    composition = fhir_bundle(SAID, MINI, signature, made=MADE)["entry"][0]["resource"]
+    section = composition["section"][-1]
+    assert section["title"] == UNFILED_TITLE
+    div = section["text"]["div"]
+    assert "<p>“The pancreatic stent &lt; 5 Fr was left &amp; stays.” at 1:23</p><p>“=1+1 clips”</p>" in div
+    silent = fhir_bundle(replace(SAID, unfiled=()), MINI, signature, made=MADE)["entry"][0]["resource"]
+    assert UNFILED_TITLE not in json.dumps(silent)
+
+
+def test_the_page_lists_what_stands_in_no_cell_with_its_place() -> None:
+    page = _Page(render_unfiled(replace(RECORD, unfiled=(UnfiledSentence(ATTACKS[0], 4, 12, 83.4, 86.0),))))
+    assert UNFILED_TITLE in page.text
+    assert ATTACKS[0] in page.text
+    assert {tag for tag, _ in page.elements} == {"section", "h3", "ul", "li", "button", "span"}
+    (button,) = [attributes for tag, attributes in page.elements if tag == "button"]
+    assert {name: value for name, value in button.items() if name.startswith("data-")} == {
+        "data-start": "4", "data-end": "12", "data-start-s": "83.40", "data-end-s": "86.00"
+    }  # fmt: skip
+    assert "1:23" in page.text
+
+
+def test_that_nothing_was_left_out_is_said_only_by_a_reading_that_looked() -> None:
+    assert "Everything that was said stands in the report." in render_unfiled(replace(RECORD, unfiled=()))
+    assert render_unfiled(Record("col", COL.version, "offline", {}, {})) == ""
+    of_old = {name: replace(cell, support=None) for name, cell in RECORD.fields.items()}
+    assert render_unfiled(replace(RECORD, fields=of_old, tables={}, unfiled=())) == ""

@@ -44,7 +44,7 @@ def after(shown: list[PageUpdate], name: str) -> object:
     return [value for update in shown if (value := getattr(update, name)) is not None][-1]
 
 
-PATIENT = ("session", "record", "checklist", "checks", "transcript", "player", "note", "review", "exports")
+PATIENT = ("session", "record", "checklist", "checks", "unfiled", "transcript", "player", "note", "review", "exports")
 
 
 def test_opening_another_session_first_takes_everything_of_the_last_one_away(server: Server) -> None:

@@ -13,7 +13,7 @@ from jinja2 import DictLoader, UndefinedError
 from endoscribe.auth.modes import Demo
 from endoscribe.auth.quota import Quota
 from endoscribe.extraction.claims import Claim
-from endoscribe.extraction.record import Cell, Record
+from endoscribe.extraction.record import Cell, Record, UnfiledSentence
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.metrics import Metrics
 from endoscribe.procedures.library import SchemaLibrary, load_schema
@@ -197,7 +197,8 @@ def _record(attack: str) -> Record:
     fields["history"] = replace(fields["history"], value=attack)
     rows = tuple({name: _hostile_cell(cell, attack) for name, cell in row.items()} for row in record.tables["polyps"])
     checks = tuple(replace(check, message=attack, source=attack) for check in record.checks)
-    return replace(record, fields=fields, tables={"polyps": rows}, checks=checks)
+    unfiled = (UnfiledSentence(attack, 0, 5, 0.0, 1.0),)
+    return replace(record, fields=fields, tables={"polyps": rows}, checks=checks, unfiled=unfiled)
 
 
 def _hostile_cell(cell: Cell, attack: str) -> Cell:
@@ -226,6 +227,7 @@ def _report_parts(attack: str, schema: ProcedureSchema) -> Iterator[str]:
         panels = report_panels(review, attack, schema, attack)
         found = closeups(review.latest, schema)
         yield from (panels["record"], panels["checks"], panels["checklist"], panels["review"], panels["exports"])
+        yield panels["unfiled"]
         yield from (*found["cards"].values(), *found["forms"].values())
         record = review.latest.reading.record
         yield from (str(panel) for panel in preview_panels(record, schema).values())
@@ -269,3 +271,22 @@ def test_what_anybody_says_or_is_called_is_shown_and_never_interpreted(attack: s
     assert [page.shape for page in hostile] == [page.shape for page in harmless]
     told = [page for page in hostile if attack in page.text or any(attack in value for value in page.values)]
     assert len(told) > len(hostile) * 0.8
+
+
+def test_the_words_that_stand_in_no_cell_are_marked_in_the_transcript() -> None:
+    words = tuple(
+        Word(text, i * 0.5, i * 0.5 + 0.4, None, "stem" if text == "stent" else None)
+        for i, text in enumerate(["Cecum", "reached.", "A", "stent", "stays", "<b>."])
+    )
+    transcript = Transcript.from_segments([Segment(words)], 3.0)
+    start = transcript.text.index("A stent")
+    unfiled = UnfiledSentence("A stent stays <b>.", start, len(transcript.text))
+    html = transcript_html(transcript, [unfiled])
+    assert re.findall(r'<span [^>]*class="([^"]+)"[^>]*>([^<]+)</span>', html) == [
+        ("unfiled", "A"),
+        ("repaired unfiled", "stent"),
+        ("unfiled", "stays"),
+        ("unfiled", "&lt;b&gt;."),
+    ]
+    of_another_text = replace(unfiled, text="Something else.")
+    assert "unfiled" not in transcript_html(transcript, [of_another_text])

@@ -12,7 +12,17 @@ const ANSWER_WITHIN_MS = 30_000; // a network that drops everything in silence g
 const SIGN_IN_EVERY_MS = 5000;
 const STATUS_ICONS = { error: '! ', info: '' };
 // What belongs to one dictation, and goes from the screen before another one comes.
-const DICTATION_PANELS = ['record', 'checklist', 'checks', 'transcript', 'review', 'exports', 'evidence', 'player'];
+const DICTATION_PANELS = [
+  'record',
+  'checklist',
+  'checks',
+  'unfiled',
+  'transcript',
+  'review',
+  'exports',
+  'evidence',
+  'player',
+];
 
 /** @type {Record<string, { element: HTMLElement, props: PanelProps }>} */
 const panels = {};

@@ -51,6 +51,7 @@ class PageUpdate:
     record: str | None = None
     checklist: str | None = None
     checks: str | None = None
+    unfiled: str | None = None
     transcript: str | None = None
     player: str | None = None
     note: str | None = None
@@ -68,6 +69,7 @@ BLANK = PageUpdate(
     record="",
     checklist="",
     checks="",
+    unfiled="",
     transcript="",
     player="",
     note="",
@@ -102,13 +104,19 @@ class Actions:
         return merged(BLANK, _says(WELCOME))
 
     async def edited(self, session_id: str, owner: str | None = None, *, decided: bool = False) -> PageUpdate:
-        """The report was changed beside Gradio; the note follows, and the procedure a decision about a new reading."""
+        """The report was changed beside Gradio: the note follows; procedure and transcript follow a new reading."""
         try:
             session = await asyncio.to_thread(self._access.session, owner, session_id)
-            note = await asyncio.to_thread(lambda: self._note(self._reviews.review(session_id)))
-            return PageUpdate(note=note, procedure=session.procedure if decided else None)
+            return await asyncio.to_thread(self._after_edit, session, decided)
         except EndoscribeError as error:
             return _says(str(error), "error")
+
+    def _after_edit(self, session: Session, decided: bool) -> PageUpdate:
+        review = self._reviews.review(session.id)
+        if not decided:
+            return PageUpdate(note=self._note(review))
+        transcript = self._marked_transcript(session.id, review)
+        return PageUpdate(note=self._note(review), procedure=session.procedure, transcript=transcript)
 
     async def opened_page(self) -> PageUpdate:
         """Schema files that changed are read anew; one that is broken is told, with its line."""
@@ -285,7 +293,13 @@ class Actions:
 
     def _with_report(self, session_id: str, review: Review) -> PageUpdate:
         panels = report_panels(review, session_id, self._reviews.schema(review), self._access.signer(session_id))
-        return PageUpdate(note=self._note(review), **panels)
+        transcript = self._marked_transcript(session_id, review)
+        return PageUpdate(note=self._note(review), transcript=transcript, **panels)
+
+    def _marked_transcript(self, session_id: str, review: Review) -> str | None:
+        """The text with what stands in no cell of the report marked."""
+        transcript = self._services.sessions.transcript(session_id)
+        return transcript_html(transcript, self._reviews.record(review).unfiled) if transcript else None
 
     def _note(self, review: Review) -> str:
         schema = self._reviews.schema(review)

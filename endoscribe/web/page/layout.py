@@ -81,7 +81,8 @@ class Page:
         self.work = _panel("about", render("about.html"), "history.js", _WORK_MOUNT)
         self._outputs: dict[str, gr.Component | gr.Button] = {
             "status": self.status, "session": self.session, "procedure": self.procedure, "record": self.record,
-            "checklist": self.checklist, "checks": self.checks, "transcript": self.transcript, "player": self.player,
+            "checklist": self.checklist, "checks": self.checks, "unfiled": self.unfiled,
+            "transcript": self.transcript, "player": self.player,
             "note": self.note, "review": self.review, "exports": self.exports,
         }  # fmt: skip
 
@@ -108,6 +109,7 @@ class Page:
     def _build_report(self) -> None:
         self.checks = _panel("checks", "", "review.js", "mountRecord(element)")
         self.record = _panel("record", "", "review.js", "mountRecord(element)")
+        self.unfiled = _panel("unfiled", "", "evidence.js", "mountUnfiled(element)")
         self.review = _panel("review", "", "review.js", _REVIEW_MOUNT)
         self.exports = _panel("exports", "", "review.js", "mountExports(element)")
         with gr.Accordion("Note", open=False, elem_id="note-part"):

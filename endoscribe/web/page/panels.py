@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from endoscribe.auth.modes import AuthMode, Demo
 from endoscribe.extraction.labels import target_label, value_text
-from endoscribe.extraction.record import Cell
+from endoscribe.extraction.record import Cell, UnfiledSentence
 from endoscribe.outputs.outline import clock, fitted
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
@@ -20,7 +20,7 @@ from endoscribe.storage.sessions import Session
 from endoscribe.transcript import Transcript
 from endoscribe.web.downloads import FORMATS
 from endoscribe.web.page.local_time import Moment, moment
-from endoscribe.web.page.report import render_checklist, render_checks, render_record
+from endoscribe.web.page.report import render_checklist, render_checks, render_record, render_unfiled
 from endoscribe.web.templates import render
 
 StatusKind = Literal["info", "error"]
@@ -56,11 +56,24 @@ def status_html(text: str, kind: StatusKind = "info") -> str:
     return render("status.html", text=text, kind=kind)
 
 
-def transcript_html(transcript: Transcript) -> str:
-    """The final text, each word with its characters' span and its seconds; a segment is a paragraph."""
+def transcript_html(transcript: Transcript, unfiled: Sequence[UnfiledSentence] = ()) -> str:
+    """The final text, each word with its characters' span and its seconds; a segment is a paragraph.
+
+    Words that stand in no cell are marked so.
+    """
     placed = iter(transcript.placed_words)
     paragraphs = [list(islice(placed, len(segment.words))) for segment in transcript.segments]
-    return render("transcript.html", text=transcript.text, paragraphs=paragraphs)
+    marked = _words_within(transcript, unfiled)
+    return render("transcript.html", text=transcript.text, paragraphs=paragraphs, unfiled=marked)
+
+
+def _words_within(transcript: Transcript, unfiled: Sequence[UnfiledSentence]) -> frozenset[int]:
+    """Where these words start; what was read of another text has no place in this one."""
+    spans = [each for each in unfiled if transcript.text[each.start : each.end] == each.text]
+    return frozenset(
+        word.start for word in transcript.placed_words
+        if any(span.start < word.end and word.start < span.end for span in spans)
+    )  # fmt: skip
 
 
 def downloads_html(session_id: str, *, is_signed: bool = False) -> str:
@@ -75,6 +88,7 @@ class ReportPanels(TypedDict):
 
     record: str
     checks: str
+    unfiled: str
     checklist: str
     review: str
     exports: str
@@ -97,6 +111,7 @@ def report_panels(review: Review, session_id: str, schema: ProcedureSchema, sign
             a_reading_waits=review.waiting is not None,
             editable=True,
         ),
+        "unfiled": render_unfiled(record),
         "checklist": render_checklist(record, schema, editable=True),
         "review": review_html(review, session_id, schema, signer),
         "exports": downloads_html(session_id, is_signed=latest.signature is not None),

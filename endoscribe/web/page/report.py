@@ -19,12 +19,14 @@ Here stands what is shown and in which words; `templates/` have the markup. The 
     es-checks, es-check            list of verdicts; with es-error, es-warning, es-info or es-doubt
     es-severity, es-message, es-source, es-none
     es-show, es-confirm            buttons that lead to a doubtful cell, and that keep its value
+    es-unfiled, es-said            what was said and stands in no cell, a button a sentence
     es-levels, es-level            what is still missing, by level; es-gaps, es-gap-item
     es-foot                        which model read, and what it took
     es-hidden                      for screen readers only
 
 Cells carry data-field (`bbps_right`, `polyps.size_mm`), data-row (0-based, empty outside tables), data-start and
 data-end (characters of the transcript), data-start-s and data-end-s (seconds), data-status; empty where there is none.
+So do the buttons of what stands in no cell, as far as places go.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,8 +34,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from endoscribe.extraction.labels import plain_value, target_label, value_text
-from endoscribe.extraction.record import Cell, Evidence, Record, cell_at
+from endoscribe.extraction.record import Cell, Evidence, Record, UnfiledSentence, cell_at, cells
 from endoscribe.outputs.outline import (
+    UNFILED_TITLE,
     Computed,
     Grid,
     ReportLine,
@@ -248,8 +251,8 @@ def _nothing(field: FieldSchema, is_gap: bool, editable: bool) -> ValueView:
     return ValueView("fill", "not stated" if is_gap else NOTHING_SIGN, f"{field.label}: not stated. Fill in.")
 
 
-def _place(evidence: Evidence) -> PlaceView:
-    return PlaceView(str(evidence.start), str(evidence.end), _seconds(evidence.start_s), _seconds(evidence.end_s))
+def _place(said: Evidence | UnfiledSentence) -> PlaceView:
+    return PlaceView(str(said.start), str(said.end), _seconds(said.start_s), _seconds(said.end_s))
 
 
 def _seconds(seconds: float | None) -> str:
@@ -348,6 +351,34 @@ def _doubt(doubt: Flag, record: Record, schema: ProcedureSchema, editable: bool)
         can_show=target in schema.target_index,
         can_keep=editable and cell is not None and cell.value is not None,
     )
+
+
+# -- what else was said ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SaidView:
+    """A sentence that can be heard; `when` is empty where its second is not known."""
+
+    text: str
+    when: str
+    place: PlaceView
+
+
+def render_unfiled(record: Record) -> str:
+    """What was said and stands in no cell; that there is nothing is told only by a reading that looked for it."""
+    if not (record.unfiled or _knows_what_is_filed(record)):
+        return ""
+    said = [
+        SaidView(each.text, "" if each.start_s is None else clock(each.start_s), _place(each))
+        for each in record.unfiled
+    ]
+    return render("unfiled.html", title=UNFILED_TITLE, said=said)
+
+
+def _knows_what_is_filed(record: Record) -> bool:
+    """Not one of old, nor one whose places were lost with its transcript, nor one that found nothing."""
+    return any(cell.evidence and cell.support for _, _, cell in cells(record))
 
 
 # -- what is missing -------------------------------------------------------------------------------------------------
