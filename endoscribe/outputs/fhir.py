@@ -79,7 +79,7 @@ def fhir_bundle(
 def _composition(
     record: Record, schema: ProcedureSchema, observations: Sequence[Resource], signature: Signature | None, when: str
 ) -> Resource:
-    """The document's first page: who wrote and who attests it, a section each part of the report, what else was said."""
+    """The document's first page: who wrote and attests it, a section each part of the report, what else was said."""
     by_name = {each["identifier"][0]["value"]: _urn(each) for each in observations}
     author = {"display": signature.name if signature else f"EndoScribe, read by {reader_name(record)}"}
     attester = {"attester": [{"mode": "legal", "time": when, "party": author}]} if signature else {}

@@ -53,7 +53,7 @@ def record_csv(record: Record, schema: ProcedureSchema, signature: Signature | N
 
 
 def record_xlsx(record: Record, schema: ProcedureSchema, signature: Signature | None = None) -> bytes:
-    """A workbook: the fields, each table that has rows, what else was said, the checks; each begins with the standing."""
+    """A workbook: the fields, each table that has rows, what else was said, checks; each begins with the standing."""
     from openpyxl import Workbook  # slow to import, seldom needed
 
     book = Workbook()
