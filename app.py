@@ -1,6 +1,5 @@
 """EndoScribe's web app: settings, services, page, server. `python app.py` opens http://127.0.0.1:7860."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,7 +8,6 @@ import typer
 
 from endoscribe.cli.program import PLAIN, run
 from endoscribe.errors import EndoscribeError
-from endoscribe.telemetry import QUIET_LIBRARIES
 from endoscribe.web.server import open_page
 
 page = typer.Typer(**PLAIN)
@@ -25,7 +23,6 @@ def serve(
     ] = False,
 ) -> None:
     """EndoScribe's page. Settings come from the environment and .env."""
-    os.environ.update(QUIET_LIBRARIES)
     from endoscribe.settings import Settings
 
     try:

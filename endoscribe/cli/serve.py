@@ -1,6 +1,5 @@
 """`serve`: the page with the engine in its own process, or with engines behind Ray Serve."""
 
-import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,11 +29,9 @@ def serve(
     ] = 0.0,
 ) -> None:
     """the page, as app.py serves it"""
-    from endoscribe.telemetry import QUIET_LIBRARIES
     from endoscribe.web.server import open_page
 
     settings = read_settings()
-    os.environ.update(QUIET_LIBRARIES)
     if not ray:
         open_page(settings)
         return

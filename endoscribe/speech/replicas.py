@@ -5,7 +5,6 @@ the next. A window whose replica dies is decoded by another one.
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from endoscribe.settings import Settings
 from endoscribe.speech.engine import Decoding, Engine, Window
 from endoscribe.speech.guard import GuardedEngine
 from endoscribe.speech.loading import load_engine
-from endoscribe.telemetry import QUIET_LIBRARIES
 from endoscribe.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -140,7 +138,6 @@ def application(load: Callable[[], Engine], fleet: Fleet) -> Any:
 @contextmanager
 def cluster(cpus: int, address: str | None = None) -> Iterator[None]:
     """The Ray cluster at `address`; without one, Ray on this machine for as long as it lasts. Raises EngineError."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from ray import serve
 
@@ -189,8 +186,7 @@ def deploy(load: Callable[[], Engine], fleet: Fleet, name: str) -> RemoteEngine:
 
 
 def load_from_environment() -> Engine:
-    """What each replica loads: the same engine as a page that has none but its own, as silent towards others."""
-    os.environ.update(QUIET_LIBRARIES)
+    """What each replica loads: the same engine as a page that has none but its own."""
     return load_engine(Settings.from_environment())
 
 

@@ -3,17 +3,13 @@
 No weights are fetched or loaded: any sound is heard as the same dictation, `SCRIPT`. Everything else is real.
 """
 
-import os
-
 from fastapi import FastAPI
 
 from endoscribe.logs import configure_logging, quieten_refusals
-from endoscribe.telemetry import QUIET_LIBRARIES
 
 
 def create() -> FastAPI:
     """Built anew at every reload; settings come from the environment and `.env`."""
-    os.environ.update(QUIET_LIBRARIES)  # before Gradio is imported
     from endoscribe.services import Services
     from endoscribe.settings import Settings
     from endoscribe.web.app import create_app
