@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+#: What is told of a recording without words; an empty text alone looks like a failure, or like none.
+NO_SPEECH = "No speech was heard."
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from endoscribe.cli.options import AsJson, ExtractorName, chosen_extractor, read_settings, schema_library
-from endoscribe.cli.output import print_json
+from endoscribe.cli.output import print_json, say
 from endoscribe.errors import ExtractionError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def evaluate(
     if as_json:
         print_json(scored.to_json(by_field=by_field))
     else:
-        print(scored.to_text(by_field=by_field))
+        say(scored.to_text(by_field=by_field))
 
 
 def _evaluate_answers(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from endoscribe.cli.options import AsJson, read_settings
-from endoscribe.cli.output import tell
+from endoscribe.cli.output import say, tell
 from endoscribe.errors import AuditError
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def verify(
     with closing(open_store(read_settings())) as store:
         verdict = store.audit.verify(expect)
     if as_json:
-        print(json.dumps({**vars(verdict), "is_intact": verdict.is_intact}))
+        say(json.dumps({**vars(verdict), "is_intact": verdict.is_intact}))
     elif verdict.is_intact:
-        print(f"{verdict.entries} entries, all as they were written. Newest hash: {verdict.head}")
+        say(f"{verdict.entries} entries, all as they were written. Newest hash: {verdict.head}")
     if verdict.broken_at is not None:
         raise AuditError(f"Entry {verdict.broken_at} of the audit trail is not what was written, or follows a gap.")
     if not verdict.is_expected:
@@ -75,7 +75,7 @@ def list_entries(
 
     with closing(open_store(read_settings())) as store, closing(store.audit.entries(session)) as entries:
         for entry in entries:
-            print(json.dumps(entry.to_json()))
+            say(json.dumps(entry.to_json()))
 
 
 def _tell_contents(contents: "Contents", verb: str) -> None:

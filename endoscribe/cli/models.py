@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from endoscribe.cli.options import read_settings
+from endoscribe.cli.output import say
 
 app = typer.Typer()
 
@@ -17,7 +18,7 @@ def fetch(name: Annotated[str, typer.Argument(help="a Whisper model, or alignmen
     settings = read_settings()
     for language, model in ALIGNERS.items():
         if name == model.name:
-            print(obtain_aligner(language, settings.models_dir))
+            say(obtain_aligner(language, settings.models_dir))
             return
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    print(obtain_weights(name, settings.models_dir, token))
+    say(obtain_weights(name, settings.models_dir, token))

@@ -19,7 +19,7 @@ from endoscribe.cli.options import (
     read_settings,
     schema_library,
 )
-from endoscribe.cli.output import print_json, print_record, tell
+from endoscribe.cli.output import print_json, print_record, say, tell
 from endoscribe.cli.recognition import hear
 from endoscribe.errors import BatchError, ExtractionError
 
@@ -104,7 +104,7 @@ def batch(
         _write_table(table, table_of(outcomes, schema))
     if not as_json:
         for line in completeness(outcomes, schema):
-            print(f"{line.level} {line.label:40.40} {line.stated:5}/{line.of}")
+            say(f"{line.level} {line.label:40.40} {line.stated:5}/{line.of}")
     if not any(outcome.record for outcome in outcomes):
         raise BatchError("None of the dictations could be read.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from endoscribe.cli.options import AsJson, ListenFor, Model, chosen_engine, chosen_schema, read_settings
-from endoscribe.cli.output import print_json, tell_progress
+from endoscribe.cli.output import print_json, say, tell, tell_progress
 
 if TYPE_CHECKING:
     from endoscribe.settings import Settings
@@ -25,7 +25,7 @@ def transcribe(file: Path, procedure: ListenFor = None, model: Model = None, as_
     if as_json:
         print_json({"file": str(file), **transcript.to_json(), "timing": timing})
     else:
-        print(transcript.text)
+        say(transcript.text)
 
 
 @app.command()
@@ -48,7 +48,7 @@ def stream(
 
     def show(event: LiveEvent) -> None:
         text = f"{event.wall_s:7.1f} {event.committed[-60:]} | {event.tentative}"
-        print(json.dumps(asdict(event)) if as_json else text, flush=True)
+        say(json.dumps(asdict(event)) if as_json else text)
 
     scheduler = Scheduler(chosen_engine(settings, model), options=LiveOptions(catch_up=speed > 0))
     try:
@@ -64,6 +64,7 @@ def hear(
     """A recording's transcript and what it cost; the recording is looked at before the model is loaded."""
     from endoscribe.audio import load_audio
     from endoscribe.speech.scheduler import Scheduler
+    from endoscribe.transcript import NO_SPEECH
 
     schema = chosen_schema(settings, procedure)
     samples = load_audio(file, settings.max_audio_minutes)
@@ -76,6 +77,8 @@ def hear(
         tell_progress(1.0)  # the last word is not at the very end
     finally:
         scheduler.close()
+    if not transcript.text.strip():
+        tell(NO_SPEECH)
     timing = {
         "load_s": loaded_s - began_s,
         "decode_s": engine.timing.decode_s,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from endoscribe.cli.options import AsJson, read_settings, schema_folders, schema_library
-from endoscribe.cli.output import print_json, tell
+from endoscribe.cli.output import print_json, say, tell
 from endoscribe.errors import SchemaError
 
 app = typer.Typer()
@@ -22,7 +22,7 @@ def list_procedures(as_json: AsJson = False) -> None:
         print_json([{"id": each.id, "title": each.title, "version": each.version} for each in schemas])
         return
     for schema in schemas:
-        print(f"{schema.id:8} {schema.title} (version {schema.version})")
+        say(f"{schema.id:8} {schema.title} (version {schema.version})")
 
 
 @app.command()
@@ -51,7 +51,7 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not as_json:
-        print("1 file is in order." if len(files) == 1 else f"{len(files)} files are in order.")
+        say("1 file is in order." if len(files) == 1 else f"{len(files)} files are in order.")
 
 
 @app.command()
@@ -61,10 +61,10 @@ def show(procedure: str, as_json: AsJson = False) -> None:
     if as_json:
         print_json(schema.model_dump(mode="json", exclude_none=True))
         return
-    print(f"{schema.title} (version {schema.version})")
+    say(f"{schema.title} (version {schema.version})")
     for target, field in schema.targets():
         kind = " | ".join(field.values) if field.values else field.type
-        print(f"  {field.level}  {target:32} {kind}{f' {field.unit}' if field.unit else ''}")
+        say(f"  {field.level}  {target:32} {kind}{f' {field.unit}' if field.unit else ''}")
 
 
 @app.command()
@@ -80,9 +80,9 @@ def new(
 
     settings = read_settings()
     path = write_scaffold(procedure, folder or settings.schema_dir or Path())
-    print(f"{path} is ready to be filled in. `python -m endoscribe schemas check {path}` says whether it is in order.")
+    say(f"{path} is ready to be filled in. `python -m endoscribe schemas check {path}` says whether it is in order.")
     if folder and folder != settings.schema_dir:
-        print(f"Set ENDOSCRIBE_SCHEMA_DIR={folder} so that EndoScribe offers it.")
+        say(f"Set ENDOSCRIBE_SCHEMA_DIR={folder} so that EndoScribe offers it.")
 
 
 @app.command("format")
@@ -91,7 +91,7 @@ def print_format() -> None:
     from endoscribe.procedures.json_schema import json_schema
 
     read_settings()  # a slip in their names is told by every command
-    print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+    say(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
 def _schema_files(paths: Iterable[Path]) -> Iterable[Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from endoscribe.cli.options import read_settings
+from endoscribe.cli.output import say
 from endoscribe.errors import EntryError
 
 if TYPE_CHECKING:
@@ -22,27 +23,27 @@ File = Annotated[Path, typer.Argument(help="the file that ENDOSCRIBE_AUTH=users:
 def add(file: File, name: str) -> None:
     """Let somebody sign in, or give them another password."""
     _users(file).add(name, _password())
-    print(f"{name} can sign in.")
+    say(f"{name} can sign in.")
 
 
 @app.command()
 def remove(file: File, name: str) -> None:
     """Let somebody sign in no more."""
     _users(file).remove(name)
-    print(f"{name} cannot sign in any more.")
+    say(f"{name} cannot sign in any more.")
 
 
 @app.command()
 def token(file: File, name: str) -> None:
     """Make a token with which a user's program signs in."""
-    print(_users(file).issue_token(name))
+    say(_users(file).issue_token(name))
 
 
 @app.command("list")
 def list_users(file: File) -> None:
     """Who may sign in."""
     for name in _users(file).names:
-        print(name)
+        say(name)
 
 
 def _users(file: Path) -> "UsersFile":

@@ -22,7 +22,7 @@ from endoscribe.outputs.tabular import FORMULA_SIGNS
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Level, ProcedureSchema
 from endoscribe.review.edits import is_not_done
-from endoscribe.transcript import Transcript
+from endoscribe.transcript import NO_SPEECH, Transcript
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +111,15 @@ def process(
         try:
             heard = Heard(Transcript(_text(dictation.path))) if dictation.is_text else hear(dictation.path, schema)
             record = read(heard.transcript, schema)
-            yield BatchOutcome(dictation.name, heard.transcript, record, heard.damage)
+            yield BatchOutcome(dictation.name, heard.transcript, record, _lack(heard))
         except EndoscribeError as error:
             yield BatchOutcome(dictation.name, problem=str(error))
+
+
+def _lack(heard: Heard) -> str | None:
+    """What of a recording is not there: some of its sound, or any words."""
+    sentences = [heard.damage, None if heard.transcript.text.strip() else NO_SPEECH]
+    return " ".join(filter(None, sentences)) or None
 
 
 def table(outcomes: Sequence[BatchOutcome], schema: ProcedureSchema) -> "pd.DataFrame":
