@@ -30,6 +30,13 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 #: FFmpeg's readers of single files. Its play list readers are left out on purpose: such an upload could name other
 #: files of this machine, or addresses, and have them read.
 CONTAINERS = "wav,w64,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,aiff,caf,amr"
+#: How such files are called, wherever recordings are chosen by name.
+SUFFIXES = frozenset(
+    {
+        ".3gp", ".aac", ".aif", ".aifc", ".aiff", ".amr", ".caf", ".flac", ".m4a", ".mka", ".mkv", ".mov", ".mp3",
+        ".mp4", ".oga", ".ogg", ".opus", ".qta", ".w64", ".wav", ".webm",
+    }
+)  # fmt: skip
 #: The part of the stated length below which a recording counts as cut off.
 NEARLY_WHOLE = 0.95
 

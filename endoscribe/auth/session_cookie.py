@@ -119,9 +119,12 @@ def _key(path: Path) -> bytes:
                 pass
             finally:
                 made.unlink()
-        return path.read_bytes()
+        key = path.read_bytes()
     except OSError as error:
         raise StorageError(f"The key for cookies {path} can neither be read nor made.") from error
+    if len(key.strip()) < KEY_BYTES:  # a disk that was full; anybody could sign with what is left
+        raise StorageError(f"The key for cookies {path} is empty or cut off: delete it, and everybody signs in anew.")
+    return key
 
 
 def _write(path: Path, text: str, how: int) -> None:

@@ -84,7 +84,7 @@ def batch(
     Prints the records one a line with --json, otherwise how complete they are; the table where it was asked for.
     """
     from endoscribe.extraction.extractor import read_transcript
-    from endoscribe.research.batch import completeness, dictations, process
+    from endoscribe.research.batch import BatchOutcome, completeness, dictations, process
     from endoscribe.research.batch import table as table_of
 
     settings = read_settings()
@@ -92,8 +92,13 @@ def batch(
     reader = chosen_extractor(settings, extractor)
     if table and table.suffix not in (".csv", ".xlsx"):
         raise BatchError("--table takes the name of a .csv or .xlsx file.")
-    outcomes = []
-    with dictations(paths) as found, _hearing(settings, model) as hear_one:
+    outcomes: list[BatchOutcome] = []
+
+    def leave_out(outcome: BatchOutcome) -> None:
+        outcomes.append(outcome)
+        tell(f"{outcome.name}: {outcome.problem}")
+
+    with dictations(paths, leave_out) as found, _hearing(settings, model) as hear_one:
         for number, outcome in enumerate(process(found, schema, hear_one, partial(read_transcript, reader)), start=1):
             outcomes.append(outcome)
             tell(f"{number}/{len(found)} {outcome.name}: {outcome.problem or 'done'}")

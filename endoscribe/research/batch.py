@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from endoscribe.audio import SUFFIXES
 from endoscribe.errors import BatchError, EndoscribeError
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.outputs.outline import printable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT_SUFFIXES = frozenset({".txt", ".md"})
-AUDIO_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".webm", ".mp4", ".aac", ".wma"})
 #: All archives together may unpack to so much, and hold so many dictations; more is a mistake or a bomb.
 MOST_UNPACKED_BYTES = 4 << 30
 MOST_DICTATIONS = 5000
@@ -88,14 +88,20 @@ class Completeness:
     of: int
 
 
+LEFT_OUT = "This is neither a recording of a kind that can be read nor a transcript; it was left out."
+
+
 @contextmanager
-def dictations(paths: Iterable[Path]) -> Iterator[tuple[BatchItem, ...]]:
+def dictations(
+    paths: Iterable[Path], leave_out: Callable[[BatchOutcome], None] = lambda _: None
+) -> Iterator[tuple[BatchItem, ...]]:
     """The recordings and transcripts among files, folders (searched) and ZIPs (unpacked while this lasts).
 
+    `leave_out` is told each other file, except hidden ones.
     Raises BatchError when there are none or too many, and for a ZIP that cannot be read.
     """
     with TemporaryDirectory(prefix="endoscribe-") as folder:
-        found = tuple(_found(paths, Path(folder)))
+        found = tuple(_found(paths, Path(folder), leave_out))
         if not found:
             raise BatchError("There are no recordings (wav, mp3, m4a, flac, ogg, webm) or transcripts (txt) here.")
         if len(found) > MOST_DICTATIONS:
@@ -158,17 +164,21 @@ def table_xlsx(frame: "pd.DataFrame") -> bytes:
 # -- finding ---------------------------------------------------------------------------------------------------------
 
 
-def _found(paths: Iterable[Path], folder: Path) -> Iterator[BatchItem]:
+LeaveOut = Callable[[BatchOutcome], None]
+
+
+def _found(paths: Iterable[Path], folder: Path, leave_out: LeaveOut) -> Iterator[BatchItem]:
     room = _Room(MOST_UNPACKED_BYTES)
     for number, path in enumerate(paths):
         if path.is_dir():
             files = sorted(each for each in path.rglob("*") if each.is_file())
-            yield from (BatchItem(str(each.relative_to(path)), each) for each in files if _is_dictation(each.name))
+            named = ((str(each.relative_to(path)), each) for each in files)
+            yield from (BatchItem(name, each) for name, each in named if _is_taken(name, leave_out))
         elif not path.exists():
             raise BatchError(f"There is no file or folder {path.name}.")
         elif path.suffix.lower() == ".zip":
-            yield from _unpacked(path, folder / str(number), room)
-        elif _is_dictation(path.name):
+            yield from _unpacked(path, folder / str(number), room, leave_out)
+        elif _is_taken(path.name, leave_out):
             yield BatchItem(path.name, path)
 
 
@@ -184,17 +194,24 @@ class _Room:
             raise BatchError(f"These archives unpack to more than {MOST_UNPACKED_BYTES >> 30} GB.")
 
 
-def _is_dictation(name: str) -> bool:
+def _is_taken(name: str, leave_out: LeaveOut) -> bool:
+    """Whether this is a dictation; what is none is named, unless it is hidden or a system's own."""
     path = PurePosixPath(name)
-    return path.suffix.lower() in TEXT_SUFFIXES | AUDIO_SUFFIXES and not path.name.startswith((".", "__MACOSX"))
+    if path.name.startswith((".", "__MACOSX")):
+        return False
+    if path.suffix.lower() not in TEXT_SUFFIXES | SUFFIXES:
+        leave_out(BatchOutcome(name, problem=LEFT_OUT))
+        return False
+    return True
 
 
-def _unpacked(archive: Path, folder: Path, room: _Room) -> Iterator[BatchItem]:
+def _unpacked(archive: Path, folder: Path, room: _Room, leave_out: LeaveOut) -> Iterator[BatchItem]:
     """The dictations of a ZIP under names of our own; what it calls them never becomes a path."""
     folder.mkdir()
     try:
         with zipfile.ZipFile(archive) as unpacking:
-            members = [each for each in unpacking.infolist() if _is_plain_file(each) and _is_dictation(each.filename)]
+            files = (each for each in unpacking.infolist() if _is_plain_file(each))
+            members = [each for each in files if _is_taken(each.filename, leave_out)]
             for number, member in enumerate(members[: MOST_DICTATIONS + 1]):
                 target = folder / f"{number}{PurePosixPath(member.filename).suffix.lower()}"
                 _unpack(unpacking, member, target, room)

@@ -16,7 +16,7 @@ from starlette.routing import Mount
 
 from endoscribe.auth.authenticator import Authenticator
 from endoscribe.auth.middleware import AuthMiddleware
-from endoscribe.auth.modes import Demo
+from endoscribe.auth.modes import Demo, networks
 from endoscribe.auth.quota import Quota
 from endoscribe.errors import StorageError, UnknownSessionError
 from endoscribe.samples import SAMPLES_DIR
@@ -114,7 +114,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.add_middleware(BodyLimit, prefix="/login", most_bytes=LOGIN_BYTES)
     app.add_middleware(UploadLimit, limits=limits)
     app.add_middleware(AuthMiddleware, authenticator=authenticator)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, proxies=networks(services.settings.proxies, "ENDOSCRIBE_PROXIES"))
     app.add_middleware(TrustedHost, names=services.settings.host_names)
     app.add_middleware(RequestMetrics, metrics=services.metrics)
     return app

@@ -3,16 +3,23 @@
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endoscribe.auth.origin import requested_host
+from endoscribe.auth.authenticator import is_https
+from endoscribe.auth.modes import Networks, is_within
+from endoscribe.auth.origin import peer, requested_host
 
 #: What a browser calls the page, for the policy on where it may connect to.
 HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
 #: For responses about a patient or about who is signed in.
 UNCACHED = {"Cache-Control": "no-store"}
+#: A year in which a browser asks over https only.
+HTTPS_ONLY = "max-age=31536000"
 OWN_FILES = ("/ui/", "/samples/")
+#: Pages, answers and events tell of patients; a browser that keeps them shows them after their reader has left.
+TELLING = ("text/html", "application/json", "text/event-stream")
 #: Health checks ask for these by address, and they tell nothing private; `/metrics` checks the host name itself.
 EXEMPT_PATHS = ("/health", "/ready", "/metrics")
 
@@ -56,21 +63,28 @@ class BodyLimit:
 class SecurityHeaders:
     """Adds the security headers to every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, proxies: Networks = ()) -> None:
+        """That the browser's end is https is believed of these proxies: it binds the browser for a year."""
+        self._app, self._proxies = app, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = Headers(scope=scope).get("host", "")
+        connection = HTTPConnection(scope)
+        host = connection.headers.get("host", "")
+        is_safe = is_https(connection) and (scope["scheme"] == "https" or is_within(peer(connection), self._proxies))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(security_headers(host))
+                if is_safe:
+                    headers["Strict-Transport-Security"] = HTTPS_ONLY
                 if scope["path"].startswith(OWN_FILES):
                     headers["Cache-Control"] = "no-cache"  # ask each time whether it is still the same
+                elif headers.get("content-type", "").startswith(TELLING):
+                    headers["Cache-Control"] = "no-store"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

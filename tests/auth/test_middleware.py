@@ -25,7 +25,7 @@ from endoscribe.auth.modes import NoAuth, auth_mode
 from endoscribe.auth.password_throttle import FREE_FAILURES, PasswordThrottle
 from endoscribe.auth.session_cookie import SessionCookies
 from endoscribe.auth.users import UsersFile
-from endoscribe.errors import SettingsError
+from endoscribe.errors import SettingsError, StorageError
 from endoscribe.settings import Settings
 from endoscribe.web.job import report
 from endoscribe.web.routes.login import end_visit
@@ -239,6 +239,13 @@ def test_tickets_run_out_and_their_key_is_nobody_elses_business(tmp_path: Path) 
     SessionCookies(tmp_path, 60).revoke(session_cookies.read(other) or session_cookie)
     assert again.read(other) is None
     assert again.read(text) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"abc"])
+def test_a_key_that_anybody_could_guess_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "cookie.key").write_bytes(content)
+    with pytest.raises(StorageError, match="empty or cut off"):
+        SessionCookies(tmp_path, 60)
 
 
 def test_what_is_handed_back_at_one_page_while_another_starts_counts_there(

@@ -5,9 +5,12 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import av
+import numpy as np
 import openpyxl
 import pytest
 
+from endoscribe.audio import SUFFIXES, decode_recording
 from endoscribe.cli.main import main
 from endoscribe.errors import AudioError, BatchError
 from endoscribe.extraction.extractor import read_transcript
@@ -132,3 +135,48 @@ def test_the_command_line_does_the_same(tmp_path: Path, capsys: pytest.CaptureFi
     assert second == {"file": "b.txt", "problem": "This file holds no text."}
     assert target.read_text().count("\n") == 3
     assert main(["batch", str(tmp_path / "none.zip"), "--procedure", "col"]) == 1
+
+
+def test_what_is_left_out_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    for name in ("old.wma", "notes.pdf", ".hidden"):
+        (tmp_path / name).write_text("no")
+    zipped(tmp_path.parent / "more.zip", **{"b.txt": TEXT, "x.doc": "no"})
+    left: list[BatchOutcome] = []
+    with dictations([tmp_path, tmp_path.parent / "more.zip"], left.append) as found:
+        assert [item.name for item in found] == ["a.txt", "b.txt"]
+    assert [outcome.name for outcome in left] == ["notes.pdf", "old.wma", "x.doc"]
+    assert main(["batch", str(tmp_path), "--procedure", "col", "--extractor", "offline", "--json"]) == 0
+    told = capsys.readouterr()
+    assert "notes.pdf: This is neither a recording" in told.err
+    assert len(told.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", [".amr", ".3gp", ".mov", ".mkv", ".aiff", ".caf", ".qta", ".wav"])
+def test_what_can_be_heard_is_found(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"a{suffix.upper()}").write_bytes(b"sound")
+    with dictations([tmp_path]) as found:
+        assert len(found) == 1
+
+
+def test_each_kind_that_is_found_can_be_read(tmp_path: Path) -> None:
+    """By what FFmpeg makes of such a name; containers that it cannot write here are left to their reader's name."""
+    for suffix in sorted(SUFFIXES - {".amr", ".3gp", ".qta", ".aifc"}):
+        path = tmp_path / f"a{suffix}"
+        form = {".webm": "webm", ".oga": "ogg"}.get(suffix)
+        with av.open(str(path), "w", format=form) as container:
+            codec = {".mp3": "libmp3lame", ".flac": "flac", ".aac": "aac", ".webm": "libopus", ".ogg": "libopus"}.get(
+                suffix,
+                "libopus" if suffix in (".oga", ".opus") else "aac" if suffix in (".mp4", ".m4a") else "pcm_s16le",
+            )
+            if suffix in (".aif", ".aiff"):
+                codec = "pcm_s16be"
+            stream = container.add_stream(codec, rate=48_000)
+            assert isinstance(stream, av.AudioStream)
+            stream.layout = "mono"
+            tone = (8000 * np.sin(np.arange(48_000) / 20)).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+            frame.sample_rate = 48_000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        assert len(decode_recording(path).samples), suffix

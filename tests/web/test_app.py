@@ -191,6 +191,11 @@ def test_there_is_nothing_to_download_before_a_report(server: Server) -> None:
     assert server.client.get(f"/download/{session.id}/exe").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/", "/config", "/sessions", "/nothing"])
+def test_no_browser_keeps_what_may_tell_of_a_patient(server: Server, path: str) -> None:
+    assert server.client.get(path).headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/ui/page.js", "/config", "/nothing-here"])
 def test_every_answer_carries_the_security_headers(server: Server, path: str) -> None:
     headers = server.client.get(path).headers

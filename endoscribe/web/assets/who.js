@@ -9,6 +9,11 @@ const asked = fetch(new URL('who', document.baseURI))
   .then((answer) => (answer.ok ? answer.json() : {}))
   .catch(() => ({}));
 
+// Going back shows a page as it was left, with its report, also after its reader has signed out: ask anew.
+addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+
 // {user, visit}: a name, or null where nobody has to sign in; `visit` in a demonstration. Empty without an answer.
 export const whoIsHere = () => asked;
 

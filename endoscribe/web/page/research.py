@@ -86,13 +86,15 @@ class Research:
     def _work(self, study: Study, files: Sequence[Path], procedure: str) -> None:
         with self._services.uploads.held(files):
             schema = self._services.schemas.get(procedure)
-            with dictations(files) as found:
+            left_out: list[BatchOutcome] = []
+            with dictations(files, left_out.append) as found:
                 study.total = len(found)
                 for outcome in process(found, schema, partial(self._hear, study), partial(self._read, study)):
                     if outcome.record or not study.cancelled.is_set():  # else it was broken off, and has not failed
                         study.outcomes.append(outcome)
                     if study.cancelled.is_set():
                         break
+            study.outcomes += left_out  # last, so that what is done is counted as it goes
 
     def _hear(self, study: Study, path: Path, schema: ProcedureSchema) -> Heard:
         _take(study, "transcription")
