@@ -41,6 +41,8 @@ class AudioStore:
         self._archive = SharedStorage(archive_url) if archive_url else None
         with disk_errors():
             folder.mkdir(parents=True, exist_ok=True)
+            with suppress(PermissionError):  # it is somebody else's, and theirs to close
+                folder.chmod(0o700)
 
     @property
     def has_archive(self) -> bool:

@@ -5,7 +5,7 @@ Here are its tables, its transactions and its upgrades. Nothing here knows what 
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,12 @@ class Database:
     @classmethod
     def in_folder(cls, folder: Path) -> "Database":
         """The SQLite file of a data folder."""
-        return cls(f"sqlite:///{folder / 'endoscribe.sqlite3'}")
+        file = folder / "endoscribe.sqlite3"
+        with suppress(OSError):  # on a disk that cannot be written, opening it says so
+            file.touch(mode=0o600)  # SQLite's journals have the same mode
+            for path in (folder, *folder.glob(f"{file.name}*")):
+                path.chmod(0o700 if path == folder else 0o600)  # earlier releases let others read
+        return cls(f"sqlite:///{file}")
 
     @property
     def is_sqlite(self) -> bool:

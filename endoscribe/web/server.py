@@ -1,6 +1,9 @@
 """The page's server, in this process until it is told to stop."""
 
 import logging
+import os
+import signal
+import sys
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,15 +23,24 @@ def open_page(
     `load` is another way to get at the models than loading them here.
     """
     from endoscribe.auth.modes import auth_mode
+    from endoscribe.storage.temporary import temporary_files_in
     from endoscribe.web.gradio.share import demo_settings
 
     if not share:
         auth_mode(settings)  # before anything is made, say that it would be open to everybody
-    if share or settings.demo:
-        with demo_settings(settings, is_shared=share) as demo:
-            serve(demo, share=share, load=load)
-    else:
-        serve(settings, load=load)
+    os.umask(0o077)  # whatever is written from here on is about patients
+    signal.signal(signal.SIGTERM, _unwind)
+    with temporary_files_in(settings.data_dir):
+        if share or settings.demo:
+            with demo_settings(settings, is_shared=share) as demo:
+                serve(demo, share=share, load=load)
+        else:
+            serve(settings, load=load)
+
+
+def _unwind(*_: object) -> None:
+    """End as if all were done: what a demonstration has kept is deleted. uvicorn ends its own work, then calls this."""
+    sys.exit(0)
 
 
 def serve(settings: "Settings", *, share: bool = False, load: "Callable[[Settings], Scheduler] | None" = None) -> None:
