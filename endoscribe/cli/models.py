@@ -18,7 +18,7 @@ def fetch(name: Annotated[str, typer.Argument(help="a Whisper model, or alignmen
     settings = read_settings()
     for language, model in ALIGNERS.items():
         if name == model.name:
-            say(obtain_aligner(language, settings.models_dir))
+            say(str(obtain_aligner(language, settings.models_dir)))
             return
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    say(obtain_weights(name, settings.models_dir, token))
+    say(str(obtain_weights(name, settings.models_dir, token)))

@@ -33,4 +33,5 @@ def install() -> None:
         return SimpleNamespace(timing=SimpleNamespace(decode_s=0.0, align_s=0.0))
 
     scheduler.Scheduler = NoisyScheduler  # type: ignore[assignment,misc]
-    recognition.chosen_engine = reading.chosen_engine = engine
+    for commands in (recognition, reading):
+        vars(commands)["chosen_engine"] = engine
