@@ -106,6 +106,11 @@ def unfiled_sentences(
     return tuple(found)
 
 
+def telling_words(text: str) -> frozenset[str]:
+    """The normalized words of a text that say something by themselves."""
+    return frozenset(word.text for word in read_words(text)) - _FUNCTION_WORDS - _SMALL_TALK
+
+
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """The sentences of a text without the white space around them; one that has lost its stops is cut at clauses."""
     start = 0

@@ -40,7 +40,7 @@ def derive(schema: ProcedureSchema, stated: Stated) -> dict[str, Value]:
     known = {**schema.limits, **stated.fields}
     derived: dict[str, Value] = {}
     for name, rule in schema.derived.items():
-        value = expression(rule.expression).evaluate(Stated(known, stated.tables)).value
+        value = expression(rule.expression).evaluate(replace(stated, fields=known)).value
         if value is not None:
             derived[name] = known[name] = round(value, DERIVED_DIGITS) if isinstance(value, float) else value
     return derived

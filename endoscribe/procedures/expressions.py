@@ -45,12 +45,14 @@ class Stated:
     """The values that were stated; None or absent is what was not.
 
     `tables` holds each table of the schema with its rows in order, and each row holds every column. `by_hand` are the
-    fields whose values a person has entered and nobody has dictated.
+    fields whose values a person has entered and nobody has dictated. `unheard` are the fields, tables and columns
+    (`polyps.size_mm`) of which silence tells nothing: nobody listened, or what was said of them was not understood.
     """
 
     fields: Mapping[str, Value | None]
     tables: Mapping[str, Sequence[Mapping[str, Value | None]]] = field(default_factory=dict)
     by_hand: frozenset[str] = frozenset()
+    unheard: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
         super().__init__(functions={}, names={})
         self.stated = stated
         self.row = row
+        self.table: str | None = None
         self.matched: list[tuple[str, int]] = []
         self.nodes = {
             ast.BinOp: self._eval_binop,
@@ -238,33 +241,49 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
         table = _table_name(arguments[0])
         rows = self.stated.tables.get(table) if table else None
         value = self._eval(arguments[0]) if rows is None else (bool(rows) or None)
+        if value is None and self._is_unheard(arguments[0]):
+            return None
         if name == "default":
             return self._eval(arguments[1]) if value is None else value
         return (value is not None) is (name == "stated")
 
+    def _is_unheard(self, node: ast.expr) -> bool:
+        """Whether something that this is computed from is not stated, and its silence tells nothing."""
+        return bool(self.stated.unheard) and any(map(self._tells_nothing, _names(node, self.table)))
+
+    def _tells_nothing(self, name: str) -> bool:
+        table, _, column = name.rpartition(".")
+        if name in self.stated.tables:
+            return not self.stated.tables[name] and name in self.stated.unheard
+        if table == self.table and column in self.row:
+            return self.row[column] is None and name in self.stated.unheard
+        if table and column not in self.stated.fields:
+            return name in self.stated.unheard
+        return self.stated.fields.get(column) is None and column in self.stated.unheard
+
     def _over_rows(self, name: str, node: ast.Call) -> Value | None:
         table = _table_name(node.args[0]) or ""
         rows = self.stated.tables.get(table, ())
+        if not rows and table in self.stated.unheard:
+            return None
         if len(node.args) == 1:
             return len(rows)
         if name in COUNTING:
-            return self._counted(name, rows, *node.args[1:])
-        results = [self._in_row(row, node.args[1]) for row in rows]
+            return self._counted(name, table, *node.args[1:])
+        results = [self._in_row(row, node.args[1], table) for row in rows]
         if name == "any_row":
             self.matched += [(table, index) for index, result in enumerate(results) if result]
             return _any(results)
         return _FOLDS[name](results)
 
-    def _counted(
-        self, name: str, rows: Sequence[Mapping[str, Value | None]], limit: ast.expr, condition: ast.expr
-    ) -> bool | None:
+    def _counted(self, name: str, table: str, limit: ast.expr, condition: ast.expr) -> bool | None:
         """Whether at least (at most) so many things meet the condition; None where that is open."""
         number = self._eval(limit)
         if not isinstance(number, int | float):
             return None
         surely, possibly = 0.0, 0.0
-        for row in rows:
-            met = self._in_row(row, condition)
+        for row in self.stated.tables.get(table, ()):
+            met = self._in_row(row, condition, table)
             held = row.get(COUNT_COLUMN, 1)
             count = float(held) if isinstance(held, int | float) else None
             surely += (1 if count is None else count) if met else 0
@@ -273,15 +292,16 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
             return True if surely >= number else False if possibly < number else None
         return True if possibly <= number else False if surely > number else None
 
-    def _in_row(self, row: Mapping[str, Value | None], node: ast.expr) -> Value | None:
+    def _in_row(self, row: Mapping[str, Value | None], node: ast.expr, table: str) -> Value | None:
         outer, self.row = self.row, {**self.row, **row}
+        outer_table, self.table = self.table, table
         hidden = self.matched  # rows of an inner table would not tell where the check fired
         self.matched = []
         try:
             value: Value | None = self._eval(node)
             return value
         finally:
-            self.row, self.matched = outer, hidden
+            self.row, self.table, self.matched = outer, outer_table, hidden
 
 
 def _all(results: Iterator[Any] | Sequence[Any]) -> bool | None:

@@ -13,7 +13,7 @@ stands for every form of to be, to appear, to seem and to look, and before anoth
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -151,6 +151,10 @@ class WordSet:
 
     def __contains__(self, word: str) -> bool:
         return word in self.words or (bool(self.beginnings) and word.startswith(self.beginnings))
+
+    def without(self, words: Collection[str]) -> "WordSet":
+        """The set without some of its words and beginnings."""
+        return WordSet(self.words.difference(words), tuple(word for word in self.beginnings if word not in words))
 
     def __or__(self, other: "WordSet") -> "WordSet":
         return WordSet(self.words | other.words, tuple({*self.beginnings, *other.beginnings}))

@@ -4,6 +4,7 @@ A schema is data: everything that tells a colonoscopy from an ERCP stands in `pr
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property, reduce
 from operator import or_
@@ -21,6 +22,12 @@ Level = Literal["M", "C", "O"]
 Severity = Literal["error", "warning", "info"]
 #: Whose guidelines and registries apply: the United States, the United Kingdom, or the rest of Europe.
 Jurisdiction = Literal["us", "uk", "eu"]
+
+
+#: A word that names more fields than these tells none of them: "grade", "size", "time".
+MOST_NAMED = 12
+#: Shorter words are no names: "a", "30".
+SHORTEST_NAME = 3
 
 
 def _as_tuple(value: Any) -> Any:
@@ -423,6 +430,35 @@ class ProcedureSchema(_Part):
         }
 
     @cached_property
+    def telling_words(self) -> Mapping[str, WordSet]:
+        """The words that tell each field, table and column from most others: its own names and its values'."""
+        phrases = {target: tuple(_own_phrases(field)) for target, field in self.targets()}
+        for name, table in self.tables.items():
+            values = (phrase for column in table.columns.values() for phrase in _value_phrases(column))
+            phrases[name] = (table.label, table.row, *(table.cues.anchors if table.cues else ()), *values)
+        found = {name: phrase_words(said) for name, said in phrases.items()}
+        known = Counter(word for words in found.values() for word in (*words.words, *words.beginnings))
+        common = {word for word, count in known.items() if count > MOST_NAMED or len(word) < SHORTEST_NAME}
+        return {name: words.without(common) for name, words in found.items()}
+
+    @cached_property
+    def audible(self) -> frozenset[str]:
+        """The fields, tables and columns that a reader by cues can hear at all."""
+        heard = {name for name, part in self.fields.items() if part.cues and self._is_heard(part, part.cues)}
+        tables = {name: table.cues for name, table in self.tables.items() if table.cues}
+        columns = {
+            f"{name}.{column.id}" for name, cues in tables.items() for column in self.tables[name].columns.values()
+            if column.id == cues.count or (column.cues and self._is_heard(column, column.cues))
+        }  # fmt: skip
+        return frozenset(heard | tables.keys() | columns)
+
+    def _is_heard(self, part: FieldSchema, cues: Cues) -> bool:
+        if cues.count_of:
+            return cues.count_of in self.tables and self.tables[cues.count_of].cues is not None
+        named = part.values and (cues.names or any(term.spoken or term.misheard for term in part.values.values()))
+        return bool(cues.said or cues.denied or cues.normal or named)
+
+    @cached_property
     def clinical_words(self) -> WordSet:
         """Every normalized word with which this file names fields, values, rows and terms."""
         values = (name for _, field in self.targets() for value, term in field.values.items()
@@ -433,6 +469,17 @@ class ProcedureSchema(_Part):
     @cached_property
     def target_index(self) -> Mapping[str, FieldSchema]:
         return dict(self.targets())
+
+
+def _own_phrases(field: FieldSchema) -> Iterator[str]:
+    yield from _naming_phrases(field)
+    yield from field.spoken
+    yield from _value_phrases(field)
+
+
+def _value_phrases(field: FieldSchema) -> Iterator[str]:
+    for value, term in field.values.items():
+        yield from (value.replace("_", " "), term.label or "", *term.spoken)
 
 
 def _naming_phrases(field: FieldSchema) -> Iterator[str]:

@@ -245,3 +245,27 @@ def test_a_word_that_a_multi_field_does_not_have_is_refused() -> None:
     names = Names({"signs": frozenset({"early", "late"})})
     with pytest.raises(ExpressionError, match="signs is never 'ealry'; did you mean 'early'"):
         validate_expression("how_many(signs, 'ealry') > 0", names)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("missing(size)", None),
+        ("stated(size)", None),
+        ("default(size, 3) > 1", None),
+        ("missing(size) and extent == 'rectum'", False),
+        ("missing(size) or extent == 'cecum'", True),
+        ("missing(polyps)", None),
+        ("count_rows(polyps) == 0", None),
+        ("default(any_row(polyps, size_mm > 3), false)", None),
+        ("at_most(polyps, 0, size_mm > 3)", None),
+        ("any_row(stents, missing(length))", None),
+        ("any_row(stents, missing(length) or width == 7)", True),
+        ("any_row(stents, missing(width))", False),
+        ("missing(other)", True),
+    ],
+)
+def test_silence_tells_nothing_of_what_nobody_listened_for(text: str, value: Value | None) -> None:
+    tables = {"polyps": [], "stents": [{"length": None, "width": 7}]}
+    deaf = Stated({"extent": "cecum"}, tables, unheard=frozenset({"size", "polyps", "stents.length"}))
+    assert expression(text).evaluate(deaf).value is value

@@ -11,6 +11,7 @@ from endoscribe.extraction.offline.groups import RowDraft
 from endoscribe.extraction.offline.rows import RowReader
 from endoscribe.extraction.reading.cues import CueMatcher, Mention, pick
 from endoscribe.extraction.reading.tokens import TokenizedTranscript
+from endoscribe.extraction.silence import CUE_READER
 from endoscribe.extraction.verification.grounding import examine
 from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, TableSchema
 from endoscribe.transcript import Transcript
@@ -19,7 +20,7 @@ from endoscribe.transcript import Transcript
 class OfflineExtractor:
     """An `Extractor` that listens for the cues of a schema."""
 
-    name = "offline"
+    name = CUE_READER
 
     def probe(self) -> str | None:
         """Nothing can keep it from reading."""

@@ -16,6 +16,7 @@ from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.reading.cues import CueMatcher
 from endoscribe.extraction.record import Cell, Evidence, Record, Row, Status, is_entered, without_empty_rows
 from endoscribe.extraction.record import cells as record_cells
+from endoscribe.extraction.silence import unheard
 from endoscribe.extraction.unfiled import unfiled_sentences
 from endoscribe.extraction.verification.attribution import Attribution
 from endoscribe.extraction.verification.judgement import CONFIRMED, Judgement, better, contradicted
@@ -92,7 +93,8 @@ def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
         name: [{column: _reliable(row.get(column)) for column in table.columns} for row in record.tables.get(name, ())]
         for name, table in schema.tables.items()
     }
-    return Stated(fields, tables, frozenset(name for name, cell in record.fields.items() if is_entered(cell)))
+    by_hand = frozenset(name for name, cell in record.fields.items() if is_entered(cell))
+    return Stated(fields, tables, by_hand, unheard(record, schema))
 
 
 def examine(
