@@ -156,6 +156,7 @@ class Cues(_Listening):
     abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
     single: Phrases = ()  # integer: words that mean one: "a clip is placed"
     zero: Phrases = ()  # with `count_of`: words that mean that there is no row
+    ends: Phrases = ()  # enum: the value said right behind these is where it ended, whatever else is named
     count_of: Id | None = None  # integer: the sum of the `count` column of this table
     time: CourseTimes = ("today",)
     pick: Pick | None = None  # boolean: any (worst with `normal`), others: last, columns: first
@@ -169,7 +170,7 @@ class Cues(_Listening):
     carried: bool = False  # column: said once, it holds for the following rows too
 
     phrase_keys: ClassVar[frozenset[str]] = frozenset(
-        {"said", "denied", "ignoring", "needs", "unless", "abnormal", "single", "zero"}
+        {"said", "denied", "ignoring", "needs", "unless", "abnormal", "single", "zero", "ends"}
     )
 
 

@@ -79,7 +79,8 @@ class _Extraction:
             yield self._claim(field.id, (str(value),), mention.first, mention.after)
 
     def _scalar(self, field: FieldSchema) -> Claim | None:
-        mention = pick(self.matcher.mentions(field), field, "last")
+        mention = self.matcher.end(field) if field.cues and field.cues.ends else None
+        mention = mention or pick(self.matcher.mentions(field), field, "last")
         return self._claim(field.id, mention.value, mention.first, mention.after) if mention else None
 
     def _count(self, field: FieldSchema, cues: Cues, found: list[RowDraft]) -> Claim | None:
@@ -88,7 +89,8 @@ class _Extraction:
             counts = [row.count for row in found if row.count is not None]
             anchor = found[0].anchor
             return self._claim(field.id, sum(counts), anchor.first, anchor.after) if len(counts) == len(found) else None
-        zero = [match for match in self.reading.find(cues.zero) if self.matcher.counts_in(cues, match.first)]
+        zero = [match for match in self.reading.find(cues.zero)
+                if self.matcher.counts_in(cues, match.first) and not self.matcher.denies_more(match)]  # fmt: skip
         return self._claim(field.id, 0, zero[0].first, zero[0].after) if zero else None
 
     def _cells(self, table: TableSchema, row: RowDraft, index: int) -> Iterator[Claim]:

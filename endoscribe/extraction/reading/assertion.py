@@ -236,12 +236,12 @@ def _negator_after(tokens: Sequence[TranscriptToken], after: int, end: int) -> i
 
 def _denies_behind(tokens: Sequence[TranscriptToken], i: int, after: int, end: int) -> bool:
     said, before = tokens[i].text, _word(tokens, i - 1)
-    if said in ("absent", "negative", "declined", "deferred", "nil"):
+    if said in ("absent", "negative", "declined", "deferred"):
         return before in ("is", ":", ",")
     if said == "no":
         return before == "is" and _word(tokens, i + 1) in ("longer", "more")
-    if said == "none":
-        return i == after or before == "is"
+    if said in ("none", "nil", "zero"):
+        return i == after or before in ("is", ",", "taken", "obtained", "collected", "removed")
     return said in ("not", "never") and _denies(tokens, i + 1, end)
 
 

@@ -147,7 +147,7 @@ def _opens_within(texts: Sequence[str], i: int) -> bool:
         if texts[k] in _STOPS or texts[k] in ("and", ",", "which", "that", "where"):
             return False
         if texts[k] in _OPENERS and not _is_size(texts, k) and not _is_object(texts, k):
-            return texts[k - 1] not in ("the", "of", "segment", "part", "station", "level", *_PLACES)
+            return texts[k - 1] not in ("the", "of", "with", "using", "segment", "part", "station", "level", *_PLACES)
     return False
 
 

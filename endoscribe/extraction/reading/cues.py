@@ -9,6 +9,7 @@ from itertools import takewhile
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.assertion import NEGATORS, Assertion, assertion
 from endoscribe.extraction.reading.calendar import spoken_date, spoken_time
+from endoscribe.extraction.reading.remainder import denies_the_rest
 from endoscribe.extraction.reading.temporality import temporalities
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
 from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RelativePart
@@ -29,6 +30,14 @@ _PARTS = frozenset({"upper", "lower", "proximal", "distal", "mid", "middle"})
 _NOT_OVERALL = frozenset(
     {"otherwise", "remaining", "remainder", "rest", "other", "surrounding", "upstream", "elsewhere"}
 )
+#: Between a negation and the history that it denies.
+_OF_A_HISTORY = frozenset({
+    "any", "known", "prior", "past", "personal", "family", "significant", "relevant", "previous", "or", "and", "other",
+    "medical", "surgical", "a", "the", "is", "has", "have", "positive", "strong",
+})  # fmt: skip
+_DENIES_OUTRIGHT = frozenset({
+    "no", "not", "without", "denies", "denied", "deny", "denying", "never", "nor", "neither", "negative",
+})  # fmt: skip
 _CORRECTIONS = (
     "sorry", "correction", "i mean", "i meant", "make that", "no wait", "let me correct", "rather", "should say",
     "actually", "no it is", "i misspoke",
@@ -52,6 +61,10 @@ UNLESS_REACH = 16
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
 #: Values whose own name is said at every turn: "the other polyp".
+#: The value that tells that there was nothing.
+NOTHING = "none"
+#: Words from "could not pass" to the place: "the stricture in the sigmoid".
+END_WITHIN = 5
 NO_NAMES = frozenset({"none", "other", "unknown"})
 MOST_TEXT_WORDS = 40
 DATE_WORDS = 10
@@ -331,9 +344,38 @@ class CueMatcher:
                 Mention(value, match.first, match.after, match.first)
                 for match in self.reading.find(phrases)
                 if self.counts_in(cues, match.first) and (cues.carried or self._holds(match))
-            ]
+                and not (value == NOTHING and self.denies_the_rest(match))
+            ]  # fmt: skip
         found += self._beside_name(field, cues)
         return [mention for mention in found if not any(_inside(mention, other) for other in found)]
+
+    def denies_the_rest(self, match: Match) -> bool:
+        """ "no other complications": something was set aside before."""
+        return denies_the_rest(self._texts_of_tokens, match.first, match.after)
+
+    def denies_more(self, match: Match) -> bool:
+        """ "no other polyps" counts none of those that were named before."""
+        return any(token.text in ("other", "further", "additional", "more")
+                   for token in self.reading.tokens[match.first : match.after])  # fmt: skip
+
+    @cached_property
+    def _texts_of_tokens(self) -> list[str]:
+        return [token.text for token in self.reading.tokens]
+
+    def end(self, field: FieldSchema) -> Mention | None:
+        """The last value that is said to be where it ended: "aborted at the hepatic flexure"."""
+        cues = field.cues or Cues()
+        named = [Mention(value, match.first, match.after, match.first)
+                 for value, phrases in _spoken_values(field).items() for match in self.reading.find(phrases)]  # fmt: skip
+        found: list[Mention] = []
+        for match in self.reading.find(cues.ends):
+            if self.temporalities[match.first].value in cues.time:
+                near = [m for m in named if 0 <= m.at - match.after <= END_WITHIN and self._is_beside(match, m)]
+                found += sorted(near, key=lambda mention: (mention.at, -mention.after))[:1]
+        return found[-1] if found else None
+
+    def _is_beside(self, match: Match, mention: Mention) -> bool:
+        return self.reading.sentence_span(match.first) == self.reading.sentence_span(mention.at)
 
     def _holds(self, match: Match) -> bool:
         """Whether a value is meant as it is said; a phrase that itself begins with "no" cannot be denied once more."""
@@ -422,9 +464,16 @@ class CueMatcher:
         for match in self.reading.find(cues.said):
             end = min(self.reading.sentence_span(match.first)[1], match.after + MOST_TEXT_WORDS)
             stop = next((i for i in range(match.after, end) if self.reading.tokens[i].text in (".", "|")), end)
-            if stop > match.after and self.counts_in(cues, match.first):
+            if stop > match.after and self.counts_in(cues, match.first) and not self._is_denied_outright(match):
                 words, _ = self.reading.quote(match.after, stop)
                 yield Mention(words.strip(), match.after, stop, match.first)
+
+    def _is_denied_outright(self, match: Match) -> bool:
+        """ "no known family history of", "denies any history of": what follows tells of nothing that there is."""
+        at = match.first - 1
+        while at >= 0 and self.reading.tokens[at].text in _OF_A_HISTORY:
+            at -= 1
+        return at >= 0 and self.reading.tokens[at].text in _DENIES_OUTRIGHT
 
     def _dates(self, cues: Cues) -> Iterator[Mention]:
         """Dates with a day, a month's name and a year, right after one of the phrases."""

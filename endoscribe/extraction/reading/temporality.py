@@ -1,5 +1,6 @@
 """What each word of a dictation is about: this examination, the time before it, a plan, or nothing any more."""
 
+from collections.abc import Iterator
 from enum import Enum
 
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
@@ -27,6 +28,54 @@ _LONG_AGO = (
     "from|in|since 2000|2001|2002|2003|2004|2005|2006|2007|2008|2009|2010|2011|2012|2013|2014|2015|2016|2017|2018|2019",
     "from|in|since 2020|2021|2022|2023",
 )  # fmt: skip
+#: What is told only for a case: to the end of the clause.
+_IN_CASE = (
+    "if", "unless", "in case of", "in event of|that", "should you|he|she|they",
+    "in case you|he|she|they|there|patient",
+)  # fmt: skip
+#: What the patient is told to look out for: to the end of the sentence.
+_ADVICE = (
+    "call|contact|notify us|me|office|clinic|doctor|hospital|911 if|when|with|for|should",
+    "call|return|report|come back|present if|when|should|immediately",
+    "return|go|come|present|report to (nearest) emergency|hospital|clinic|ward",
+    "watch|monitor|observe|look_out (closely) for", "return|seek|precautions if|for|with",
+    "told|advised|instructed|asked to call|return|come|watch|report|seek|look",
+)  # fmt: skip
+_RISKS = (
+    "risks", "risk of|including|include ... explained|discussed|understood",
+    "possible|potential complications", "complications including|include|such as|like",
+    "warned|counseled|cautioned that|of|about", "explained|understands that",
+)  # fmt: skip
+_LONGEST_CONDITION = 16
+_LONGEST_WARNING = 30
+_THOUGHT = (
+    "i|we (first|initially|had|at_first) thought|believed|assumed|suspected|mistook", "i|we is sure|certain",
+    "thought|believed|assumed to", "initially|at_first it|this|there|what is", "initially|at_first thought|believed",
+    "what|it|this|there (first|initially) is like", "what is like|to",
+)  # fmt: skip
+#: What takes such a thought back.
+_TURNS = (
+    "but", "no", "however", "turned out", "turns out", "actually", "in fact", "in reality", "proved to", "instead",
+    "just|only|merely", "it is not", "that is wrong|incorrect|not", "rather",
+)  # fmt: skip
+#: What shows that there was nothing.
+_NOTHING_THERE = (
+    "washed off|away it is", "it|this|that|which (just|simply|easily) washed off|away", "no washed off|away",
+    "it|this|that|which is (only|just|really|actually|merely|simply|in fact) suction|artifact|artefact|stool|feces|"
+    "debris|mucus|bubble|bubbles|fold|residue|food|foam|seed",
+    "just|only|merely|simply (suction) artifact|artefact|bubble|fold",
+    "turned|turns out to (be) (just|only|simply) (normal|mucosal|suction|prominent) fold|artifact|artefact|stool|feces|"
+    "debris|mucus|bubble|residue|food|nothing",
+    "proved|proves to (be) (just|only) (normal|mucosal|suction) fold|artifact|artefact|stool|debris|mucus|bubble|nothing",
+)  # fmt: skip
+#: How far before such words the mistaken ones begin.
+_MISTAKEN_WITHIN = 24
+#: Words of a sentence after which it no longer takes back the one before.
+_OPENING = 3
+_WISHED = (
+    "would have|had liked|wanted|loved|preferred|hoped to", "would like|liked to have", "is hoping to",
+    "i|we (had) wanted|intended|hoped|planned|meant to", "goal|aim|intention|hope is to",
+)  # fmt: skip
 _TELLS_NO_FURTHER = frozenset({",", "and", "is", "now", "today", "i", "we", "but"})
 
 
@@ -36,6 +85,7 @@ class Temporality(Enum):
     FORMER = "former"  # a thing of the past that is still there: "the previously placed stent"
     TODAY = "today"
     PLAN = "plan"
+    CONDITIONAL = "conditional"  # a risk that was explained, what to do if something happens
     RETRACTED = "retracted"
 
 
@@ -54,9 +104,48 @@ def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporal
     _mark(found, 0, begins, Temporality.BEFORE)
     if not begins:
         _mark(found, *_introduction(reading), Temporality.BEFORE)
+    for first, after in _conditions(reading):
+        _mark(found, first, after, Temporality.CONDITIONAL)
+    for first, after in (*_mistakes(reading), *_wishes(reading)):
+        _mark(found, first, after, Temporality.RETRACTED)
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Temporality.RETRACTED)
     return found
+
+
+def _conditions(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
+    """What is told for the case that something happens, and the risks that were explained."""
+    for match in reading.find(_IN_CASE):
+        end = reading.clause_span(match.first)[1]
+        yield match.first, min(end, match.after + _LONGEST_CONDITION)
+    for match in (*reading.find(_ADVICE), *reading.find(_RISKS)):
+        end = reading.sentence_span(match.first)[1]
+        yield match.first, min(end, match.after + _LONGEST_WARNING)
+
+
+def _mistakes(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
+    """ "I thought we were in the cecum, but this is the hepatic flexure"; "a polyp? no, just an artifact"."""
+    turns = sorted((*reading.find(_TURNS), *reading.find(_NOTHING_THERE)), key=lambda match: match.first)
+    for thought in reading.find(_THOUGHT):
+        first = max(thought.first - 1, reading.sentence_span(thought.first)[0])
+        turn = next((m for m in turns if thought.after < m.first <= thought.after + _MISTAKEN_WITHIN), None)
+        if turn and _sentences_between(reading, thought.first, turn.first) <= 1:
+            yield first, turn.first
+    for nothing in reading.find(_NOTHING_THERE):
+        first = reading.sentence_span(nothing.first)[0]
+        if nothing.first - first < _OPENING and first > 0:
+            first = reading.sentence_span(first - 1)[0]
+        yield max(first, nothing.first - _MISTAKEN_WITHIN), nothing.after
+
+
+def _wishes(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
+    """ "I would have liked to take biopsies": to the end of the clause, and no further than a turn."""
+    for match in reading.find(_WISHED):
+        yield match.first, min(reading.clause_span(match.first)[1], match.after + _LONGEST_CONDITION)
+
+
+def _sentences_between(reading: TokenizedTranscript, first: int, after: int) -> int:
+    return sum(token.text == "." for token in reading.tokens[first:after])
 
 
 def _former_end(reading: TokenizedTranscript, index: int) -> int:

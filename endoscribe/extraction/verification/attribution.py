@@ -14,6 +14,7 @@ from endoscribe.extraction.reading.quantities import SPOKEN_UNITS
 from endoscribe.extraction.reading.temporality import Temporality
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
 from endoscribe.extraction.verification.judgement import Judgement
+from endoscribe.extraction.verification.naming import NOTHING
 from endoscribe.extraction.verification.quotes import Place
 from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, Said
 from endoscribe.extraction.verification.topic import EMPTY_WORDS, is_about, longer_words, naming_words, own_words
@@ -48,11 +49,20 @@ HISTORY = (
     "last|previous|prior|earlier examination|exam|colonoscopy|endoscopy|gastroscopy|procedure|scope|visit|study",
     "last|previous|prior|earlier ercp|eus",
     "<measure> ago", "years|months|weeks ago", "last year|month|week", "history of", "status post",
+    "preoperative|preprocedure|pre_procedure|admitting|admission|referring|referral diagnosis|diagnoses",
 )  # fmt: skip
+#: What leads to why an examination is done; an event behind it is none of the examination.
+REASONS = ("indication|indications", "reason for examination|exam|procedure|colonoscopy|endoscopy|referral")
 HISTORY_REACH = 12
 BACK_TO_TODAY = frozenset({".", "today", "now", "currently", "but", "however", "time"})
 #: What is said of another time.
-ELSEWHEN = {Temporality.RETRACTED: "The words were taken back.", Temporality.PLAN: "The words tell of a plan."}
+ELSEWHEN = {
+    Temporality.RETRACTED: "The words were taken back.",
+    Temporality.PLAN: "The words tell of a plan.",
+    Temporality.CONDITIONAL: "The words are under a condition.",
+}
+#: What nobody says to have been there, whatever time a field asks for.
+NEVER = frozenset({Temporality.RETRACTED, Temporality.CONDITIONAL})
 
 
 class Attribution:
@@ -70,7 +80,8 @@ class Attribution:
         tokens = self._tokens_of(place)
         if any(index in self._instructed for index in tokens):
             return "These words are an instruction, not a finding."
-        if field.type in ("boolean", "enum", "integer", "number") and (problem := self._elsewhen(target, tokens)):
+        is_event = field.type in ("boolean", "enum", "integer", "number") and not _is_of_the_future(field)
+        if is_event and (problem := self._elsewhen(target, tokens)):
             return problem
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self._number_objection(value, target, tokens, said)
@@ -95,11 +106,14 @@ class Attribution:
             return None
         found = {self._matcher.temporalities[index] for index in tokens}
         if len(found) == 1 and (only := found.pop()).value not in times and only in ELSEWHEN:
-            return ELSEWHEN[only] if only is Temporality.RETRACTED or times == ("today",) else None
+            return ELSEWHEN[only] if only in NEVER or times == ("today",) else None
         if times == ("today",) and self._is_conditional(tokens):
             return "The words are under a condition."
-        if not {"past", "before", "former"} & set(times) and self._is_history(tokens):
-            return "The words tell of an earlier time."
+        if not {"past", "before", "former"} & set(times):
+            if self._is_history(tokens):
+                return "The words tell of an earlier time."
+            if NOTHING in self._schema.target_index[target].values and self._is_led_by(REASONS, tokens):
+                return "The words tell why the examination was done."
         return None
 
     def _times_of(self, target: str) -> tuple[str, ...] | None:
@@ -114,7 +128,10 @@ class Attribution:
         return any(self._reading.tokens[index].text in CONDITIONS for index in range(first, tokens.start))
 
     def _is_history(self, tokens: range) -> bool:
-        told = [match for match in self._reading.find(HISTORY) if 0 <= tokens.start - match.after <= HISTORY_REACH]
+        return self._is_led_by(HISTORY, tokens)
+
+    def _is_led_by(self, phrases: tuple[str, ...], tokens: range) -> bool:
+        told = [match for match in self._reading.find(phrases) if 0 <= tokens.start - match.after <= HISTORY_REACH]
         between = (
             self._reading.tokens[index].text for match in told[-1:] for index in range(match.after, tokens.start)
         )
@@ -220,6 +237,11 @@ class Attribution:
     def _sentences_of(self, matches: list[Match]) -> Iterator[int]:
         for match in matches:
             yield from range(*self._reading.sentence_span(match.first))
+
+
+def _is_of_the_future(field: FieldSchema) -> bool:
+    """Whether a yes tells of what is to come: "awaits pathology" is true under a condition."""
+    return field.type == "boolean" and bool(field.cues) and "plan" in (field.cues.time if field.cues else ())
 
 
 def _long_stem(word: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from endoscribe.extraction.reading.remainder import denies_the_rest
 from endoscribe.extraction.verification.codes import codes_of, named_code, told_codes
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
 from endoscribe.extraction.verification.numbers import HOMOPHONES
@@ -22,6 +23,8 @@ from endoscribe.extraction.verification.values import HEADING_WORDS
 from endoscribe.procedures.names import field_names, plain_phrase, value_names
 from endoscribe.procedures.schema import FieldSchema
 
+#: The value that tells that there was nothing.
+NOTHING = "none"
 #: Longest name of a value that means nothing without its field's: "2", "IV", "2a".
 SHORT_NAME_CHARS = 2
 #: Short forms of classes that are words of every sentence.
@@ -41,6 +44,8 @@ NAME_REACH = 8
 
 def judge_word(value: str, field: FieldSchema, said: Said) -> Judgement:
     """An allowed value against its words."""
+    if value == NOTHING and denies_the_rest([word.text for word in said.words], said.first, said.after):
+        return contradicted("The words deny only what is left besides something else.")
     codes = codes_of(field)
     if value in codes and (told := named_code(field, codes, said)):
         return CONFIRMED if told == value else contradicted(f"The words say {field.value_label(told)!r}.")

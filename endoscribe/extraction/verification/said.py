@@ -34,6 +34,9 @@ DONE_WORDS = frozenset(
 DENYING_RESULTS = frozenset({"absent", "negative", "declined", "deferred", "refused", "omitted", "skipped",
                              "unsuccessful",
                              "impossible"})  # fmt: skip
+#: "specimens: none", "biopsies taken: nil".
+NOTHING_WORDS = frozenset({"none", "nil", "zero"})
+TAKEN_WORDS = frozenset({",", "is", "taken", "obtained", "collected", "removed", "sent", "seen", "found"})
 AUXILIARIES = frozenset({"is", "could", "can", "has", "had", "have"})
 #: What an allowed thing or act may be called that was not there, not done or not good.
 FAILING_WORDS = frozenset(
@@ -197,6 +200,8 @@ class Said:
 
     def _denied_after(self, end: int) -> bool:
         following = [*self.between(end, end + 4), ".", ".", ".", "."][:4]
+        if next((word for word in following if word not in TAKEN_WORDS), "") in NOTHING_WORDS:
+            return True
         if following[0] not in AUXILIARIES:
             return False
         if following[1] in DENYING_RESULTS:
