@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from endoscribe.procedures.expressions import Stated, expression
+from endoscribe.procedures.mentions import Mentions
 from endoscribe.procedures.schema import Advice, AdviceRow
 
 
@@ -47,6 +48,22 @@ def advise(advice: Advice, stated: Stated) -> Advised | None:
     if not possible:
         return None
     return Advised(advice.label, advice.unit, tuple(possible[:1] if decided else possible), decided)
+
+
+def withheld(advice: Advice, stated: Stated) -> str | None:
+    """Why no interval may be told: something said speaks against it, or nothing says that the table applies."""
+    mentions = Mentions(stated.spoken)
+    if excluding := mentions.first(advice.not_with, aside=advice.only_with):
+        when = "" if excluding.start_s is None else f" at {_clock(excluding.start_s)}"
+        return f"{advice.label}: not given, since “{excluding.text}” is mentioned{when}."
+    entered = bool(advice.entered) and expression(advice.entered or "").evaluate(stated).value is True
+    if not (advice.only_with or advice.entered) or entered or mentions.first(advice.only_with):
+        return None
+    return f"{advice.label}: not given, since {advice.lacking}."
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def interval_text(interval: tuple[float, float], unit: str) -> str:

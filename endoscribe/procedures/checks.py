@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from endoscribe.procedures.advice import advise, interval_text
+from endoscribe.procedures.advice import advise, interval_text, withheld
 from endoscribe.procedures.expressions import (
     AllowedValues,
     Expression,
@@ -137,8 +137,11 @@ def _targets(schema: ProcedureSchema, rule: Expression) -> tuple[str, ...]:
 def _advised(schema: ProcedureSchema, name: str, stated: Stated) -> Iterator[Verdict]:
     """What follows from an advice's table, and whether the dictated interval is in keeping with it."""
     rule = schema.advice[name]
-    advised = advise(rule, stated)
+    advised = advise(rule, replace(stated, unheard=frozenset()))  # what speaks against it is looked for in the words
     if advised is None:
+        return
+    if reason := withheld(rule, stated):
+        yield Verdict(name, "info", reason, _targets(schema, expression(rule.when)), advised.rows[0].source)
         return
     looked_at = [target for row in advised.rows for target in _targets(schema, expression(row.when))]
     fields = tuple(dict.fromkeys([*looked_at, *([rule.compare] if rule.compare else [])]))

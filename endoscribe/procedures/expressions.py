@@ -40,19 +40,29 @@ class ExpressionError(ValueError):
     """An expression is not one of this language, or names something that the schema does not have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Words of the transcript, and the second at which they begin where there is audio."""
+
+    text: str
+    start_s: float | None = None
+
+
 @dataclass(frozen=True)
 class Stated:
     """The values that were stated; None or absent is what was not.
 
     `tables` holds each table of the schema with its rows in order, and each row holds every column. `by_hand` are the
     fields whose values a person has entered and nobody has dictated. `unheard` are the fields, tables and columns
-    (`polyps.size_mm`) of which silence tells nothing: nobody listened, or what was said of them was not understood.
+    (`polyps.size_mm`) of which silence tells nothing: nobody listened, or what was said of them was not understood. `spoken` are the
+    words of the transcript as far as they are kept: what values rest on, and what stands in no cell.
     """
 
     fields: Mapping[str, Value | None]
     tables: Mapping[str, Sequence[Mapping[str, Value | None]]] = field(default_factory=dict)
     by_hand: frozenset[str] = frozenset()
     unheard: frozenset[str] = frozenset()
+    spoken: tuple[Spoken, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -311,8 +311,18 @@ class Advice(_Part):
     label: str
     unit: Literal["weeks", "months", "years"] = "months"
     when: str  # an expression: the reports for which the table is meant
+    only_with: Phrases = ()  # nothing is advised unless one of these is said, or `entered` holds
+    entered: str | None = None  # an expression: the same, by what stands in fields
+    not_with: Phrases = ()  # nothing is advised where one of these is said and not denied
     compare: Id | None = None  # the field that holds the dictated interval, in `unit`
+    lacking: str = "it is not said that the table applies"  # why nothing is advised without `only_with`
     rows: dict[str, AdviceRow]
+
+    @model_validator(mode="after")
+    def _phrases_compile(self) -> Self:
+        for phrase in (*self.only_with, *self.not_with):
+            check_phrase(phrase)
+        return self
 
 
 class Reference(_Part):

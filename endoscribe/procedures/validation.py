@@ -164,6 +164,8 @@ def _expressions(schema: ProcedureSchema) -> Iterator[tuple[Location, str, str |
             yield ("tables", name, "when"), table.when, None
     for name, advice in schema.advice.items():
         yield ("advice", name, "when"), advice.when, None
+        if advice.entered:
+            yield ("advice", name, "entered"), advice.entered, None
         for row_id, row in advice.rows.items():
             yield ("advice", name, "rows", row_id, "when"), row.when, None
 

@@ -109,3 +109,26 @@ def test_a_value_whose_words_do_not_bear_it_out_was_still_spoken_of() -> None:
     doubtful = replace(made, fields={**made.fields, "withdrawal_time_min": replace(cell("9"), status="unsupported")})
     assert NO_WITHDRAWAL_TIME not in fired(review(doubtful, LIBRARY.get("col")))
     assert "withdrawal_time_min" in unheard(doubtful, LIBRARY.get("col"))
+
+
+COMPLETE = " The scope was advanced to the cecum. The prep was adequate. There were no polyps."
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Indication is screening.", "10 years"),
+        ("Average risk screening.", "10 years"),
+        ("Screening, no family history of colon cancer.", "10 years"),
+        ("Screening, her mother had colon cancer at fifty.", "not given, since “mother” is mentioned"),
+        ("Indication is screening. He carries a Lynch mutation.", "not given, since “Lynch” is mentioned"),
+        ("Screening. He had a right hemicolectomy.", "not given, since “hemicolectomy” is mentioned"),
+        ("Screening. Some colitis as a child.", "not given, since “colitis” is mentioned"),
+        ("Rectal bleeding.", "not given, since average risk is not stated"),
+    ],
+)
+def test_advice_is_held_against_the_whole_transcript(said: str, advice: str) -> None:
+    found = [verdict for verdict in read("col", said + COMPLETE).checks if verdict.id == "surveillance"]
+    assert len(found) == 1
+    assert advice in found[0].message
+    assert ("not given" in found[0].message) is ("not given" in advice)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from endoscribe.procedures.advice import advise, interval_text
-from endoscribe.procedures.expressions import Stated, Value
+from endoscribe.procedures.advice import advise, interval_text, withheld
+from endoscribe.procedures.expressions import Spoken, Stated, Value
 from endoscribe.procedures.schema import Advice
 
 RULE = Advice.model_validate(
@@ -62,3 +62,57 @@ def test_an_interval_must_lie_in_a_row_that_may_hold() -> None:
 )
 def test_intervals_are_told_as_people_say_them(interval: tuple[float, float], unit: str, text: str) -> None:
     assert interval_text(interval, unit) == text
+
+
+SCREENING = RULE.model_copy(
+    update={
+        "only_with": ("average risk", "cancer screening", "screening"),
+        "entered": "contains(reason, 'screening_average_risk')",
+        "not_with": ("lynch|polyposis|colitis|mother", "family history", "cancer"),
+        "lacking": "average risk is not stated",
+    }
+)
+
+
+def why_not(*said: str, start_s: float | None = None, **fields: Value) -> str | None:
+    return withheld(SCREENING, Stated(fields, spoken=tuple(Spoken(text, start_s) for text in said)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Average risk patient.",
+        "Here for colon cancer screening.",
+        "Screening, no family history of colon cancer.",
+        "Screening; she denies any family history.",
+        "Screening. Family history: negative.",
+        "Screening, no known lynch syndrome, polyposis or colitis.",
+        "Screening, no first degree relatives with cancer.",
+    ],
+)
+def test_average_risk_said_and_nothing_against_it_lets_an_interval_stand(said: str) -> None:
+    assert why_not(said) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Screening colonoscopy. Family history of colon cancer.", "Family history"),
+        ("Average risk screening, known Lynch syndrome.", "Lynch"),
+        ("Screening, her mother died of it.", "mother"),
+        ("Screening, no polyps, Lynch syndrome.", "Lynch"),
+        ("Screening, no polyps lynch syndrome", "lynch"),
+        ("Screening. Serrated polyposis last year.", "polyposis"),
+        ("Colitis for ten years, colon cancer screening.", "Colitis"),
+        ("Screening, Lynch syndrome, negative margins last time.", "Lynch"),
+    ],
+)
+def test_what_speaks_against_it_is_named(said: str, words: str) -> None:
+    assert why_not(said, start_s=64.2) == f"Next: not given, since “{words}” is mentioned at 1:04."
+    assert why_not("Average risk.", said) == f"Next: not given, since “{words}” is mentioned."
+
+
+@pytest.mark.parametrize("said", ["Rectal bleeding.", "Colonoscopy for anemia.", "", "Not average risk."])
+def test_without_a_word_on_risk_nothing_is_told(said: str) -> None:
+    assert why_not(said) == "Next: not given, since average risk is not stated."
+    assert why_not(said, reason=("screening_average_risk",)) is None

@@ -8,7 +8,7 @@ import logging
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -26,7 +26,7 @@ from endoscribe.extraction.verification.said import Said
 from endoscribe.extraction.verification.support import judge
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
-from endoscribe.procedures.expressions import Stated
+from endoscribe.procedures.expressions import Spoken, Stated
 from endoscribe.procedures.normalize import Token
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.transcript import Transcript
@@ -94,7 +94,17 @@ def stated_values(record: Record, schema: ProcedureSchema) -> Stated:
         for name, table in schema.tables.items()
     }
     by_hand = frozenset(name for name, cell in record.fields.items() if is_entered(cell))
-    return Stated(fields, tables, by_hand, unheard(record, schema))
+    return Stated(fields, tables, by_hand, unheard(record, schema), tuple(_spoken(record)))
+
+
+def _spoken(record: Record) -> Iterator[Spoken]:
+    """The transcript's words as far as the record keeps them, and what a person has entered in their own."""
+    yield from (Spoken(sentence.text, sentence.start_s) for sentence in record.unfiled)
+    for _, _, cell in record_cells(record):
+        if cell.evidence:
+            yield from (Spoken(quote, cell.evidence.start_s) for quote in cell.as_dictated.split(" … "))
+        elif isinstance(cell.value, str):
+            yield Spoken(cell.value)
 
 
 def examine(
