@@ -54,8 +54,8 @@ class Stated:
 
     `tables` holds each table of the schema with its rows in order, and each row holds every column. `by_hand` are the
     fields whose values a person has entered and nobody has dictated. `unheard` are the fields, tables and columns
-    (`polyps.size_mm`) of which silence tells nothing: nobody listened, or what was said of them was not understood. `spoken` are the
-    words of the transcript as far as they are kept: what values rest on, and what stands in no cell.
+    (`polyps.size_mm`) of which silence tells nothing: nobody listened, or what was said of them was not understood.
+    `spoken` are the words of the transcript as far as they are kept: what values rest on, and what stands in no cell.
     """
 
     fields: Mapping[str, Value | None]

@@ -29,7 +29,7 @@ class Mentions:
     spoken: Sequence[Spoken]
 
     def first(self, phrases: tuple[str, ...], aside: tuple[str, ...] = ()) -> Spoken | None:
-        """The first words that one of the phrases names and nobody denies; nothing counts within a phrase of `aside`."""
+        """The first words that one of the phrases names and nobody denies, not within a phrase of `aside`."""
         for said in self.spoken:
             sentence = _Sentence(said.text)
             hidden = list(sentence.matches(aside))

@@ -365,8 +365,8 @@ class CueMatcher:
     def end(self, field: FieldSchema) -> Mention | None:
         """The last value that is said to be where it ended: "aborted at the hepatic flexure"."""
         cues = field.cues or Cues()
-        named = [Mention(value, match.first, match.after, match.first)
-                 for value, phrases in _spoken_values(field).items() for match in self.reading.find(phrases)]  # fmt: skip
+        said = [(value, match) for value, names in _spoken_values(field).items() for match in self.reading.find(names)]
+        named = [Mention(value, match.first, match.after, match.first) for value, match in said]
         found: list[Mention] = []
         for match in self.reading.find(cues.ends):
             if self.temporalities[match.first].value in cues.time:

@@ -66,7 +66,8 @@ _NOTHING_THERE = (
     "just|only|merely|simply (suction) artifact|artefact|bubble|fold",
     "turned|turns out to (be) (just|only|simply) (normal|mucosal|suction|prominent) fold|artifact|artefact|stool|feces|"
     "debris|mucus|bubble|residue|food|nothing",
-    "proved|proves to (be) (just|only) (normal|mucosal|suction) fold|artifact|artefact|stool|debris|mucus|bubble|nothing",
+    "proved|proves to (be) (just|only) (normal|mucosal|suction) fold|artifact|artefact|stool|debris|mucus|"
+    "bubble|nothing",
 )  # fmt: skip
 #: How far before such words the mistaken ones begin.
 _MISTAKEN_WITHIN = 24
