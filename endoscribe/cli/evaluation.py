@@ -47,16 +47,14 @@ def evaluate(
         say(scored.to_text(by_field=by_field))
 
 
-def _evaluate_answers(
-    folder: Path, schemas: "SchemaLibrary", *, held_out: bool, by_field: bool, as_json: bool
-) -> None:
+def _evaluate_answers(folder: Path, schemas: "SchemaLibrary", *, held_out: bool, by_field: bool, as_json: bool) -> None:
     from endoscribe.research.answers import evaluate_answers
 
     verified = evaluate_answers(folder, schemas, held_out_only=held_out)
     if as_json:
         print_json(verified.to_json(by_field=by_field))
     else:
-        print(verified.to_text(by_field=by_field))
+        say(verified.to_text(by_field=by_field))
 
 
 def _write_text(path: Path, text: str) -> None:
