@@ -39,7 +39,7 @@ class _Turn:
 
 
 @dataclass
-class Attempt:
+class PasswordAttempt:
     """One try. Where it has to wait nothing was counted, and it must not be made."""
 
     wait_s: float = 0.0
@@ -56,7 +56,7 @@ class PasswordThrottle:
         self._turns: dict[str, _Turn] = {}
 
     @asynccontextmanager
-    async def attempt(self, keys: Iterable[str]) -> AsyncIterator[Attempt]:
+    async def attempt(self, keys: Iterable[str]) -> AsyncIterator[PasswordAttempt]:
         """A try that is the only one of each key, and counts as failed unless `was_right` is set or it raises.
 
         One that is cancelled stays counted: its password may have been hashed all the same.
@@ -66,11 +66,11 @@ class PasswordThrottle:
             for key in ordered:
                 await turns.enter_async_context(self._turn(key))
             if (wait_s := self.wait_s(ordered)) > 0:
-                yield Attempt(wait_s)
+                yield PasswordAttempt(wait_s)
                 return
             before = self._snapshot(ordered)
             self.failed(ordered)
-            attempt = Attempt()
+            attempt = PasswordAttempt()
             try:
                 yield attempt
             except Exception:

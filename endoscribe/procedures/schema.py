@@ -25,7 +25,7 @@ Jurisdiction = Literal["us", "uk", "eu"]
 
 
 #: A word that names more fields than these tells none of them: "grade", "size", "time".
-MOST_NAMED = 12
+MOST_TARGETS_NAMED = 12
 #: Shorter words are no names: "a", "30".
 SHORTEST_NAME = 3
 
@@ -449,7 +449,7 @@ class ProcedureSchema(_Part):
             phrases[name] = (table.label, table.row, *(table.cues.anchors if table.cues else ()), *values)
         found = {name: phrase_words(said) for name, said in phrases.items()}
         known = Counter(word for words in found.values() for word in (*words.words, *words.beginnings))
-        common = {word for word, count in known.items() if count > MOST_NAMED or len(word) < SHORTEST_NAME}
+        common = {word for word, count in known.items() if count > MOST_TARGETS_NAMED or len(word) < SHORTEST_NAME}
         return {name: words.without(common) for name, words in found.items()}
 
     @cached_property

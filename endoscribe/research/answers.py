@@ -33,7 +33,7 @@ ANSWER_SUFFIX = ".answer.json"
 CLAIMED = "answers"
 Standing = Literal["right", "wrong", "unlabelled"]
 #: (target, row) of a cell.
-Place = tuple[str, int | None]
+CellKey = tuple[str, int | None]
 
 
 @dataclass
@@ -161,10 +161,10 @@ def tried(claims: Iterator[WrongClaim], schema: ProcedureSchema) -> Iterator[tup
             yield kind, ruling.cell.status != "ok"
 
 
-def standing_of_cells(labels: Mapping[str, Any], record: Record) -> dict[Place, Standing]:
+def standing_of_cells(labels: Mapping[str, Any], record: Record) -> dict[CellKey, Standing]:
     """How each scored cell of a record stands to the labels; a cell that is not scored is left out."""
     skipped = set(labels.get("skip", ()))
-    found: dict[Place, Standing] = {}
+    found: dict[CellKey, Standing] = {}
     for name, gold in labels["fields"].items():
         if name in record.fields and name not in skipped:
             found[name, None] = _standing(gold, record.fields[name].value)
@@ -178,7 +178,7 @@ def standing_of_cells(labels: Mapping[str, Any], record: Record) -> dict[Place, 
 
 def _standing_of_rows(
     table: str, columns: Sequence[str], labelled: Sequence[Mapping[str, Any]], record: Record
-) -> dict[Place, Standing]:
+) -> dict[CellKey, Standing]:
     gold_rows = [{column: row.get(column) for column in columns} for row in labelled]
     claimed = [{name: cell.value for name, cell in row.items()} for row in record.tables.get(table, ())]
     index = {id(row): number for number, row in enumerate(claimed)}

@@ -223,7 +223,7 @@ class _Replay:
     def record(self) -> Record:
         if self._version.signature or not self._version.edits:
             return self.cells
-        record = grounding.review(self.cells, self.schema)
+        record = grounding.recompute_checks(self.cells, self.schema)
         return replace(record, gaps=tuple(gap for gap in record.gaps if not is_left_out(gap, record)))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.record import Cell, Record
-from endoscribe.extraction.verification.grounding import examine, review, verify
+from endoscribe.extraction.verification.grounding import examine, recompute_checks, verify
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.transcript import Segment, Transcript, Word
@@ -348,7 +348,7 @@ def test_an_edited_cell_counts_and_changes_the_checks() -> None:
     record = verify([Claim("extent_reached", "cecum", "reached the cecum")], Transcript("reached the cecum"), MINI, "t")
     entered = Cell(8, "min", "", None, "absent", "edited")
     edited = Record(**{**vars(record), "fields": {**record.fields, "withdrawal_time_min": entered}})
-    assert review(edited, MINI).checks == ()
+    assert recompute_checks(edited, MINI).checks == ()
 
 
 def test_nothing_medical_makes_an_empty_record() -> None:

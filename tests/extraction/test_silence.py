@@ -9,7 +9,7 @@ from endoscribe.extraction.extractor import read_transcript
 from endoscribe.extraction.offline.reader import OfflineExtractor
 from endoscribe.extraction.record import Cell, Record, UnfiledSentence
 from endoscribe.extraction.silence import CUE_READER, unheard
-from endoscribe.extraction.verification.grounding import review
+from endoscribe.extraction.verification.grounding import recompute_checks
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.review.edits import Edit, apply_edit
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
@@ -39,7 +39,7 @@ def record(procedure: str, reader: str, *unfiled: str, **fields: str) -> Record:
     sentences = tuple(UnfiledSentence(text, 0, len(text)) for text in unfiled)
     schema = LIBRARY.get(procedure)
     made = Record(schema.id, schema.version, reader, {name: cell(value) for name, value in fields.items()}, {})
-    return review(replace(made, unfiled=sentences), schema)
+    return recompute_checks(replace(made, unfiled=sentences), schema)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_it_holds_after_an_edit_and_a_person_may_say_that_it_was_not_done() -> N
     at = datetime(2024, 1, 1, tzinfo=UTC)
     read_as = record("egd", MODEL, "retroflexion I forgot", hill_grade="2")
     assert "EGD-31" not in fired(read_as)
-    again = review(apply_edit(Edit("set", "hill_grade", at, value="3"), read_as, schema), schema)
+    again = recompute_checks(apply_edit(Edit("set", "hill_grade", at, value="3"), read_as, schema), schema)
     assert "EGD-31" not in fired(again)
-    left_out = review(apply_edit(Edit("not_done", "retroflexion_stomach", at), again, schema), schema)
+    left_out = recompute_checks(apply_edit(Edit("not_done", "retroflexion_stomach", at), again, schema), schema)
     assert "EGD-31" in fired(left_out)
 
 
@@ -107,7 +107,7 @@ def test_what_a_reader_by_cues_hears_stands_in_the_schema() -> None:
 def test_a_value_whose_words_do_not_bear_it_out_was_still_spoken_of() -> None:
     made = record("col", MODEL, extent_reached="cecum")
     doubtful = replace(made, fields={**made.fields, "withdrawal_time_min": replace(cell("9"), status="unsupported")})
-    assert NO_WITHDRAWAL_TIME not in fired(review(doubtful, LIBRARY.get("col")))
+    assert NO_WITHDRAWAL_TIME not in fired(recompute_checks(doubtful, LIBRARY.get("col")))
     assert "withdrawal_time_min" in unheard(doubtful, LIBRARY.get("col"))
 
 

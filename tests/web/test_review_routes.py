@@ -82,7 +82,7 @@ def test_a_step_is_one_replay_and_one_check(server: Server, session: str, monkey
     for value in ("5", "6"):
         change(server, session, "edits", kind="set", target="bbps_total", value=value)
     replayed, checked = list[Edit](), list[Record]()
-    apply_edit, review = edits.apply_edit, grounding.review
+    apply_edit, review = edits.apply_edit, grounding.recompute_checks
 
     def counted_edit(step: Edit, *others: Any) -> Record:
         replayed.append(step)
@@ -93,7 +93,7 @@ def test_a_step_is_one_replay_and_one_check(server: Server, session: str, monkey
         return review(record, *others)
 
     monkeypatch.setattr(versions, "apply_edit", counted_edit)
-    monkeypatch.setattr(grounding, "review", counted_check)
+    monkeypatch.setattr(grounding, "recompute_checks", counted_check)
     answer = change(server, session, "edits", kind="set", target="bbps_total", value="7")
     assert answer.status_code == 200
     assert [step.value for step in replayed] == [5, 6, 7]

@@ -17,7 +17,7 @@ from endoscribe.transcript import Transcript
 
 IdentifierSpan = tuple[int, int, str]  # start, end, kind
 
-PLACEHOLDER = re.compile(r"\[(?:NAME|NUMBER|BIRTH DATE|PLACE) \d+\]")
+MASK = re.compile(r"\[(?:NAME|NUMBER|BIRTH DATE|PLACE) \d+\]")
 #: No name is longer, and a search must not run through a whole text for each of its letters.
 _WORD = r"[A-Za-z][A-Za-z'\u2019\-]{0,40}"
 _DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d)"
@@ -195,7 +195,7 @@ class MaskingExtractor:
 
 def unmasked(claims: Sequence[Claim], text: str, schema: ProcedureSchema) -> tuple[Claim, ...]:
     """The claims of a reader that saw a text without its identifiers, with the words that were said."""
-    if not any(PLACEHOLDER.search(claim.quote) for claim in claims) or PLACEHOLDER.search(text):
+    if not any(MASK.search(claim.quote) for claim in claims) or MASK.search(text):
         return tuple(claims)
     masked = mask(text, schema.spoken_repairs.known_words)
     return tuple(_restored(claim, masked) for claim in claims)

@@ -66,7 +66,7 @@ SCOPE_WORDS = 14
 _COMPLETE = frozenset({
     "difficulty", "difficulties", "problem", "problems", "trouble", "doubt", "issue", "issues", "incident", "event",
 })  # fmt: skip
-#: Said of what is there; after "no ..." they begin something new.
+#: QuoteContext of what is there; after "no ..." they begin something new.
 _DEGREES = frozenset({
     "minimal", "mild", "moderate", "small", "scant", "trace", "good", "excellent", "normal", "a", "an", "few", "some",
     "multiple", "scattered", "several",

@@ -62,7 +62,7 @@ UNLESS_REACH = 16
 SHORT_VALUE = 3
 #: Values whose own name is said at every turn: "the other polyp".
 #: The value that tells that there was nothing.
-NOTHING = "none"
+NONE_VALUE = "none"
 #: Words from "could not pass" to the place: "the stricture in the sigmoid".
 END_WITHIN = 5
 NO_NAMES = frozenset({"none", "other", "unknown"})
@@ -344,7 +344,7 @@ class CueMatcher:
                 Mention(value, match.first, match.after, match.first)
                 for match in self.reading.find(phrases)
                 if self.counts_in(cues, match.first) and (cues.carried or self._holds(match))
-                and not (value == NOTHING and self.denies_the_rest(match))
+                and not (value == NONE_VALUE and self.denies_the_rest(match))
             ]  # fmt: skip
         found += self._beside_name(field, cues)
         return [mention for mention in found if not any(_inside(mention, other) for other in found)]

@@ -22,7 +22,7 @@ _LEAD_WORDS = 8
 _AGED = ("<measure> old", "aged <number>")
 _INTRODUCED_WITHIN = 40
 _LONGEST_INTRODUCTION = 40
-#: Said after what it dates.
+#: QuoteContext after what it dates.
 _LONG_AGO = (
     "from|in|of|since last year|month|week|time", "<measure> ago", "years|months|weeks|days ago",
     "from|in|since 2000|2001|2002|2003|2004|2005|2006|2007|2008|2009|2010|2011|2012|2013|2014|2015|2016|2017|2018|2019",

@@ -9,16 +9,15 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from endoscribe.extraction.claims import Value
-from endoscribe.extraction.reading.cues import CueMatcher
+from endoscribe.extraction.reading.cues import NONE_VALUE, CueMatcher
 from endoscribe.extraction.reading.quantities import SPOKEN_UNITS
 from endoscribe.extraction.reading.temporality import Temporality
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
+from endoscribe.extraction.verification.boolean_support import CONTRARY_WORDS, SOUND_WORDS
 from endoscribe.extraction.verification.judgement import Judgement
-from endoscribe.extraction.verification.naming import NOTHING
+from endoscribe.extraction.verification.quote_context import MIN_CONTENT_CHARS, QuoteContext
 from endoscribe.extraction.verification.quotes import Place
-from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, Said
 from endoscribe.extraction.verification.topic import EMPTY_WORDS, is_about, longer_words, naming_words, own_words
-from endoscribe.extraction.verification.truth import CONTRARY_WORDS, SOUND_WORDS
 from endoscribe.procedures.names import value_names
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 
@@ -74,7 +73,9 @@ class Attribution:
         self._matcher = matcher or CueMatcher(TokenizedTranscript(text, schema.spoken_repairs), schema)
         self._reading = self._matcher.reading
 
-    def objection(self, value: Value, target: str, place: Place, said: Said, judgement: Judgement) -> str | None:
+    def objection(
+        self, value: Value, target: str, place: Place, said: QuoteContext, judgement: Judgement
+    ) -> str | None:
         """Why the words at a place speak of something else than the field; None when they need not."""
         field = self._schema.target_index[target]
         tokens = self._tokens_of(place)
@@ -112,7 +113,7 @@ class Attribution:
         if not {"past", "before", "former"} & set(times):
             if self._is_history(tokens):
                 return "The words tell of an earlier time."
-            if NOTHING in self._schema.target_index[target].values and self._is_led_by(REASONS, tokens):
+            if NONE_VALUE in self._schema.target_index[target].values and self._is_led_by(REASONS, tokens):
                 return "The words tell why the examination was done."
         return None
 
@@ -139,7 +140,7 @@ class Attribution:
 
     # --- numbers ---
 
-    def _number_objection(self, value: int | float, target: str, tokens: range, said: Said) -> str | None:
+    def _number_objection(self, value: int | float, target: str, tokens: range, said: QuoteContext) -> str | None:
         """Every place of the number in the quote belongs to another field's words, or is set aside by this field's.
 
         A column is not held against the fields: both may tell of one thing.
@@ -158,7 +159,7 @@ class Attribution:
             return None
         return f"The words say this of {other.label!r}."
 
-    def _is_told(self, other: FieldSchema, field: FieldSchema, said: Said) -> bool:
+    def _is_told(self, other: FieldSchema, field: FieldSchema, said: QuoteContext) -> bool:
         """Whether a word that tells another field from this one stands in the quote."""
         own = longer_words(f"{field.label} {field.id}")
         return not (longer_words(f"{other.label} {other.id}") - own).isdisjoint(said.texts)
@@ -187,7 +188,7 @@ class Attribution:
 
     # --- findings ---
 
-    def _is_about(self, value: Value, target: str, said: Said) -> bool:
+    def _is_about(self, value: Value, target: str, said: QuoteContext) -> bool:
         """Whether the quote holds a word of the field, or names its value as another field of the schema does."""
         table, _, column = target.partition(".")
         field = self._schema.target_index[target]
@@ -207,7 +208,7 @@ class Attribution:
                 names[value] = (*names.get(value, ()), *value_names(field, value))
         return names
 
-    def _said_of_another(self, said: Said) -> str | None:
+    def _said_of_another(self, said: QuoteContext) -> str | None:
         """Words of which none is the field's are another's where they only measure, or the schema knows one of them."""
         telling = [
             word for word in said.texts if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS | UNTELLING

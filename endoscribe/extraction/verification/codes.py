@@ -6,7 +6,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from endoscribe.extraction.verification.said import Said, TokenSpan
+from endoscribe.extraction.verification.quote_context import QuoteContext, TokenSpan
 from endoscribe.extraction.verification.values import HEADING_WORDS
 from endoscribe.procedures.names import field_names, plain_phrase
 from endoscribe.procedures.schema import FieldSchema
@@ -21,10 +21,10 @@ _MEASURES = re.compile(
     r"^(mm|cm|mil?lim|centim|french|fr|min|hour|day|week|month|year|ml|cc|mg|percent|%|o)$|^(millim|centim)"
 )
 
-Code = tuple[str, ...]
+SpokenCode = tuple[str, ...]
 
 
-def codes_of(field: FieldSchema) -> Mapping[str, Code]:
+def codes_of(field: FieldSchema) -> Mapping[str, SpokenCode]:
     """For each allowed value its code; empty for a field with a value that is a word."""
     words = [value for value in field.values if value not in ("none", "other", "unknown", "no")]
     codes = {value: _code(plain_phrase(field.values[value].label or value)) for value in words}
@@ -33,7 +33,7 @@ def codes_of(field: FieldSchema) -> Mapping[str, Code]:
     return {value: code for value, code in codes.items() if code} if words and all(codes.values()) else {}
 
 
-def named_code(field: FieldSchema, codes: Mapping[str, Code], said: Said) -> str | None:
+def named_code(field: FieldSchema, codes: Mapping[str, SpokenCode], said: QuoteContext) -> str | None:
     """The value whose code follows the field's name in the quote; None where none does, or several do."""
     found = set()
     for _, after in _names_at(field, said):
@@ -45,7 +45,7 @@ def named_code(field: FieldSchema, codes: Mapping[str, Code], said: Said) -> str
     return found.pop() if len(found) == 1 else None
 
 
-def told_codes(codes: Mapping[str, Code], said: Said) -> set[str]:
+def told_codes(codes: Mapping[str, SpokenCode], said: QuoteContext) -> set[str]:
     """The values whose codes stand in the quote with a numeral, and are no measurements."""
     return {
         value
@@ -54,7 +54,7 @@ def told_codes(codes: Mapping[str, Code], said: Said) -> set[str]:
     }
 
 
-def _longest(codes: Mapping[str, Code], said: Said, at: int) -> str | None:
+def _longest(codes: Mapping[str, SpokenCode], said: QuoteContext, at: int) -> str | None:
     """The value with the longest code that stands at a word."""
     best: tuple[int, str] | None = None
     for value, code in codes.items():
@@ -64,7 +64,7 @@ def _longest(codes: Mapping[str, Code], said: Said, at: int) -> str | None:
     return best[1] if best else None
 
 
-def _length_at(code: Code, said: Said, at: int) -> int:
+def _length_at(code: SpokenCode, said: QuoteContext, at: int) -> int:
     """How many words from `at` on are the code; 0 when they are not."""
     heard: list[str] = []
     for index in range(at, min(said.after, at + len(code))):
@@ -78,13 +78,13 @@ def _length_at(code: Code, said: Said, at: int) -> int:
     return 0
 
 
-def _names_at(field: FieldSchema, said: Said) -> Sequence[TokenSpan]:
+def _names_at(field: FieldSchema, said: QuoteContext) -> Sequence[TokenSpan]:
     words = {*plain_phrase(field.label).split(), *plain_phrase(field.id).split()} - HEADING_WORDS
     single = [(at, at + 1) for at in range(said.first, said.after) if said.text(at) in words]
     return [*single, *said.matches(field_names(field))]
 
 
-def _code(text: str) -> Code:
+def _code(text: str) -> SpokenCode:
     """ "iia" and "2 a" are ("2", "a"); a word is no code."""
     parts: list[str] = []
     for word in text.split():

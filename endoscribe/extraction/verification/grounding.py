@@ -21,8 +21,8 @@ from endoscribe.extraction.unfiled import unfiled_sentences
 from endoscribe.extraction.verification.attribution import Attribution
 from endoscribe.extraction.verification.judgement import CONFIRMED, Judgement, better, contradicted
 from endoscribe.extraction.verification.numbers import names_one_thing
+from endoscribe.extraction.verification.quote_context import QuoteContext
 from endoscribe.extraction.verification.quotes import Place, SpokenText
-from endoscribe.extraction.verification.said import Said
 from endoscribe.extraction.verification.support import judge
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
@@ -34,7 +34,7 @@ from endoscribe.transcript import Transcript
 log = logging.getLogger(__name__)
 
 NOT_IN_TRANSCRIPT = "These words were not found in the transcript."
-#: Said between a value and the one that takes its place.
+#: QuoteContext between a value and the one that takes its place.
 CORRECTION = re.compile(
     r"\b(sorry|correction|scratch that|strike that|i mean|i meant|actually|rather|wait|make that|correct that"
     r"|misspoke|my mistake|excuse me|apologies)\b",
@@ -71,10 +71,10 @@ def settle(rulings: Sequence[Ruling], transcript: Transcript, schema: ProcedureS
     record = Record(schema.id, schema.version, extractor, fields, tables)
     named = [(target, cell) for target, _, cell in record_cells(record)]
     unfiled = unfiled_sentences(transcript, named, schema)
-    return review(replace(record, unfiled=unfiled), schema)
+    return recompute_checks(replace(record, unfiled=unfiled), schema)
 
 
-def review(record: Record, schema: ProcedureSchema) -> Record:
+def recompute_checks(record: Record, schema: ProcedureSchema) -> Record:
     """The record with its derived values, checks and gaps computed anew, as after somebody edited a cell."""
     stated = stated_values(record, schema)
     return replace(
@@ -216,7 +216,7 @@ class _Heard:
             judgement = better(judgement, self._judge_as_meant(value, field, place))
         if judgement.is_contradicted:
             return judgement
-        said = Said(self.spoken.words, first, after)
+        said = QuoteContext(self.spoken.words, first, after)
         problem = self._attribution.objection(value, target, place, said, judgement)
         return contradicted(problem, is_of_another=True) if problem else judgement
 

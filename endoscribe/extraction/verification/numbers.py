@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from endoscribe.extraction.reading.quantities import CONVERSIONS, SCHEMA_UNITS, SPOKEN_UNITS, find_quantities
-from endoscribe.extraction.verification.said import DENYING_WORDS
+from endoscribe.extraction.verification.quote_context import DENYING_WORDS
 from endoscribe.procedures.normalize import Token
 
 #: Difference that two ways of writing the same number may leave.

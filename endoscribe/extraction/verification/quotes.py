@@ -32,7 +32,7 @@ FORBIDDEN = 1000.0
 #: How much of a quote's weight may differ; one misheard word in two ("cecilile polyp"), one lost word in four.
 MAX_DIFFERENCE = 0.3
 #: Two words that share less are not one word misheard.
-MIN_LIKENESS = 0.5
+MIN_QUOTED_LIKENESS = 0.5
 
 NEGATIONS = frozenset(
     {"no", "not", "none", "without", "never", "nor", "neither", "non", "absent", "negative", "denies", "denied"}
@@ -241,7 +241,7 @@ def _difference(word: str, heard: str) -> float:
     if word in SMALL_WORDS and heard in SMALL_WORDS:
         return SMALL_WORD_COST
     likeness = fuzz.ratio(word, heard) / 100
-    return 1 - likeness if likeness >= MIN_LIKENESS else _lost(word) + _lost(heard)
+    return 1 - likeness if likeness >= MIN_QUOTED_LIKENESS else _lost(word) + _lost(heard)
 
 
 def _is_decisive(word: str) -> bool:

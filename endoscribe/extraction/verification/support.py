@@ -12,8 +12,9 @@ from itertools import pairwise
 
 from rapidfuzz import fuzz
 
+from endoscribe.extraction.verification.boolean_support import judge_boolean
+from endoscribe.extraction.verification.enum_support import judge_enum, judge_multi
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
-from endoscribe.extraction.verification.naming import judge_word, judge_words
 from endoscribe.extraction.verification.numbers import (
     WORD_NUMBERS,
     counts,
@@ -21,8 +22,7 @@ from endoscribe.extraction.verification.numbers import (
     may_be_misheard,
     numbers_in,
 )
-from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, STEM_CHARS, Said
-from endoscribe.extraction.verification.truth import judge_truth
+from endoscribe.extraction.verification.quote_context import MIN_CONTENT_CHARS, STEM_CHARS, QuoteContext
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.normalize import Token, plain_words
 from endoscribe.procedures.schema import FieldSchema
@@ -39,23 +39,23 @@ def judge(value: Value, field: FieldSchema, words: Sequence[Token], first: int, 
 
     What stands around the quote counts: a negation just before it, the name of its field.
     """
-    said = Said(words, first, after)
+    said = QuoteContext(words, first, after)
     match field.type:
         case "integer" | "number":
             return _judge_number(value, field, said)
         case "boolean":
-            return judge_truth(bool(value), field, said)
+            return judge_boolean(bool(value), field, said)
         case "enum":
-            return judge_word(str(value), field, said)
+            return judge_enum(str(value), field, said)
         case "multi":
-            return judge_words(value if isinstance(value, tuple) else (str(value),), field, said)
+            return judge_multi(value if isinstance(value, tuple) else (str(value),), field, said)
         case "date" | "time":
             problem = _calendar_objection(str(value), field, words[first:after])
             return contradicted(problem) if problem else CONFIRMED
     return _judge_text(str(value), said)
 
 
-def _judge_number(value: Value, field: FieldSchema, said: Said) -> Judgement:
+def _judge_number(value: Value, field: FieldSchema, said: QuoteContext) -> Judgement:
     number = float(value) if isinstance(value, int | float) else 0.0
     words = said.words[said.first : said.after]
     if any(abs(number - candidate) <= tolerance for candidate, tolerance in numbers_in(words, field.unit)):
@@ -98,7 +98,7 @@ def _says_year(year: int, numbers: Sequence[int]) -> bool:
     return year in numbers or year % 100 in numbers or any(pair == halves for pair in pairwise(numbers))
 
 
-def _judge_text(value: str, said: Said) -> Judgement:
+def _judge_text(value: str, said: QuoteContext) -> Judgement:
     """A free text may be worded anew, but holds no number of its own, and some of its words are its quote's."""
     spoken = set(said.texts)
     written = plain_words(value)

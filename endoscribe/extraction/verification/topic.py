@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-from endoscribe.extraction.verification.said import MIN_CONTENT_CHARS, PRESENCE_WORDS, Said, stems_of
+from endoscribe.extraction.verification.quote_context import MIN_CONTENT_CHARS, PRESENCE_WORDS, QuoteContext, stems_of
 from endoscribe.procedures.names import field_names
 from endoscribe.procedures.schema import FieldSchema, TableSchema
 
@@ -24,7 +24,7 @@ EMPTY_WORDS = PRESENCE_WORDS | {
 }  # fmt: skip
 
 
-def speaks_of(field: FieldSchema, said: Said) -> bool:
+def speaks_of(field: FieldSchema, said: QuoteContext) -> bool:
     """Whether a longer word in or around the quote is, or sounds like, one of the words for the field.
 
     A speaker names the organ and then says "normal" a sentence later: the topic is looked for further back.

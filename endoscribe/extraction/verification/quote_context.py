@@ -66,7 +66,7 @@ STEM_CHARS = 4
 MIN_WORD_LIKENESS = 75
 
 
-class Said:
+class QuoteContext:
     """The plain words [first, after) of a transcript, and all that stand around them."""
 
     def __init__(self, words: Sequence[Token], first: int, after: int) -> None:
@@ -78,9 +78,9 @@ class Said:
     def text(self, index: int) -> str:
         return self.words[index].text
 
-    def around(self, before: int, behind: int) -> "Said":
+    def around(self, before: int, behind: int) -> "QuoteContext":
         """The same with some words more on both sides."""
-        return Said(self.words, max(0, self.first - before), min(len(self.words), self.after + behind))
+        return QuoteContext(self.words, max(0, self.first - before), min(len(self.words), self.after + behind))
 
     def between(self, first: int, after: int) -> list[str]:
         return [word.text for word in self.words[max(0, first) : max(0, after)]]

@@ -4,17 +4,17 @@ import re
 from collections.abc import Sequence
 
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
-from endoscribe.extraction.verification.quotes import NEGATIONS
-from endoscribe.extraction.verification.said import (
+from endoscribe.extraction.verification.quote_context import (
     DENYING_WORDS,
     DIRECT_NEGATIONS,
     FAILING_WORDS,
     NEGATION_REACH,
     NO_DENIAL,
-    Said,
+    QuoteContext,
     TokenSpan,
     stems_of,
 )
+from endoscribe.extraction.verification.quotes import NEGATIONS
 from endoscribe.extraction.verification.topic import is_about, sounds_like_any, speaks_of, topic_words
 from endoscribe.procedures.names import field_names, plain_phrase
 from endoscribe.procedures.schema import FieldSchema
@@ -23,7 +23,7 @@ NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "part
 SOUND_WORDS = frozenset({"normal", "unremarkable", "healthy", "clear", "intact", "fine"})
 #: A field with one of these in its name is true where something is not there.
 ABSENCE_WORDS = frozenset({"absent", "removed", "without", "free", "excluded", "emptied", "gone", "resolved"})
-#: Said of what is otherwise than the field asks.
+#: QuoteContext of what is otherwise than the field asks.
 CONTRARY_WORDS = FAILING_WORDS | {"still", "remains", "remain", "instead", "benign", "easy", "easily", "nondilated"}
 CONTRARY_BEGINNINGS = ("non", "hetero")
 #: Words of a quote within which a negation is its own verb's: "I cannot get past it".
@@ -32,7 +32,7 @@ OPENING_WORDS = 4
 _FALSE_FOR = re.compile(r"\bfalse (?:for|when|where|if) ([^;.]+)|([^,;.]+)\(then false\)")
 
 
-def judge_truth(value: bool, field: FieldSchema, said: Said) -> Judgement:
+def judge_boolean(value: bool, field: FieldSchema, said: QuoteContext) -> Judgement:
     """A yes or a no against its words."""
     named = said.matches(field_names(field))
     denies = bool(field.cues and said.matches(field.cues.denied))
@@ -41,7 +41,7 @@ def judge_truth(value: bool, field: FieldSchema, said: Said) -> Judgement:
     return CONFIRMED if denies else _judge_no(field, said, named)
 
 
-def _judge_yes(field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, denies: bool) -> Judgement:
+def _judge_yes(field: FieldSchema, said: QuoteContext, named: Sequence[TokenSpan], *, denies: bool) -> Judgement:
     if named:
         return contradicted("The words deny it.") if all(said.denies(*span) for span in named) else CONFIRMED
     if field.cues and field.cues.normal:
@@ -55,7 +55,7 @@ def _judge_yes(field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, de
     return contradicted("The words say the opposite.") if _is_called_false(field, said) else PLAUSIBLE
 
 
-def _judge_normal(field: FieldSchema, said: Said) -> Judgement:
+def _judge_normal(field: FieldSchema, said: QuoteContext) -> Judgement:
     if said.has(NEARLY) or _abnormal(field, said, denied=False):
         is_sound = said.has(SOUND_WORDS) and not said.has(NEARLY)
         return PLAUSIBLE if is_sound else contradicted("The words tell of something abnormal.")
@@ -64,7 +64,7 @@ def _judge_normal(field: FieldSchema, said: Said) -> Judgement:
     return PLAUSIBLE
 
 
-def _judge_abnormal(field: FieldSchema, said: Said) -> Judgement:
+def _judge_abnormal(field: FieldSchema, said: QuoteContext) -> Judgement:
     sound = [(at, at + 1) for at in range(said.first, said.after) if said.text(at) in SOUND_WORDS]
     if _abnormal(field, said, denied=False) or said.has(NEARLY) or any(said.denies(*span) for span in sound):
         return CONFIRMED
@@ -73,13 +73,13 @@ def _judge_abnormal(field: FieldSchema, said: Said) -> Judgement:
     return PLAUSIBLE
 
 
-def _abnormal(field: FieldSchema, said: Said, *, denied: bool) -> bool:
+def _abnormal(field: FieldSchema, said: QuoteContext, *, denied: bool) -> bool:
     """Whether something abnormal is told, or denied."""
     phrases = ("abnormal*", "lesion|lesions", *(field.cues.abnormal if field.cues else ()))
     return any(said.denies(*span) is denied for span in said.matches(phrases))
 
 
-def _judge_no(field: FieldSchema, said: Said, named: Sequence[TokenSpan]) -> Judgement:
+def _judge_no(field: FieldSchema, said: QuoteContext, named: Sequence[TokenSpan]) -> Judgement:
     if named:
         denied = any(said.may_deny(*span) for span in named)
         return CONFIRMED if denied else contradicted("The words affirm it.")
@@ -97,7 +97,7 @@ def _names_absence(field: FieldSchema) -> bool:
     return not ABSENCE_WORDS.isdisjoint((*plain_phrase(field.label).split(), *plain_phrase(field.id).split()))
 
 
-def _opens_with_denial(said: Said, spans: Sequence[TokenSpan]) -> bool:
+def _opens_with_denial(said: QuoteContext, spans: Sequence[TokenSpan]) -> bool:
     """ "I cannot get past it", "not seen": a denial of whatever the quote is about, nothing of the field before it."""
     for at, word in enumerate(said.texts[:OPENING_WORDS], start=said.first):
         if word in DIRECT_NEGATIONS:
@@ -106,7 +106,7 @@ def _opens_with_denial(said: Said, spans: Sequence[TokenSpan]) -> bool:
     return said.denies_before(said.first)
 
 
-def _is_called_false(field: FieldSchema, said: Said) -> bool:
+def _is_called_false(field: FieldSchema, said: QuoteContext) -> bool:
     """Whether the words tell of the opposite without a negation: what the guide calls false, or an opposite word."""
     told = " ".join(part for found in _FALSE_FOR.findall(field.guide or "") for part in found)
     if (stems_of(plain_phrase(told).split()) - stems_of(plain_phrase(field.label).split())) & said.stems():

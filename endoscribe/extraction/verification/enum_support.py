@@ -4,17 +4,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from endoscribe.extraction.reading.cues import NONE_VALUE
 from endoscribe.extraction.reading.remainder import denies_the_rest
+from endoscribe.extraction.verification.boolean_support import OPENING_WORDS
 from endoscribe.extraction.verification.codes import codes_of, named_code, told_codes
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
 from endoscribe.extraction.verification.numbers import HOMOPHONES
-from endoscribe.extraction.verification.said import (
+from endoscribe.extraction.verification.quote_context import (
     DENYING_WORDS,
     DIRECT_NEGATIONS,
     FAILING_WORDS,
     NEGATION_REACH,
     STEM_CHARS,
-    Said,
+    QuoteContext,
     TokenSpan,
     likeness,
 )
@@ -23,17 +25,13 @@ from endoscribe.extraction.verification.values import HEADING_WORDS
 from endoscribe.procedures.names import field_names, plain_phrase, value_names
 from endoscribe.procedures.schema import FieldSchema
 
-#: The value that tells that there was nothing.
-NOTHING = "none"
 #: Longest name of a value that means nothing without its field's: "2", "IV", "2a".
 SHORT_NAME_CHARS = 2
 #: Short forms of classes that are words of every sentence.
 COMMON_WORDS = frozenset({"is", "to", "too", "a", "i", "be", "see", "for", "bee", "won", "ate", "none"})
-#: Words of a quote within which a negation is of all that it tells.
-OPENING_WORDS = 4
 #: A word of so many letters is known when it is misheard, from so many per cent in common on.
 LONG_WORD_CHARS = 7
-MIN_LIKENESS = 80
+MIN_STEM_LIKENESS = 80
 #: What tells of the value "failed", and of no other.
 FAILURES = frozenset({"unable", "failed", "unsuccessful", "unsuccessfully", "impossible"})
 #: A name of one or two words, as against a pattern of what may be said.
@@ -42,9 +40,9 @@ _PLAIN_NAME = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)?\*?")
 NAME_REACH = 8
 
 
-def judge_word(value: str, field: FieldSchema, said: Said) -> Judgement:
+def judge_enum(value: str, field: FieldSchema, said: QuoteContext) -> Judgement:
     """An allowed value against its words."""
-    if value == NOTHING and denies_the_rest([word.text for word in said.words], said.first, said.after):
+    if value == NONE_VALUE and denies_the_rest([word.text for word in said.words], said.first, said.after):
         return contradicted("The words deny only what is left besides something else.")
     codes = codes_of(field)
     if value in codes and (told := named_code(field, codes, said)):
@@ -61,13 +59,13 @@ def judge_word(value: str, field: FieldSchema, said: Said) -> Judgement:
     return _judge_named(value, field, said, [*own, *beside])
 
 
-def _covers(other: str, own: Sequence[TokenSpan], field: FieldSchema, said: Said) -> bool:
+def _covers(other: str, own: Sequence[TokenSpan], field: FieldSchema, said: QuoteContext) -> bool:
     """Whether another value's longer name holds every mention of this one: "cold snare EMR" is no cold snare."""
     spans = said.matches(_sure_forms(field, other))
     return all(any(b <= begin and end <= e and e - b > end - begin for b, e in spans) for begin, end in own)
 
 
-def _sounds_like_more(value: str, field: FieldSchema, others: set[str], said: Said) -> bool:
+def _sounds_like_more(value: str, field: FieldSchema, others: set[str], said: QuoteContext) -> bool:
     """Whether a misheard name of the value holds all that names another one: "orderline resectable"."""
     spans = [span for form in _sure_forms(field, value) if (span := said.sounds_of(form))]
     named = [span for other in others for span in said.matches(_sure_forms(field, other))]
@@ -76,7 +74,7 @@ def _sounds_like_more(value: str, field: FieldSchema, others: set[str], said: Sa
     )
 
 
-def judge_words(values: Sequence[str], field: FieldSchema, said: Said) -> Judgement:
+def judge_multi(values: Sequence[str], field: FieldSchema, said: QuoteContext) -> Judgement:
     """Several allowed values against one quote: silent of one, it must name another of them, or none of the field's."""
     named = {value: _named(value, field, said) for value in values}
     verdicts = [_judge_named(value, field, said, spans, is_alone=False) for value, spans in named.items()]
@@ -91,7 +89,7 @@ def judge_words(values: Sequence[str], field: FieldSchema, said: Said) -> Judgem
 
 
 def _judge_named(
-    value: str, field: FieldSchema, said: Said, named: Sequence[TokenSpan], *, is_alone: bool = True
+    value: str, field: FieldSchema, said: QuoteContext, named: Sequence[TokenSpan], *, is_alone: bool = True
 ) -> Judgement:
     if named:
         denied = not _is_denial(value, field) and all(_is_denied(span, field, said) for span in named)
@@ -104,7 +102,7 @@ def _judge_named(
     return _judge_silence(value, field, said) if is_alone else PLAUSIBLE
 
 
-def _judge_silence(value: str, field: FieldSchema, said: Said) -> Judgement:
+def _judge_silence(value: str, field: FieldSchema, said: QuoteContext) -> Judgement:
     """Of words that do not name the value: do they tell of another one, or deny all?"""
     if "failed" in field.values and said.has(FAILURES):
         return contradicted(f"The words say {field.value_label('failed')!r}.")
@@ -115,7 +113,7 @@ def _judge_silence(value: str, field: FieldSchema, said: Said) -> Judgement:
     return PLAUSIBLE
 
 
-def _judge_nothing(value: str, field: FieldSchema, said: Said) -> Judgement:
+def _judge_nothing(value: str, field: FieldSchema, said: QuoteContext) -> Judgement:
     """ "none" follows from "no complications", and from nothing without a denying word."""
     if not said.has(DENYING_WORDS | FAILING_WORDS, NEGATION_REACH):
         return contradicted(f"The words do not say {field.value_label(value)!r}.")
@@ -123,18 +121,18 @@ def _judge_nothing(value: str, field: FieldSchema, said: Said) -> Judgement:
     return CONFIRMED if said.matches(others) or speaks_of(field, said) else PLAUSIBLE
 
 
-def _is_denied(span: TokenSpan, field: FieldSchema, said: Said) -> bool:
+def _is_denied(span: TokenSpan, field: FieldSchema, said: QuoteContext) -> bool:
     """Of a row only "no cold snare" denies a value: "the ascending colon was not seen" is a row about that segment."""
     is_column = field.section is None
     return said.denies_directly(span[0]) if is_column else said.denies(*span)
 
 
-def _denies_all(field: FieldSchema, said: Said) -> bool:
+def _denies_all(field: FieldSchema, said: QuoteContext) -> bool:
     """Whether the field has a value for nothing, and the quote is a denial: "no evidence of bleeding"."""
     return not {"none", "no"}.isdisjoint(field.values) and not DIRECT_NEGATIONS.isdisjoint(said.texts[:OPENING_WORDS])
 
 
-def _named(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:
+def _named(value: str, field: FieldSchema, said: QuoteContext) -> list[TokenSpan]:
     return (
         said.matches(_sure_forms(field, value))
         or _initials(value, field, said)
@@ -149,12 +147,12 @@ def _sure_forms(field: FieldSchema, value: str) -> tuple[str, ...]:
     return (*(name for name in names if len(name) > SHORT_NAME_CHARS or name in term.spoken), *term.misheard)
 
 
-def _initials(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:
+def _initials(value: str, field: FieldSchema, said: QuoteContext) -> list[TokenSpan]:
     spans = (said.initials_of(plain_phrase(name)) for name in {value, field.value_label(value)})
     return [span for span in spans if span]
 
 
-def _named_beside_field(value: str, field: FieldSchema, said: Said) -> list[TokenSpan]:
+def _named_beside_field(value: str, field: FieldSchema, said: QuoteContext) -> list[TokenSpan]:
     """Where a short form stands in a quote that names the field, or that follows its name: "NICE to", "LA grade B"."""
     names = [plain_phrase(name) for name in (value, field.value_label(value))]
     spans = said.matches((*filter(None, names), *field.values[value].short))
@@ -164,7 +162,7 @@ def _named_beside_field(value: str, field: FieldSchema, said: Said) -> list[Toke
     return spans if spans and _is_field_named(field, said) else []
 
 
-def _is_sure(span: TokenSpan, field: FieldSchema, said: Said) -> bool:
+def _is_sure(span: TokenSpan, field: FieldSchema, said: QuoteContext) -> bool:
     """A word as common as "is" or "to" is a class only right behind its field's name: "Paris is", "NICE to"."""
     begin, end = span
     if end - begin > 1 or said.text(begin) not in COMMON_WORDS:
@@ -176,7 +174,7 @@ def _is_sure(span: TokenSpan, field: FieldSchema, said: Said) -> bool:
     )
 
 
-def _is_field_named(field: FieldSchema, said: Said) -> bool:
+def _is_field_named(field: FieldSchema, said: QuoteContext) -> bool:
     near = said.around(NAME_REACH, NAME_REACH)
     words = {*plain_phrase(field.label).split(), *plain_phrase(field.id).split()} - HEADING_WORDS
     return bool(words & set(near.texts)) or bool(near.matches(field_names(field))) or speaks_of(field, near)
@@ -188,7 +186,7 @@ def _is_denial(value: str, field: FieldSchema) -> bool:
     return not words.isdisjoint((DENYING_WORDS | FAILURES) - {"normal", "clear"})
 
 
-def _affirmed(field: FieldSchema, said: Said) -> set[str]:
+def _affirmed(field: FieldSchema, said: QuoteContext) -> set[str]:
     """The allowed values that the quote names without denying them."""
     return {
         value
@@ -200,7 +198,7 @@ def _affirmed(field: FieldSchema, said: Said) -> set[str]:
 # -- words in common ---------------------------------------------------------------------------------------------------
 
 
-def _told_instead(value: str, field: FieldSchema, said: Said) -> str | None:
+def _told_instead(value: str, field: FieldSchema, said: QuoteContext) -> str | None:
     """Another value that alone has one of its own words in the quote, in any form: "mildly dilated" is not severe."""
     own = _telling_words(field)
     if _has_one(own.get(value, set()), said):
@@ -223,12 +221,14 @@ def _words_of(phrases: Iterable[str]) -> set[str]:
     return set(longer_words(" ".join(phrases)))
 
 
-def _has_one(words: set[str], said: Said) -> bool:
+def _has_one(words: set[str], said: QuoteContext) -> bool:
     """Whether the quote holds one of some words in any form, and does not deny it."""
     for word in words:
         stem = word[: max(STEM_CHARS, len(word) - 2)]
         for at, text in enumerate(said.texts, start=said.first):
-            is_said = text.startswith(stem) or (len(word) >= LONG_WORD_CHARS and likeness(word, text) >= MIN_LIKENESS)
+            is_said = text.startswith(stem) or (
+                len(word) >= LONG_WORD_CHARS and likeness(word, text) >= MIN_STEM_LIKENESS
+            )
             if is_said and not said.denies(at, at + 1):
                 return True
     return False
