@@ -194,7 +194,7 @@ def _lines(record: Record, schema: ProcedureSchema) -> Iterator[tuple[str, ...]]
                 yield (table.section, f"{name}.{column.id}", str(index), label, *_values(row.get(column.id)))
     for index, sentence in enumerate(record.unfiled):
         said = (sentence.text, _text(sentence.start_s), _text(sentence.end_s))
-        yield ("", UNFILED, str(index), UNFILED_TITLE, "", "", UNFILED, "", *said, "")
+        yield ("", UNFILED, str(index), UNFILED_TITLE, "", "", UNFILED, "", *said, "", "")
 
 
 def _values(cell: Cell | None) -> tuple[str, ...]:

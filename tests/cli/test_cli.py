@@ -59,6 +59,7 @@ def test_a_transcript_becomes_a_record(tmp_path: Path, capsys: pytest.CaptureFix
         "extractor",
         "fields",
         "tables",
+        "unfiled",
         "derived",
         "checks",
         "gaps",
@@ -178,8 +179,8 @@ def test_a_traceback_shows_no_values(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom endoscribe.cli.main import main\n"
         "from endoscribe.extraction.offline.reader import OfflineExtractor\n"
-        "def broken(self, transcript, schema):\n    said = transcript.text\n    return said.nonsense\n"
-        "OfflineExtractor.extract = broken\n"
+        "def broken(self, transcript, schema, on_claims=None):\n    said = transcript.text\n    return said.nonsense\n"
+        "OfflineExtractor.read = broken\n"
         "main(['extract', sys.argv[1], '--procedure', 'col', '--extractor', 'offline'])\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "one.txt")]

@@ -208,7 +208,8 @@ def test_an_empty_record_shows_only_gaps() -> None:
 
 
 def test_checks_are_listed_by_severity_with_the_doubtful_cells_after_them() -> None:
-    page = _Page(render_checks(RECORD, MINI))
+    """A model is told of every field, so that its silence about the withdrawal time counts."""
+    page = _Page(render_checks(verify(CLAIMS, heard(), MINI, "claude"), MINI))
     classes = [attributes["class"] for tag, attributes in page.elements if tag == "li"]
     doubts = ["es-check es-doubt es-error", *["es-check es-doubt es-warning"] * 2]
     assert classes == [*doubts, "es-check es-warning", "es-check es-info"]
