@@ -27,7 +27,10 @@ class Signature:
 
 
 def digest(record: Record) -> str:
-    """SHA-256 of the record's JSON with sorted keys, without spaces, as UTF-8, without `support` where it is null."""
+    """SHA-256 of the record's JSON with sorted keys, without spaces, as UTF-8.
+
+    Without `support` where it is null, and without `unfiled` where it is empty.
+    """
     return _sha256(_signed_json(record))
 
 
@@ -37,8 +40,10 @@ def signed_digest(record: Record, name: str, at: datetime) -> str:
 
 
 def _signed_json(record: Record) -> dict[str, Any]:
-    """Records that were signed before cells had a support are signed still."""
+    """Records that were signed before cells had a support and records unfiled sentences are signed still."""
     written = record.to_json()
+    if not written["unfiled"]:
+        del written["unfiled"]
     rows = [row for table in written["tables"].values() for row in table]
     for cell in (cell for row in (written["fields"], *rows) for cell in row.values()):
         if cell["support"] is None:
