@@ -293,7 +293,7 @@ def as_signed(value: object) -> object:
         return [as_signed(each) for each in value]
     if not isinstance(value, dict):
         return value
-    absent = {"support": None, "unfiled": []}
+    absent: dict[str, object] = {"support": None, "unfiled": []}
     return {name: as_signed(part) for name, part in value.items() if absent.get(name, ...) != part}
 
 
