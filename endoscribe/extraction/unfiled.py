@@ -20,7 +20,7 @@ from endoscribe.transcript import Transcript
 #: Ends a sentence: a stop before white space, unless it belongs to a number, an initial or an abbreviation; or a line.
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\s*\n\s*")
 _NO_END = re.compile(
-    r"(?:(?:^|\s)(?:dr|mr|mrs|ms|no|vs|approx|fig|st|prof|e\.g|i\.e)|(?:^|\s)[a-z]|(?:^|\s)\d{1,2})\.$", re.IGNORECASE
+    r"(?:(?:^|\s)(?:dr|mr|mrs|ms|no|vs|approx|fig|st|prof|e\.g|i\.e)|(?:^|\s)[a-z]|^\d{1,2})\.$", re.IGNORECASE
 )
 #: A line that only says what follows.
 _HEADING = re.compile(r"[A-Z][A-Z /&()]*:?|[^:]{1,60}:")

@@ -29,6 +29,7 @@ def sentences(text: str) -> list[str]:
         ("A 4.5 mm polyp. Dr. Smith assisted.", ["A 4.5 mm polyp.", "Dr. Smith assisted."]),
         ("FINDINGS:\n1. Normal colon.\n2. Piles.", ["FINDINGS:", "1. Normal colon.", "2. Piles."]),
         ("  \n ", []),
+        ("Boston total 8. In the sigmoid a polyp.", ["Boston total 8.", "In the sigmoid a polyp."]),
         ("Vitamin K. was given", ["Vitamin K. was given"]),
     ],
 )
