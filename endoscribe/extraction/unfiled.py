@@ -6,6 +6,7 @@ Small talk is left out. Where it is not clear whether words matter, they are sho
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,14 +19,15 @@ from endoscribe.speech.terms.lexicon import is_english
 from endoscribe.transcript import Transcript
 
 #: Ends a sentence: a stop before white space, unless it belongs to a number, an initial or an abbreviation; or a line.
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\s*\n\s*")
-_NO_END = re.compile(
-    r"(?:(?:^|\s)(?:dr|mr|mrs|ms|no|vs|approx|fig|st|prof|e\.g|i\.e)|(?:^|\s)[a-z]|^\d{1,2})\.$", re.IGNORECASE
-)
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*+\s++|\n\s*+")
+_ABBREVIATION = re.compile(r"(?:^|\s)(?:dr|mr|mrs|ms|no|vs|approx|fig|st|prof|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
+_LIST_NUMBER = re.compile(r"\d{1,2}\.")
+#: An abbreviation, its stop and the blank before it are no longer than this.
+_ABBREVIATION_CHARS = 8
 #: A line that only says what follows.
 _HEADING = re.compile(r"[A-Z][A-Z /&()]*:?|[^:]{1,60}:")
 #: A pause inside a sentence.
-_CLAUSE_END = re.compile(r"[,;:]\s+|\s+[-\u2013\u2014]+\s+|\s+(?=(?:and|but|then)\s)", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[,;:]\s++|(?<!\s)\s++(?:[-\u2013\u2014]++\s++|(?=(?:and|but|then)\s))", re.IGNORECASE)
 #: A sentence of more words than these has lost its stops, as recognised speech often has.
 LONGEST_SENTENCE_WORDS = 30
 
@@ -116,10 +118,17 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for match in (*_SENTENCE_END.finditer(text), None):
         end = match.start() if match else len(text)
-        if match and "\n" not in match.group() and _NO_END.search(text[start:end]):
+        if match and "\n" not in match.group() and _ends_none(text, start, end):
             continue
         yield from _unstopped(text, *_trimmed(text, start, end))
         start = match.end() if match else end
+
+
+def _ends_none(text: str, start: int, end: int) -> bool:
+    """Whether the stop before `end` belongs to an abbreviation, an initial, or the number of a list's line."""
+    if _ABBREVIATION.search(text[max(start, end - _ABBREVIATION_CHARS) : end]):
+        return True
+    return end - start <= len("10.") and bool(_LIST_NUMBER.fullmatch(text, start, end))
 
 
 def _unstopped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -146,7 +155,8 @@ def _clause_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     stretch = text[start:end]
-    return start + len(stretch) - len(stretch.lstrip()), end - len(stretch) + len(stretch.rstrip())
+    first = start + len(stretch) - len(stretch.lstrip())
+    return first, max(first, start + len(stretch.rstrip()))
 
 
 def _stretches(clauses: Sequence[_Clause]) -> Iterator[tuple[int, int]]:
@@ -177,6 +187,7 @@ class _FiledWords:
         self._rests = sorted(
             ((span, target) for target, cell in cells for span in _spans(text, cell)), key=lambda rest: rest[0]
         )
+        self._longest = max((span[1] - span[0] for span, _ in self._rests), default=0)
 
     def named_within(self, start: int, end: int) -> Sequence[WordSet]:
         """The names of the targets that rest in a sentence: beside their values they say nothing new."""
@@ -196,7 +207,9 @@ class _FiledWords:
         return _Clause(start, end, bool(telling), bool(resting))
 
     def _resting(self, start: int, end: int) -> Sequence[tuple[tuple[int, int], str]]:
-        return [(span, target) for span, target in self._rests if span[0] < end and span[1] > start]
+        first = bisect_left(self._rests, start - self._longest, key=lambda rest: rest[0][0])
+        after = bisect_left(self._rests, end, key=lambda rest: rest[0][0])
+        return [rest for rest in self._rests[first:after] if rest[0][1] > start]
 
     def _is_on_the_way(self, words: Sequence[Token]) -> bool:
         """Whether a clause tells that the scope moves; what it reached in the end stands in a cell of its own."""

@@ -1,5 +1,7 @@
 """What was dictated and stands in no cell is shown, in the speaker's words, and small talk is not."""
 
+from time import process_time
+
 import pytest
 
 from endoscribe.extraction.claims import Claim
@@ -101,3 +103,18 @@ def test_the_record_tells_it() -> None:
     assert record["unfiled"] == [
         {"text": "A simple cyst in the left kidney.", "start": 0, "end": 33, "start_s": None, "end_s": None}
     ]
+
+
+@pytest.mark.parametrize(
+    "unit", ["a. ", "1. ", "   ", "polyp ", ", ", "- ", "\n", "and ", "no polyp. ", "e.g. ", "x: ", "'\")] ", "5 mm. "]
+)
+def test_the_cost_grows_no_faster_than_the_text(unit: str) -> None:
+    def cost_s(times: int) -> float:
+        text = unit * times
+        began_s = process_time()
+        verify((Claim("polyp_count", 1, unit.strip() or "x"),), Transcript(text), COLONOSCOPY, "scripted")
+        return process_time() - began_s
+
+    cost_s(100)
+    once_s, twice_s = (min(cost_s(times) for _ in range(3)) for times in (1500, 3000))
+    assert twice_s < 3 * once_s + 0.05
