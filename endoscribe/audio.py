@@ -68,8 +68,9 @@ def decode_recording(path: Path, max_minutes: float = 120) -> DecodedRecording:
     """Decode a recording: wav, mp3, m4a, flac, ogg or webm of any rate, channel count and bit depth.
 
     Of several tracks the first that holds speech is taken, and of its channels those whose mean does not cancel.
-    What can be heard of a damaged or cut-off recording is kept, and gaps in its time stamps are told. Raises AudioError when the file is missing, empty, not
-    audio, silent, or longer than `max_minutes` (found before all of it is decoded).
+    What can be heard of a damaged or cut-off recording is kept, and gaps in its time stamps are told. Raises
+    AudioError when the file is missing, empty, not audio, silent, or longer than `max_minutes` (found before
+    all of it is decoded).
     """
     _require_content(path)
     with _opened(path) as container:
@@ -164,7 +165,8 @@ def _damage(heard_s: float, stated_s: float, packets: "_Packets") -> str | None:
         return f"The recording is damaged: {packets.damaged} pieces of it cannot be heard."
     if packets.gaps_s:
         first_s, missing_s = packets.gaps_s[0][0], sum(length_s for _, length_s in packets.gaps_s)
-        return f"The recording has gaps: {missing_s:.1f} s are missing, first at {int(first_s // 60)}:{first_s % 60:04.1f}."
+        first = f"{int(first_s // 60)}:{first_s % 60:04.1f}"
+        return f"The recording has gaps: {missing_s:.1f} s are missing, first at {first}."
     return None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: The levels of sound are taken over frames of this length.
-FRAME_S = 0.05
+LEVEL_FRAME_S = 0.05
 #: So much sound makes a level: a recording of one sentence and long silence is as loud as its sentence.
 LOUD_FRAMES = 20
 #: Speech stands out from its own pauses by more than this; hum, hiss and a fan do not.
@@ -25,7 +25,7 @@ QUIET_DB = -30.0
 LEAST_AGREEMENT = -0.2
 _SILENCE_DB = -120.0
 
-Frames = NDArray[np.float32]
+ChannelSamples = NDArray[np.float32]
 
 
 @dataclass
@@ -35,17 +35,19 @@ class TrackSurvey:
     rate: int
     channels: int
     _levels: list[NDArray[np.float64]] = field(default_factory=list)
-    _products: NDArray[np.float64] | None = None
+    _products: NDArray[np.float64] = field(init=False)
     _last: NDArray[np.float64] | None = None
 
-    def insert(self, samples: Frames) -> None:
+    def __post_init__(self) -> None:
+        self._products = np.zeros((self.channels, self.channels))
+
+    def insert(self, samples: ChannelSamples) -> None:
         """Take (frames, channels) of the track, in order."""
         # Of the steps between samples, as a constant offset of a sound card agrees with any other.
         steps = np.diff(samples.astype(np.float64), axis=0, prepend=samples[:1] if self._last is None else self._last)
         self._last = samples[-1:].astype(np.float64)
-        product = steps.T @ steps
-        self._products = product if self._products is None else self._products + product
-        size = max(1, int(FRAME_S * self.rate))
+        self._products += steps.T @ steps
+        size = max(1, int(LEVEL_FRAME_S * self.rate))
         for start in range(0, len(samples), size):
             piece = samples[start : start + size].astype(np.float64)
             self._levels.append((piece - piece.mean(axis=0)).std(axis=0))
@@ -83,7 +85,6 @@ class TrackSurvey:
 
     def _agreement(self, channel: int, others: Sequence[int]) -> float:
         """The correlation of a channel with the sum of others, -1 to 1; 0 where one of them never moves."""
-        assert self._products is not None
         of_sum = float(self._products[np.ix_(others, others)].sum())
         scale = np.sqrt(self._products[channel, channel] * of_sum)
         return float(self._products[channel, others].sum() / scale) if scale > 0 else 0.0
