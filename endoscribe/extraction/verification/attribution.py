@@ -4,7 +4,6 @@ Knows what the offline reader knows: which words of a schema's cues stand around
 where the field's own words are missing and another's are there: the silence of a cue says nothing.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -12,14 +11,14 @@ from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.cues import NONE_VALUE, CueMatcher
 from endoscribe.extraction.reading.quantities import SPOKEN_UNITS
 from endoscribe.extraction.reading.temporality import Temporality
-from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
+from endoscribe.extraction.reading.tokens import Match
 from endoscribe.extraction.verification.boolean_support import CONTRARY_WORDS, SOUND_WORDS
 from endoscribe.extraction.verification.judgement import Judgement
 from endoscribe.extraction.verification.quote_context import MIN_CONTENT_CHARS, QuoteContext
-from endoscribe.extraction.verification.quotes import Place
+from endoscribe.extraction.verification.quotes import Extents, Place
 from endoscribe.extraction.verification.topic import EMPTY_WORDS, is_about, longer_words, naming_words, own_words
 from endoscribe.procedures.names import value_names
-from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
+from endoscribe.procedures.schema import FieldSchema
 
 #: What somebody says to a machine, not of a patient.
 INSTRUCTIONS = (
@@ -67,11 +66,11 @@ NEVER = frozenset({Temporality.RETRACTED, Temporality.CONDITIONAL})
 class Attribution:
     """One transcript, heard with one schema's ears."""
 
-    def __init__(self, text: str, schema: ProcedureSchema, matcher: CueMatcher | None = None) -> None:
-        """`matcher` is the one of this text and schema, where somebody has it already."""
-        self._schema = schema
-        self._matcher = matcher or CueMatcher(TokenizedTranscript(text, schema.spoken_repairs), schema)
-        self._reading = self._matcher.reading
+    def __init__(self, matcher: CueMatcher) -> None:
+        self._schema = matcher.schema
+        self._matcher = matcher
+        self._reading = matcher.reading
+        self._extents = Extents(matcher.reading.tokens)
 
     def objection(
         self, value: Value, target: str, place: Place, said: QuoteContext, judgement: Judgement
@@ -93,10 +92,7 @@ class Attribution:
         return self._said_of_another(said)
 
     def _tokens_of(self, place: Place) -> range:
-        tokens = self._reading.tokens
-        first = bisect_right(tokens, place.start, key=lambda token: token.end)
-        after = bisect_left(tokens, place.end, key=lambda token: token.start)
-        return range(first, max(first, after))
+        return range(*self._extents.within(place))
 
     # --- times ---
 

@@ -3,9 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from endoscribe.extraction.reading.cues import NONE_VALUE
-from endoscribe.extraction.reading.remainder import denies_the_rest
+from endoscribe.extraction.reading.remainder import REACH_BEFORE, REACH_BEHIND, denies_the_rest
 from endoscribe.extraction.verification.boolean_support import OPENING_WORDS
 from endoscribe.extraction.verification.codes import codes_of, named_code, told_codes
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
@@ -42,7 +43,7 @@ NAME_REACH = 8
 
 def judge_enum(value: str, field: FieldSchema, said: QuoteContext) -> Judgement:
     """An allowed value against its words."""
-    if value == NONE_VALUE and denies_the_rest([word.text for word in said.words], said.first, said.after):
+    if value == NONE_VALUE and _denies_the_rest(said):
         return contradicted("The words deny only what is left besides something else.")
     codes = codes_of(field)
     if value in codes and (told := named_code(field, codes, said)):
@@ -57,6 +58,11 @@ def judge_enum(value: str, field: FieldSchema, said: QuoteContext) -> Judgement:
     if own and any(_covers(other, own, field, said) for other in others):
         return contradicted(f"The words say {field.value_label(min(others))!r}.")
     return _judge_named(value, field, said, [*own, *beside])
+
+
+def _denies_the_rest(said: QuoteContext) -> bool:
+    wider = said.around(REACH_BEFORE, REACH_BEHIND)
+    return denies_the_rest(wider.texts, said.first - wider.first, said.after - wider.first)
 
 
 def _covers(other: str, own: Sequence[TokenSpan], field: FieldSchema, said: QuoteContext) -> bool:
@@ -143,8 +149,12 @@ def _named(value: str, field: FieldSchema, said: QuoteContext) -> list[TokenSpan
 def _sure_forms(field: FieldSchema, value: str) -> tuple[str, ...]:
     """Phrases that name an allowed value wherever they stand; a name as short as "2" or "B" needs its field's."""
     term = field.values[value]
-    names = value_names(field, value)
-    return (*(name for name in names if len(name) > SHORT_NAME_CHARS or name in term.spoken), *term.misheard)
+    return _long_or_spoken(value_names(field, value), term.spoken, term.misheard)
+
+
+@lru_cache(maxsize=4096)
+def _long_or_spoken(names: tuple[str, ...], spoken: tuple[str, ...], misheard: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(name for name in names if len(name) > SHORT_NAME_CHARS or name in spoken), *misheard)
 
 
 def _initials(value: str, field: FieldSchema, said: QuoteContext) -> list[TokenSpan]:

@@ -1,7 +1,7 @@
 """The words of a quote in their surroundings: which phrases stand in them, and whether they are denied there."""
 
 from collections.abc import Iterable, Sequence, Set
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from rapidfuzz import fuzz
 
@@ -87,8 +87,7 @@ class QuoteContext:
 
     def matches(self, phrases: Iterable[str]) -> list[TokenSpan]:
         """Where one of the phrases, in the language of cues, stands in the quote; the longest of nested ones."""
-        quoted = " ".join(self.texts)
-        held = frozenset(self.texts)
+        quoted, held = self._quoted, self._held
         found = set()
         for source in phrases:
             phrase = compile_phrase(source)
@@ -103,6 +102,14 @@ class QuoteContext:
             for begin, end in sorted(found)
             if not any(b <= begin and end <= e and (b, e) != (begin, end) for b, e in found)
         ]
+
+    @cached_property
+    def _quoted(self) -> str:
+        return " ".join(self.texts)
+
+    @cached_property
+    def _held(self) -> frozenset[str]:
+        return frozenset(self.texts)
 
     def sounds_of(self, phrase: str) -> TokenSpan | None:
         """Where the quote holds every word of a phrase, each as it is or misheard, in any order."""
