@@ -22,7 +22,7 @@ from endoscribe.extraction.verification.judgement import CONFIRMED, Judgement, b
 from endoscribe.extraction.verification.numbers import names_one_thing
 from endoscribe.extraction.verification.quote_context import QuoteContext
 from endoscribe.extraction.verification.quotes import Extents, Place, SpokenText
-from endoscribe.extraction.verification.support import judge
+from endoscribe.extraction.verification.support import affirms, judge
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
 from endoscribe.procedures.expressions import Spoken, Stated
@@ -129,7 +129,9 @@ def examine(
 
 def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, schema: ProcedureSchema) -> Ruling:
     """A number of things need not be said as one: a finding is one thing, and rows with words of their own add up."""
-    if ruling.cell.status != "unsupported" or ruling.place is None:
+    if ruling.judgement is None or not ruling.judgement.is_contradicted or ruling.judgement.is_of_another:
+        return ruling  # words that are an instruction or tell of another time count nothing
+    if ruling.place is None:
         return ruling
     table, _, column = ruling.claim.target.partition(".")
     if column and column == _count_column(schema, table):
@@ -209,6 +211,8 @@ class _Heard:
         if judgement.is_contradicted:
             return judgement
         said = QuoteContext(self.spoken.words, first, after)
+        if said.is_evidence_denied() and affirms(value, field):
+            return contradicted("The words deny it.")
         problem = self._attribution.objection(value, target, place, said, judgement)
         return contradicted(problem, is_of_another=True) if problem else judgement
 

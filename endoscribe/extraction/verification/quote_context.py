@@ -21,6 +21,8 @@ NEGATION_FILLERS = frozenset(
      "remaining", "residual", "further", "retained", "additional", "more", "see", "seen", "identify", "appreciate",
      "kind", "significant", "immediate", "apparent", "clearly"}
 )  # fmt: skip
+#: What is denied for the sake of what follows: "no evidence of".
+EVIDENCE_WORDS = frozenset({"evidence", "sign", "signs"})
 #: "X was not ..." denies X itself only with one of these, or with nothing after it.
 PRESENCE_WORDS = frozenset(
     {"seen", "present", "identified", "noted", "observed", "found", "visualized", "performed", "done", "taken",
@@ -186,6 +188,17 @@ class QuoteContext:
         while at >= 0 and self.text(at) in NEGATION_FILLERS:
             at -= 1
         return at >= 0 and self.text(at) in DIRECT_NEGATIONS and (at < self.first - 1 or self.text(at) == "without")
+
+    def is_evidence_denied(self) -> bool:
+        """Whether "no evidence of" or "without signs of" leads right up to the quote."""
+        at = self.first - 1
+        while at >= 0 and self.text(at) in NEGATION_FILLERS:
+            at -= 1
+        return (
+            at >= 0
+            and self.text(at) in DIRECT_NEGATIONS
+            and not EVIDENCE_WORDS.isdisjoint(self.between(at + 1, self.first))
+        )
 
     def may_deny(self, begin: int, end: int) -> bool:
         """Whether a denying word in the quote, or one that reaches a mention from outside, can concern it."""
