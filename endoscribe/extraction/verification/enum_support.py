@@ -69,6 +69,7 @@ def judge_enum(value: str, field: FieldSchema, said: QuoteContext) -> Judgement:
     others = _affirmed(field, said) - {value}
     if not own and not beside:
         others |= told_codes(codes, said) if value in codes else set()
+        others = others or _told_by_row(value, field, said)
         if others - {value} and value not in others and not _sounds_like_more(value, field, others, said):
             return contradicted(f"The words say {field.value_label(min(others))!r}.")
     if own and any(_covers(other, own, field, said) for other in others):
@@ -228,7 +229,18 @@ def _affirmed(field: FieldSchema, said: QuoteContext) -> set[str]:
     return {
         value
         for value in field.values
-        if any(not _is_denied(span, field, said) for span in said.matches(_sure_forms(field, value)))
+        if any(not said.denies(*span) for span in said.matches(_sure_forms(field, value)))
+    }
+
+
+def _told_by_row(value: str, field: FieldSchema, said: QuoteContext) -> set[str]:
+    """The values that a row's words name, seen or not, where they hold no word of the one that is claimed."""
+    if field.section is not None or _has_one(_name_words(field).get(value, ()), said):
+        return set()
+    return {
+        other
+        for other in field.values
+        if any(not _is_denied(span, field, said) for span in said.matches(_sure_forms(field, other)))
     }
 
 
@@ -265,7 +277,7 @@ def _may_hold_code(value: str, field: FieldSchema, codes: Mapping[str, SpokenCod
 def _told_instead(value: str, field: FieldSchema, said: QuoteContext) -> str | None:
     """Another value that alone has one of its own words in the quote, in any form: "mildly dilated" is not severe."""
     own = _telling_words(field)
-    if _has_one(own.get(value, set()), said):
+    if _has_one(own.get(value, ()), said):
         return None
     others = [other for other in own if other != value and not is_denial(other, field)]
     told = [other for other in others if _has_one(own[other], said)]
@@ -296,7 +308,7 @@ def _sounded_instead(value: str, field: FieldSchema, said: QuoteContext) -> str 
     return best
 
 
-def _is_unknown(text: str, own: Mapping[str, set[str]]) -> bool:
+def _is_unknown(text: str, own: Mapping[str, frozenset[str]]) -> bool:
     """Whether a word is none of the field's and no English one: only such a word was misheard."""
     return text.isalpha() and not any(text in words for words in own.values()) and not is_english(text)
 
@@ -306,25 +318,33 @@ def _sound(words: Iterable[str], heard: Sequence[str]) -> float:
     return max((likeness(word, text) for word in longer for text in heard if len(text) >= MIN_CONTENT_CHARS), default=0)
 
 
-def _telling_words(field: FieldSchema) -> dict[str, set[str]]:
+def _telling_words(field: FieldSchema) -> Mapping[str, frozenset[str]]:
     """For each allowed value the longer words of its names that no other value and not the field has."""
-    words = _name_words(field)
-    known = Counter(word for each in words.values() for word in each)
-    return {value: {word for word in each if known[word] == 1} for value, each in words.items()}
+    return _words_of_values(*_names_of_values(field))[1]
 
 
-def _name_words(field: FieldSchema) -> dict[str, set[str]]:
+def _name_words(field: FieldSchema) -> Mapping[str, frozenset[str]]:
     """For each allowed value but "other" the longer words of its names that the field's own name has not."""
-    names = {value: filter(_PLAIN_NAME.fullmatch, value_names(field, value)) for value in field.values}
-    named = _words_of((field.label, field.id))
-    return {value: _words_of(phrases) - named for value, phrases in names.items() if value != "other"}
+    return _words_of_values(*_names_of_values(field))[0]
 
 
-def _words_of(phrases: Iterable[str]) -> set[str]:
-    return set(longer_words(" ".join(phrases)))
+def _names_of_values(field: FieldSchema) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    names = tuple((value, value_names(field, value)) for value in field.values if value != "other")
+    return f"{field.label} {field.id}", names
 
 
-def _has_one(words: set[str], said: QuoteContext) -> bool:
+@lru_cache(maxsize=1024)
+def _words_of_values(
+    field_name: str, names: tuple[tuple[str, tuple[str, ...]], ...]
+) -> tuple[Mapping[str, frozenset[str]], Mapping[str, frozenset[str]]]:
+    """For each value its words, and those that no other value has."""
+    named = longer_words(field_name)
+    words = {value: longer_words(" ".join(filter(_PLAIN_NAME.fullmatch, each))) - named for value, each in names}
+    known = Counter(word for each in words.values() for word in each)
+    return words, {value: frozenset(word for word in each if known[word] == 1) for value, each in words.items()}
+
+
+def _has_one(words: Iterable[str], said: QuoteContext) -> bool:
     """Whether the quote holds one of some words in any form, and does not deny it."""
     for word in words:
         stem = word[: max(STEM_CHARS, len(word) - 2)]
