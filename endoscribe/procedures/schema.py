@@ -216,6 +216,7 @@ class FieldSchema(_Part):
     when: str | None = None  # an expression: when a C field is needed
     guide: str | None = None
     spoken: Phrases = ()  # further ways of naming the field, by which verification knows that words speak of it
+    context: bool = False  # comes with the examination (scope, endoscopist, clock): never listed as not said
     written: str | None = None  # enum: the name before a class in a transcript: Paris for "Paris 0-Is"
     cues: Cues | None = None
     codes: tuple[Code, ...] = ()
@@ -291,13 +292,17 @@ class AdviceRow(_Part):
 
     finding: str
     when: str
-    interval: Annotated[tuple[float, float], BeforeValidator(_as_span), _ONE_OR_TWO_NUMBERS]
+    interval: Annotated[tuple[float, float], BeforeValidator(_as_span), _ONE_OR_TWO_NUMBERS] | None = None
+    instead: str | None = None  # what is told where no interval is advised: "back to screening"
+    then: str | None = None  # what follows the first examination: "and again 12 months later"
     source: str
     jurisdiction: Jurisdictions = ()
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
-        if not 0 <= self.interval[0] <= self.interval[1]:
+        if (self.interval is None) is (self.instead is None):
+            raise ValueError("a row has either `interval` or `instead`")
+        if self.interval and not 0 <= self.interval[0] <= self.interval[1]:
             raise ValueError("`interval` is a number or [shortest, longest]")
         return self
 
@@ -314,6 +319,7 @@ class Advice(_Part):
     only_with: Phrases = ()  # nothing is advised unless one of these is said, or `entered` holds
     entered: str | None = None  # an expression: the same, by what stands in fields
     not_with: Phrases = ()  # nothing is advised where one of these is said and not denied
+    not_when: dict[str, str] = {}  # nothing is advised where one of these holds: `the age is {patient_age}: expression`
     compare: Id | None = None  # the field that holds the dictated interval, in `unit`
     lacking: str = "it is not said that the table applies"  # why nothing is advised without `only_with`
     rows: dict[str, AdviceRow]
@@ -330,6 +336,14 @@ class Reference(_Part):
 
     title: str
     verified: bool  # False: the fact is from general knowledge and was not re-read in the source
+
+
+#: What a rule rests on: a source that was read, one that is only named, or nothing but this schema.
+Basis = Literal["verified", "unverified", "ours"]
+#: A source's tags: `[V:NED2][K:PARIS]`. Text without brackets names no reference.
+TAG = re.compile(r"\[([^\]]*)\]")
+#: What schemas call a rule that has no outside source.
+OWN_RULE = "ours"
 
 
 class ExampleCell(_Part):
@@ -392,6 +406,14 @@ class ProcedureSchema(_Part):
                 "advice": {name: here.advice(part) for name, part in self.advice.items()},
             }
         )
+
+    def basis(self, source: str) -> Basis:
+        """What a rule with this source rests on; one tag that was read is enough."""
+        tags = TAG.findall(source)
+        if not tags:
+            return "ours"
+        read = any(tag in self.references and self.references[tag].verified for tag in tags)
+        return "verified" if read else "unverified"
 
     @cached_property
     def limits(self) -> Mapping[str, float]:

@@ -3,7 +3,6 @@
 The format itself says what keys and types there may be; here stands what no single key can know.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,12 +11,9 @@ from keyword import iskeyword
 from endoscribe.procedures.checks import PLACEHOLDER, ROWS_PLACEHOLDER, schema_names
 from endoscribe.procedures.expressions import TRUTHS, ExpressionError, validate_expression
 from endoscribe.procedures.phrases import check_phrase
-from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RowCues, TableSchema
+from endoscribe.procedures.schema import TAG, Advice, Cues, FieldSchema, ProcedureSchema, RowCues, TableSchema
 from endoscribe.procedures.templates import template_fault
 from endoscribe.procedures.yaml_source import Location
-
-#: A source's tags: `[V:NED2][K:PARIS]`. Text without brackets ("ours", "local rule") names no reference.
-TAG = re.compile(r"\[([^\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +159,31 @@ def _expressions(schema: ProcedureSchema) -> Iterator[tuple[Location, str, str |
         if table.when:
             yield ("tables", name, "when"), table.when, None
     for name, advice in schema.advice.items():
-        yield ("advice", name, "when"), advice.when, None
-        if advice.entered:
-            yield ("advice", name, "entered"), advice.entered, None
-        for row_id, row in advice.rows.items():
-            yield ("advice", name, "rows", row_id, "when"), row.when, None
+        for place, text in _advice_expressions(advice):
+            yield ("advice", name, *place), text, None
+
+
+def _advice_expressions(advice: Advice) -> Iterator[tuple[Location, str]]:
+    yield ("when",), advice.when
+    if advice.entered:
+        yield ("entered",), advice.entered
+    for reason, condition in advice.not_when.items():
+        yield ("not_when", reason), condition
+    for row_id, row in advice.rows.items():
+        yield ("rows", row_id, "when"), row.when
 
 
 def _message_faults(schema: ProcedureSchema) -> Iterator[Fault]:
     columns = {column for table in schema.tables.values() for column in table.columns}
     known = schema_names(schema).fields.keys() | columns | {ROWS_PLACEHOLDER}
-    for check_id, check in schema.checks.items():
-        unknown = set(PLACEHOLDER.findall(check.message)) - known
+    messages: list[tuple[Location, str]] = [
+        (("checks", name, "message"), check.message) for name, check in schema.checks.items()
+    ]
+    messages += [(("advice", name, "not_when"), text) for name, rule in schema.advice.items() for text in rule.not_when]
+    for location, message in messages:
+        unknown = set(PLACEHOLDER.findall(message)) - known
         if unknown:
-            yield Fault(("checks", check_id, "message"), f"there is no field {min(unknown)!r} to put in the message")
+            yield Fault(location, f"there is no field {min(unknown)!r} to put in the message")
 
 
 def _advice_faults(schema: ProcedureSchema) -> Iterator[Fault]:

@@ -10,8 +10,7 @@ from endoscribe.extraction.verification.grounding import verify
 from endoscribe.procedures.checks import run_checks
 from endoscribe.procedures.expressions import Stated, Value
 from endoscribe.procedures.library import SchemaLibrary
-from endoscribe.procedures.schema import Example, ProcedureSchema
-from endoscribe.procedures.validation import TAG
+from endoscribe.procedures.schema import OWN_RULE, TAG, Example, ProcedureSchema
 from endoscribe.procedures.yaml_source import YamlSource
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
@@ -87,7 +86,7 @@ def test_each_check_fires_on_its_fault(schema: ProcedureSchema, name: str) -> No
 def test_an_error_is_a_contradiction_and_every_source_is_known(schema: ProcedureSchema) -> None:
     for name, check in schema.checks.items():
         tags = TAG.findall(check.source)
-        assert (check.source in ("ours", "local rule")) is not bool(tags), name  # that tags are known, loading ensures
+        assert (check.source == OWN_RULE) is not bool(tags), name  # that tags are known, loading ensures
         if check.severity == "error":
             assert "K:" not in check.source, name
 
