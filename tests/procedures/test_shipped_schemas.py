@@ -101,10 +101,10 @@ CLASSIFICATIONS = {
     "col": {
         "polyps.paris": "0-Ip 0-Isp 0-Is 0-IIa 0-IIb 0-IIc 0-III 0-IIa+Is 0-IIa+IIc",
         "polyps.lst": "G-H G-NM NG-F NG-PD",
-        "polyps.nice": "1 2 3", "polyps.jnet": "1 2A 2B 3", "polyps.kudo": "I II II-O IIIS IIIL IV VI VN",
+        "polyps.nice": "1 2 3", "polyps.jnet": "1 2A 2B 3", "polyps.kudo": "I II II-O IIIS IIIL IV V VI VN",
         "polyps.wasp": "hyperplastic adenoma ssl", "polyps.smsa_level": "1 2 3 4", "polyps.haggitt": "0 1 2 3 4",
         "polyps.kikuchi": "sm1 sm2 sm3", "polyps.deep_mural_injury": "0 I II III IV V", "mayo_score": "0 1 2 3",
-        "rutgeerts": "i0 i1 i2a i2b i3 i4", "montreal_extent": "E1 E2 E3", "dica": "1 2 3",
+        "rutgeerts": "i0 i1 i2 i2a i2b i3 i4", "montreal_extent": "E1 E2 E3", "dica": "1 2 3",
         "hemorrhoid_findings.grade": "I II III IV", "comfort_score": "1 2 3 4 5",
         "aronchick": "excellent good fair poor inadequate",
     },
