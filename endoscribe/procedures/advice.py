@@ -71,14 +71,21 @@ def _told(row: AdviceRow, unit: str) -> str:
     return f"{first}, then {row.then}" if row.then else first
 
 
+def mentioned(advice: Advice, stated: Stated) -> str | None:
+    """Why no interval may be told: words that speak against it, wherever they were said."""
+    excluding = Mentions(stated.spoken).first(advice.not_with, aside=advice.only_with)
+    if excluding is None:
+        return None
+    when = "" if excluding.start_s is None else f" at {_clock(excluding.start_s)}"
+    return f"{advice.label}: not given, since “{excluding.text}” is mentioned{when}."
+
+
 def withheld(advice: Advice, stated: Stated) -> str | None:
     """Why no interval may be told: something said speaks against it, or nothing says that the table applies."""
-    mentions = Mentions(stated.spoken)
-    if excluding := mentions.first(advice.not_with, aside=advice.only_with):
-        when = "" if excluding.start_s is None else f" at {_clock(excluding.start_s)}"
-        return f"{advice.label}: not given, since “{excluding.text}” is mentioned{when}."
+    if against := mentioned(advice, stated):
+        return against
     entered = bool(advice.entered) and expression(advice.entered or "").evaluate(stated).value is True
-    if not (advice.only_with or advice.entered) or entered or mentions.first(advice.only_with):
+    if not (advice.only_with or advice.entered) or entered or Mentions(stated.spoken).first(advice.only_with):
         return None
     return f"{advice.label}: not given, since {advice.lacking}."
 

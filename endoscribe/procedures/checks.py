@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from endoscribe.procedures.advice import advise, excluded, interval_text, withheld
+from endoscribe.procedures.advice import advise, excluded, interval_text, mentioned, withheld
 from endoscribe.procedures.expressions import (
     AllowedValues,
     Expression,
@@ -152,11 +152,11 @@ def _advised(schema: ProcedureSchema, name: str, stated: Stated) -> Iterator[Ver
     """What follows from an advice's table, or why nothing does, and whether the dictated interval is in keeping."""
     rule = schema.advice[name]
     heard = replace(stated, unheard=frozenset())  # what speaks against it is looked for in the words
-    advised = advise(rule, heard)
-    if reason := excluded(rule, heard):
+    advised, reason = advise(rule, heard), excluded(rule, heard)
+    if reason:
         why = f"{rule.label}: not given, since {_message(schema, reason, stated, Outcome(None))}."
-        yield _told(schema, name, why, _reasons(schema, rule), next(iter(rule.rows.values())).source)
-        return
+        first = next(iter(rule.rows.values())).source
+        yield _told(schema, name, mentioned(rule, stated) or why, _reasons(schema, rule), first)
     if advised is None:
         return
     if why_not := withheld(rule, stated):
