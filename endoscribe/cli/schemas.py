@@ -1,7 +1,7 @@
 """`schemas`: what procedures there are, whether schema files are in order, a starter for a new one."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -32,26 +32,38 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
     from endoscribe.procedures.names import nameless_values
 
     folders = schema_folders(read_settings())
-    problems, warnings = [], []
+    problems, warnings, rules = [], [], []
     files = list(_schema_files(paths))
     for path in files:
         try:
             if not path.name.startswith(PART_PREFIX):
+                schema = load_schema(path, folders)
+                rules.append({"file": str(path), **schema.bases})
                 warnings += [
                     {"file": str(path), "warning": f"{target}: nothing tells how {value!r} is said."}
-                    for target, value in nameless_values(load_schema(path, folders))
+                    for target, value in nameless_values(schema)
                 ]
         except SchemaError as error:
             problems.append({"file": str(path), "problem": str(error)})
     if as_json:
-        print_json({"checked": [str(path) for path in files], "problems": problems, "warnings": warnings})
+        checked = [str(path) for path in files]
+        print_json({"checked": checked, "problems": problems, "warnings": warnings, "rules": rules})
     else:
         for each in warnings:
             tell(f"{each['file']}: warning: {each['warning']}")
+        for each in rules:
+            tell(_rules_line(each))
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not as_json:
         say("1 file is in order." if len(files) == 1 else f"{len(files)} files are in order.")
+
+
+def _rules_line(counts: Mapping[str, str | int]) -> str:
+    return (
+        f"{counts['file']}: {counts['verified']} rules rest on a source that was read, "
+        f"{counts['unverified']} on one that is only named, {counts['ours']} are the schema's own."
+    )
 
 
 @app.command()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property, reduce
 from operator import or_
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -414,6 +414,14 @@ class ProcedureSchema(_Part):
             return "ours"
         read = any(tag in self.references and self.references[tag].verified for tag in tags)
         return "verified" if read else "unverified"
+
+    @cached_property
+    def bases(self) -> Mapping[Basis, int]:
+        """How many checks and rows of advice rest on a source that was read, on one only named, and on none."""
+        sources = [check.source for check in self.checks.values()]
+        sources += [row.source for advice in self.advice.values() for row in advice.rows.values()]
+        counted = Counter(map(self.basis, sources))
+        return {basis: counted[basis] for basis in get_args(Basis)}
 
     @cached_property
     def limits(self) -> Mapping[str, float]:

@@ -295,6 +295,7 @@ class CheckView:
     source: SourceView | None = None
     row: str = ""
     where: str = ""
+    basis: str | None = None  # of a rule: what it rests on
     can_show: bool = False
     can_keep: bool = False
 
@@ -316,7 +317,9 @@ def render_checks(
     return render(
         "checks.html",
         found=[_doubt(doubt, record, schema, editable) for doubt in found],
-        informing=[_verdict(verdict, schema) for verdict in record.checks if verdict.severity == "info"],
+        informing=[
+            _verdict(verdict, schema) for verdict in _sourced_first(record.checks) if verdict.severity == "info"
+        ],
         a_reading_waits=a_reading_waits,
     )
 
@@ -330,7 +333,13 @@ def _verdict(verdict: Verdict, schema: ProcedureSchema) -> CheckView:
         " ".join(verdict.fields),
         verdict.id,
         SourceView(verdict.source, source_text(verdict.source, schema)),
+        basis=verdict.basis,
     )
+
+
+def _sourced_first(verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+    """Rules of this schema stand apart from what a source says."""
+    return sorted(verdicts, key=lambda verdict: verdict.basis == "ours")
 
 
 def _doubt(doubt: Flag, record: Record, schema: ProcedureSchema, editable: bool) -> CheckView:
