@@ -245,7 +245,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
         if name in STATE_FUNCTIONS:
             return self._state(name, node.args)
         if name == FILED:
-            return self._eval(node.args[0]) is not None
+            return bool(self.stated.tables.get(_table_name(node.args[0]) or "")) or self._eval(node.args[0]) is not None
         if name == MENTIONED:
             return Mentions(self.stated.spoken).first(_phrases(node)) is not None
         arguments = [self._eval(argument) for argument in node.args]
@@ -462,7 +462,7 @@ def _validate_call(node: ast.Call, names: Names) -> None:
         for argument in node.args[1:]:
             _validate(argument, names.within(table))
         return
-    if name in ("stated", "missing") and table in names.tables:
+    if name in ("stated", "missing", FILED) and table in names.tables:
         return
     if name in ("contains", "how_many"):
         _validate_choice(node.args[0], node.args[1:], names)

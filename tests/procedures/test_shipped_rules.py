@@ -1,5 +1,7 @@
 """The shipped procedures' checks and worked examples: each check fires on values made for it, and only then."""
 
+import re
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -7,14 +9,14 @@ import pytest
 
 from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.verification.grounding import verify
-from endoscribe.procedures.checks import run_checks
+from endoscribe.procedures.checks import find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated, Value
 from endoscribe.procedures.library import SchemaLibrary
-from endoscribe.procedures.schema import OWN_RULE, TAG, Example, ProcedureSchema
+from endoscribe.procedures.schema import OWN_RULE, TAG, Basis, Example, ProcedureSchema
 from endoscribe.procedures.yaml_source import YamlSource
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
-from tests.support.paths import DATA
+from tests.support.paths import DATA, ROOT
 
 SHIPPED = SchemaLibrary(SHIPPED_SCHEMA_DIR)
 
@@ -97,6 +99,44 @@ def test_how_many_checks_there_are() -> None:
     assert counts["col"] >= 40
     assert min(counts["egd"], counts["ercp"], counts["eus"]) >= 30
     assert core >= 12
+
+
+def bases() -> Counter[Basis]:
+    """How many checks rest on what, each id once."""
+    return Counter(
+        {name: schema.basis(check.source) for schema in SHIPPED for name, check in schema.checks.items()}.values()
+    )
+
+
+TOLD = re.compile(
+    r"(\d+) checks: (\d+) rest on a source that was read, (\d+) on one that is only named, (\d+) are rules of ours"
+)
+
+
+@pytest.mark.parametrize("file", ["README.md", "CHANGELOG.md"])
+def test_how_many_checks_rest_on_what_is_told_as_it_is(file: str) -> None:
+    text = re.sub(r"\s+", " ", (ROOT / file).read_text(encoding="utf-8"))
+    told = re.findall(TOLD, text)
+    found = bases()
+    counts = (found["verified"], found["unverified"], found["ours"])
+    assert told == [tuple(map(str, (sum(counts), *counts)))]
+
+
+@pytest.mark.parametrize("schema", list(SHIPPED), ids=lambda schema: schema.id)
+def test_rules_of_ours_stand_apart_behind_the_others(schema: ProcedureSchema) -> None:
+    own = YamlSource(SHIPPED_SCHEMA_DIR / f"{schema.id}.yaml").data["checks"]
+    ours = [check.get("source") == OWN_RULE for check in own.values() if "source" in check]
+    assert ours == sorted(ours)
+    assert any(ours)
+
+
+@pytest.mark.parametrize("schema", list(SHIPPED), ids=lambda schema: schema.id)
+def test_the_context_of_the_examination_is_not_listed_as_not_said(schema: ProcedureSchema) -> None:
+    context = {name for name, field in schema.fields.items() if field.context}
+    assert {"scope_model", "endoscopist", "start_time", "end_time"} <= context
+    everything = find_gaps(schema, Stated({"extent_reached": "cecum"}, dict.fromkeys(schema.tables, ())))
+    assert everything
+    assert not context & set(everything)
 
 
 EXAMPLES = [(schema, example) for schema in SHIPPED for example in schema.examples]

@@ -175,3 +175,15 @@ def test_what_is_said_for_one_value_is_heard_for_no_other(schema: ProcedureSchem
                 if heard[-1:] != [value]:  # of two that are equally long the later one in the list counts
                     wrong.append(f"{target}: {one_form(phrase)!r} is heard as {heard}, not {value}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_the_table_of_standards_names_is_there() -> None:
+    text = (ROOT / "docs" / "SCHEMAS.md").read_text(encoding="utf-8")
+    part = text.partition("## Which standards")[2].partition("### What the rules rest on")[0]
+    sections = {"Colonoscopy": "col", "EGD": "egd", "ERCP": "ercp", "EUS": "eus"}
+    for title, rest in re.findall(r"### (\w+)\n(.*?)(?=\n### |\Z)", part, re.DOTALL):
+        schema = LIBRARY.get(sections.pop(title))
+        named = set(re.findall(r"`([a-z0-9_.]+)`", rest))
+        assert len(named) > 15
+        assert named <= schema.target_index.keys() | schema.tables.keys(), title
+    assert not sections
