@@ -32,13 +32,14 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
     from endoscribe.procedures.names import nameless_values
 
     folders = schema_folders(read_settings())
-    problems, warnings, rules = [], [], []
+    problems, warnings = [], []
+    rules: list[dict[str, str | int]] = []
     files = list(_schema_files(paths))
     for path in files:
         try:
             if not path.name.startswith(PART_PREFIX):
                 schema = load_schema(path, folders)
-                rules.append({"file": str(path), **schema.bases})
+                rules.append({"file": str(path), **{str(basis): count for basis, count in schema.bases.items()}})
                 warnings += [
                     {"file": str(path), "warning": f"{target}: nothing tells how {value!r} is said."}
                     for target, value in nameless_values(schema)

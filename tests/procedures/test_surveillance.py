@@ -234,11 +234,13 @@ def test_cancer_and_what_was_left_behind_are_not_in_the_table(one: Polyp) -> Non
     assert advised("us", one) is None
 
 
-def told(place: Place, *polyps: Polyp, said: str = "Average risk screening.", **fields: Value) -> list[str]:
+def told(
+    place: Place, *polyps: Polyp, said: str = "Average risk screening.", fields: dict[str, Value] | None = None
+) -> list[str]:
     """What a report says of the next examination, and what it says against a dictated interval."""
     found: dict[str, Value] = {"polyp_count": sum(int(str(each["count"])) for each in polyps)}
     tables = dict.fromkeys(COL[place].tables, ()) | {"polyps": polyps}
-    stated = Stated({**COMPLETE, **found, **fields}, tables, spoken=(Spoken(said, 4.0),))
+    stated = Stated({**COMPLETE, **found, **(fields or {})}, tables, spoken=(Spoken(said, 4.0),))
     return [verdict.message for verdict in run_checks(COL[place], stated) if verdict.id.startswith("surveillance")]
 
 
@@ -258,12 +260,12 @@ def told(place: Place, *polyps: Polyp, said: str = "Average risk screening.", **
 def test_a_stated_value_that_excludes_the_table_is_told_instead_of_an_interval(
     place: Place, fields: dict[str, Value], reason: str
 ) -> None:
-    assert told(place, polyp(TA), **fields) == [f"Next colonoscopy (average risk): not given, since {reason}."]
+    assert told(place, polyp(TA), fields=fields) == [f"Next colonoscopy (average risk): not given, since {reason}."]
 
 
 @pytest.mark.parametrize(("place", "age"), [("us", 75), ("uk", 75), ("eu", 80)])
 def test_at_the_age_limit_itself_the_table_still_holds(place: Place, age: int) -> None:
-    assert "not given" not in told(place, polyp(TA), patient_age=age)[0]
+    assert "not given" not in told(place, polyp(TA), fields={"patient_age": age})[0]
 
 
 def test_words_anywhere_in_the_transcript_exclude_it_too() -> None:
@@ -274,6 +276,6 @@ def test_words_anywhere_in_the_transcript_exclude_it_too() -> None:
 
 
 def test_a_dictated_interval_is_held_against_what_british_rules_advise() -> None:
-    first, second = told("uk", polyp(TA), follow_up_interval_months=36)
+    first, second = told("uk", polyp(TA), fields={"follow_up_interval_months": 36})
     assert "national screening program" in first
     assert second == "Next colonoscopy (average risk): 3 years as dictated fits none of the rows that may hold."
