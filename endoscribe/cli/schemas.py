@@ -52,8 +52,8 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
     else:
         for each in warnings:
             tell(f"{each['file']}: warning: {each['warning']}")
-        for each in rules:
-            tell(_rules_line(each))
+        for counts in rules:
+            tell(_rules_line(counts))
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not as_json:

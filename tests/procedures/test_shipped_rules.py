@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from endoscribe.extraction.claims import Claim
+from endoscribe.extraction.record import Record
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.procedures.checks import find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated, Value
@@ -106,6 +107,41 @@ def bases() -> Counter[Basis]:
     return Counter(
         {name: schema.basis(check.source) for schema in SHIPPED for name, check in schema.checks.items()}.values()
     )
+
+
+def test_a_verdict_tells_what_it_rests_on() -> None:
+    schema = SHIPPED.get("col")
+    assert [schema.basis(source) for source in ("[V:BSG20]", "[V:NED2][K:DICA]", "[K:NICE]", "ours")] == [
+        "verified", "verified", "unverified", "ours",
+    ]  # fmt: skip
+    stated = Stated({"polyp_count": 0, "prep_adequate": True, "bbps_left": 1}, dict.fromkeys(schema.tables, ()))
+    record = Record("col", "1", "offline", {}, {}, checks=run_checks(schema, stated))
+    (verdict,) = [each for each in record.to_json()["checks"] if each["id"] == "COL-03"]
+    assert list(verdict) == ["id", "severity", "message", "fields", "source", "basis"]
+    assert verdict["basis"] == "verified"
+
+
+def heard_by_cues(schema: ProcedureSchema, fields: Fields, rows: Rows) -> Stated:
+    """What is left of a report when nothing is known but what the offline reader listens for."""
+    tables = {
+        name: [
+            {column: row.get(column) if f"{name}.{column}" in schema.audible else None for column in table.columns}
+            for row in (rows.get(name, []) if name in schema.audible else [])
+        ]
+        for name, table in schema.tables.items()
+    }
+    known = {name: value for name, value in fields.items() if name in schema.audible}
+    return Stated(known, tables, unheard=frozenset(schema.telling_words.keys() - schema.audible))
+
+
+def test_a_hundred_checks_or_so_can_fire_on_what_the_offline_reader_hears() -> None:
+    can = set()
+    for schema, name in RULES:
+        fields, rows = report(schema.id)
+        changed, other_rows = fault(schema.id, name)
+        heard = heard_by_cues(schema, {**fields, **changed}, {**rows, **other_rows})
+        can |= {name} & {verdict.id for verdict in run_checks(schema, heard)} & schema.checks.keys()
+    assert len(can) >= 95
 
 
 TOLD = re.compile(
