@@ -127,7 +127,7 @@ def _disagreement(schema: ProcedureSchema, name: str, rule: Derived, stated: Sta
             return None
     elif computed == dictated:
         return None
-    said = schema.fields[rule.compare].value_label(dictated) if rule.compare in schema.fields else str(dictated)
+    said = schema.fields[rule.compare].value_words(dictated) if rule.compare in schema.fields else str(dictated)
     message = f"{rule.label}: {_number(computed)} by calculation, {said} {_origin(rule.compare, stated)}."
     looked_at = (*_targets(schema, expression(rule.expression)), rule.compare)
     return Verdict(name, rule.severity, message, looked_at, OWN_RULE)
@@ -208,7 +208,7 @@ def _shown(part: FieldSchema | None, value: Value | None) -> str:
         return NOT_STATED
     if part is None:
         return _number(value)
-    return ", ".join(map(part.value_label, value)) if isinstance(value, tuple) else part.value_label(value)
+    return ", ".join(map(part.value_words, value)) if isinstance(value, tuple) else part.value_words(value)
 
 
 def _number(value: Value) -> str:

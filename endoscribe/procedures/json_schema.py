@@ -15,9 +15,11 @@ from endoscribe.procedures.schema import (
     Example,
     ExampleCell,
     FieldSchema,
+    NarrativePart,
     ProcedureSchema,
     Reference,
     RowCues,
+    Saying,
     TableSchema,
     Term,
     Threshold,
@@ -31,9 +33,10 @@ _MODELS: dict[str, type[BaseModel]] = {
     "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived, "checks": Check,
     "references": Reference, "values": Term, "codes": Code, "cues": Cues, "course": Course, "thresholds": Threshold,
     "advice": Advice, "rows": AdviceRow, "examples": Example, "cells": ExampleCell,
+    "narrative": NarrativePart, "say": Saying,
 }  # fmt: skip
 #: Parts of which a file may change some keys only, where an included file holds the rest.
-_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow)
+_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow, NarrativePart)
 #: What the files give as a key, not as a value.
 _KEY = "id"
 
@@ -59,6 +62,7 @@ def json_schema() -> SchemaJson:
     for model in _OVERRIDABLE:
         parts[model.__name__].pop("required", None)
     parts["FieldSchema"]["properties"]["values"] = _values()
+    parts["NarrativePart"]["properties"]["say"]["items"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Saying"}]}
     whole = [name for name in schema.pop("required") if name != _KEY]
     schema["properties"] = {"include": _list_of({"type": "string"}), **schema["properties"]}
     schema["if"] = {"required": ["title"], "not": {"required": ["include"]}}

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from endoscribe.procedures.notes.spelling import Spelling
+from endoscribe.procedures.notes.wording import compile_wording
 from endoscribe.procedures.phrases import WordSet, check_phrase, phrase_words
 from endoscribe.procedures.repairs import Repairs
 
@@ -211,6 +213,7 @@ class FieldSchema(_Part):
     unit: str | None = None  # UCUM, for example mm, cm, min, {score}
     range: tuple[float, float] | None = None
     values: dict[str, Term] = {}
+    words: dict[str, str] = {}  # how a value is written where its id is no word; the file's `words` by default
     level: Level = "O"
     levels: dict[Jurisdiction, Level] = {}  # where the level differs: `{uk: M}`
     when: str | None = None  # an expression: when a C field is needed
@@ -235,12 +238,19 @@ class FieldSchema(_Part):
         return self
 
     def value_label(self, value: object) -> str:
-        """The words in which a value of this field is shown."""
+        """A value's name: its label, else its id in words."""
         if isinstance(value, bool):
             return "yes" if value else "no"
         if str(value) not in self.values:
             return f"{value:g}" if isinstance(value, float) else str(value)
         return self.values[str(value)].label or str(value).replace("_", " ")
+
+    def value_words(self, value: object) -> str:
+        """How a value is written for a reader: as its name, unless the file has better `words`."""
+        term = self.values.get(str(value))
+        if term is None or term.label or isinstance(value, bool):
+            return self.value_label(value)
+        return self.words.get(str(value)) or self.value_label(value)
 
 
 class TableSchema(_Part):
@@ -369,6 +379,46 @@ class Example(_Part):
         return self
 
 
+def _as_saying(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Saying(_Part):
+    """A sentence of the note, or how the rows of a table are told; a bare id is told in the words of its label."""
+
+    text: str | None = None
+    table: Id | None = None
+    rows: Phrases = ()  # of each row the first; the others where they tell more of it
+
+    @model_validator(mode="after")
+    def _words_compile(self) -> Self:
+        if (self.text is None) is (self.table is None) or bool(self.rows) is (self.table is None):
+            raise ValueError("a sentence, or a `table` with its `rows`")
+        for source in self.wordings:
+            compile_wording(source)
+        return self
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether only an id stands here."""
+        return self.text is not None and "{" not in self.text and " " not in self.text
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """The sentences of a table's row, or the one sentence; none for a bare id."""
+        return self.rows or (() if self.is_bare or self.text is None else (self.text,))
+
+
+class NarrativePart(_Part):
+    """A part of the note: its sentences, and what else was stated in the sections that it holds."""
+
+    title: str
+    position: int = 50  # parts stand by it, lowest first; findings from 40 on
+    sections: Phrases = ()
+    about: Phrases = ()  # words by which a sentence that is in no cell belongs here
+    say: tuple[Annotated[Saying, BeforeValidator(_as_saying)], ...] = ()
+
+
 class ProcedureSchema(_Part):
     """One procedure, complete: its own file with the included parts merged in."""
 
@@ -391,11 +441,14 @@ class ProcedureSchema(_Part):
     course: Course = Course()
     codes: tuple[Code, ...] = ()
     note: str
+    narrative: dict[Id, NarrativePart] = {}
+    words: dict[str, str] = {}  # how values are written whose ids are no words, in every field that has them
+    spelling: Spelling = "us"  # of what the program writes; a jurisdiction has its own
     references: dict[str, Reference] = {}
     examples: tuple[Example, ...] = ()
 
     def within(self, jurisdiction: Jurisdiction) -> "ProcedureSchema":
-        """This schema as it holds in one jurisdiction: its levels, thresholds, checks and advice."""
+        """This schema as it holds in one jurisdiction: levels, thresholds, checks, advice and spelling."""
         here = _In(jurisdiction)
         return self.model_copy(
             update={
@@ -404,6 +457,7 @@ class ProcedureSchema(_Part):
                 "thresholds": {name: here.threshold(part) for name, part in self.thresholds.items()},
                 "checks": {name: part for name, part in self.checks.items() if here.holds(part.jurisdiction)},
                 "advice": {name: here.advice(part) for name, part in self.advice.items()},
+                "spelling": "us" if jurisdiction == "us" else "uk",
             }
         )
 
@@ -481,6 +535,11 @@ class ProcedureSchema(_Part):
         known = Counter(word for words in found.values() for word in (*words.words, *words.beginnings))
         common = {word for word, count in known.items() if count > MOST_TARGETS_NAMED or len(word) < SHORTEST_NAME}
         return {name: words.without(common) for name, words in found.items()}
+
+    @cached_property
+    def narrative_words(self) -> Mapping[str, WordSet]:
+        """The normalized words by which what is in no cell belongs to a part of the note."""
+        return {name: phrase_words(part.about) for name, part in self.narrative.items()}
 
     @cached_property
     def audible(self) -> frozenset[str]:

@@ -10,9 +10,19 @@ from keyword import iskeyword
 
 from endoscribe.procedures.checks import PLACEHOLDER, ROWS_PLACEHOLDER, schema_names
 from endoscribe.procedures.expressions import TRUTHS, ExpressionError, validate_expression
+from endoscribe.procedures.notes.templates import template_fault
+from endoscribe.procedures.notes.wording import Condition, ValuePlace, compile_wording, places
 from endoscribe.procedures.phrases import check_phrase
-from endoscribe.procedures.schema import TAG, Advice, Cues, FieldSchema, ProcedureSchema, RowCues, TableSchema
-from endoscribe.procedures.templates import template_fault
+from endoscribe.procedures.schema import (
+    TAG,
+    Advice,
+    Cues,
+    FieldSchema,
+    ProcedureSchema,
+    RowCues,
+    Saying,
+    TableSchema,
+)
 from endoscribe.procedures.yaml_source import Location
 
 
@@ -35,6 +45,7 @@ def validate_schema(schema: ProcedureSchema) -> Iterator[Fault]:
     yield from _advice_faults(schema)
     yield from _source_faults(schema)
     yield from _example_faults(schema)
+    yield from _narrative_faults(schema)
     fault = template_fault(schema.note, schema_names(schema).fields)
     if fault:
         yield Fault(("note",), fault)
@@ -226,3 +237,46 @@ def _example_faults(schema: ProcedureSchema) -> Iterator[Fault]:
                 yield Fault((*where, "field"), _unknown(cell.field, schema.target_index, "field"))
             elif (cell.row is None) is ("." in cell.field):
                 yield Fault(where, f"{cell.field}: columns have a row, other fields have none")
+
+
+# -- the note --------------------------------------------------------------------------------------------------------
+
+#: What a condition may ask of any field: `{size_mm=unstated}`.
+ASKED_OF_ALL = frozenset({"stated", "unstated"})
+
+
+def _narrative_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for name, part in schema.narrative.items():
+        for index, saying in enumerate(part.say):
+            for problem in _saying_problems(saying, schema):
+                yield Fault(("narrative", name, "say", index), problem)
+
+
+def _saying_problems(saying: Saying, schema: ProcedureSchema) -> Iterator[str]:
+    """What a sentence names and the schema does not have."""
+    known = {**schema.derived, **schema.fields, **schema.tables}
+    if saying.is_bare and str(saying.text) not in known:
+        yield _unknown(str(saying.text), known, "field or table")
+    if saying.table is not None:
+        if saying.table not in schema.tables:
+            yield _unknown(saying.table, schema.tables, "table")
+            return
+        known = {**schema.tables[saying.table].columns}
+    for source in saying.wordings:
+        for place in places(compile_wording(source)):
+            if place.name not in known:
+                yield _unknown(place.name, known, "column" if saying.table else "field")
+            elif problem := _place_problem(place, known[place.name]):
+                yield problem
+
+
+def _place_problem(place: ValuePlace | Condition, part: object) -> str | None:
+    if isinstance(place, ValuePlace):
+        return f"a table has no value: {place.name}" if isinstance(part, TableSchema) else None
+    allowed: Iterable[str] | None = None
+    if isinstance(part, TableSchema) or (isinstance(part, FieldSchema) and part.type == "boolean"):
+        allowed = ("yes", "no")
+    elif isinstance(part, FieldSchema) and part.values:
+        allowed = part.values
+    unknown = sorted(set(place.values) - ASKED_OF_ALL - set(allowed)) if allowed is not None else []
+    return _unknown(unknown[0], allowed or (), f"value of {place.name}") if unknown else None

@@ -139,7 +139,7 @@ def _before(old: Cell | None, value: Value | None, field: FieldSchema) -> str | 
 
 def label(value: Value, field: FieldSchema) -> str:
     """A value in the field's words."""
-    return ", ".join(map(field.value_label, value)) if isinstance(value, tuple) else field.value_label(value)
+    return ", ".join(map(field.value_words, value)) if isinstance(value, tuple) else field.value_words(value)
 
 
 def is_not_done(cell: Cell) -> bool:

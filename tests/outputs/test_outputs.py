@@ -279,9 +279,9 @@ def test_what_can_be_edited_has_a_button_everywhere() -> None:
 def test_the_note_follows_the_schemas_template() -> None:
     note = render_note(RECORD, MINI)
     assert note.startswith(f"**{standing_line(RECORD)}**\n\n# Mini colonoscopy\n## Patient\n")
-    assert "- Right colon: 3\n" in note
-    assert "- Boston score: 8 (computed)\n" in note
-    assert "  1. Segment sigmoid; Size 4 mm\n" in note
+    assert "Right colon: 3. " in note
+    assert "Boston score: 8 (computed).\n" in note
+    assert "\n1. Polyp: Segment sigmoid; Size 4 mm.\n" in note
     assert "Diverticulosis: yes (not confirmed by the recording: The words deny it)" in note
     assert "Withdrawal: not stated." in note
     assert "Polyp of 12 mm." in note
