@@ -22,6 +22,8 @@ from endoscribe.procedures.schema import Derived, FieldSchema, NarrativePart, Pr
 ALSO_SAID = "Also said:"
 #: Where findings stand, and a section of which the narrative does not know.
 FINDINGS = 40
+#: The first part after findings and interventions.
+COMPLICATIONS = 70
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class NotePart:
     paragraphs: tuple[Paragraph, ...]
     doubts: tuple[str, ...]
     unfiled: tuple[UnfiledSentence, ...]
+    #: The tables with rows that are shown beside the prose: those of findings and of what was done.
+    tables: tuple[str, ...] = ()
 
     @property
     def also_said(self) -> str | None:
@@ -97,6 +101,7 @@ class _Narrator:
                 tuple(_paragraphs([*said[name], *self._left(name)])),
                 tuple(self._doubts(name)),
                 tuple(found.get(name, ())),
+                tuple(self._tables(name, part)),
             )
             for name, part in self.parts.items()
         )
@@ -185,6 +190,10 @@ class _Narrator:
             named = "" if sentences else f"{table.row}: "
             sentences.append(named + plain_row(left, stated))
         return joined(finished(text, self.schema.spelling) for text in sentences)
+
+    def _tables(self, name: str, part: NarrativePart) -> Iterator[str]:
+        if FINDINGS <= part.position < COMPLICATIONS:
+            yield from (table for table, rows in self.record.tables.items() if rows and self.homes.get(table) == name)
 
     # -- doubts -------------------------------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ def in_words(value: Value, field: FieldSchema | None, unit: str | None, spelling
     if isinstance(value, tuple):
         return _listed([field.value_words(part) if field else part for part in value])
     if field and field.type == "date":
-        return _date(str(value), spelling)
+        return date_words(str(value), spelling)
     if unit in MONTH_UNITS and isinstance(value, int | float) and value > YEAR_MONTHS and value % YEAR_MONTHS == 0:
         return f"{value / YEAR_MONTHS:g} years"
     if value == 1 and unit_text(unit).endswith("s") and not isinstance(value, bool):
@@ -152,7 +152,8 @@ def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
-def _date(value: str, spelling: Spelling) -> str:
+def date_words(value: str, spelling: Spelling) -> str:
+    """A day (ISO 8601) with its month in letters, so that it is not taken for the day; another text as it is."""
     try:
         day = date.fromisoformat(value)
     except ValueError:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from endoscribe.errors import ReviewError
 from endoscribe.extraction.record import Record
+from endoscribe.outputs.clipboard import plain_note, rich_note
 from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
 from endoscribe.outputs.note import render_note
@@ -54,10 +56,11 @@ def _json(source: ExportSource) -> bytes:
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 FORMATS = {
     "md": Format("Note", ".md", "text/markdown; charset=utf-8",
-                 lambda s: render_note(s.record, s.schema, s.signature).encode("utf-8", "replace")),
+                 lambda s: _note(s).encode("utf-8", "replace")),
     "docx": Format("Word", ".docx", f"{_OFFICE}.wordprocessingml.document",
-                   lambda s: note_docx(s.record, s.schema, s.signature)),
-    "pdf": Format("PDF", ".pdf", "application/pdf", lambda s: note_pdf(s.record, s.schema, s.signature)),
+                   lambda s: note_docx(s.record, s.schema, s.signature, version=s.version)),
+    "pdf": Format("PDF", ".pdf", "application/pdf",
+                  lambda s: note_pdf(s.record, s.schema, s.signature, version=s.version)),
     "json": Format("JSON", ".json", "application/json", _json),
     "csv": Format("CSV", ".csv", "text/csv; charset=utf-8",
                   lambda s: record_csv(s.record, s.schema, s.signature).encode("utf-8", "replace")),
@@ -66,12 +69,31 @@ FORMATS = {
     "fhir": Format("FHIR", ".fhir.json", "application/fhir+json",
                    lambda s: _json_bytes(fhir_bundle(s.record, s.schema, s.signature, s.made))),
 }  # fmt: skip
+#: What "Copy note" puts on the clipboard. The rich text is sent as plain text: no browser is to show it as a page.
+CLIPBOARD = {
+    "txt": Format("Plain text", ".txt", "text/plain; charset=utf-8",
+                  lambda s: plain_note(_note(s)).encode("utf-8", "replace")),
+    "rich": Format("Rich text", ".html.txt", "text/plain; charset=utf-8",
+                   lambda s: rich_note(_note(s)).encode("utf-8", "replace")),
+}  # fmt: skip
+
+
+def format_of(format_id: str) -> Format | None:
+    """What a file is called and how it is made, by the last part of its address."""
+    return FORMATS.get(format_id) or CLIPBOARD.get(format_id)
+
+
+def _note(source: ExportSource) -> str:
+    return render_note(source.record, source.schema, source.signature)
 
 
 def render_download(
     services: Services, reviews: ReviewService, session_id: str, format_id: str, number: int | None = None
 ) -> tuple[bytes, str]:
-    """The file's content and name; raises StorageError without a report, ReviewError without that version."""
+    """The file's content and name; raises StorageError without a report, ReviewError without that version or form."""
+    form = format_of(format_id)
+    if form is None:
+        raise ReviewError("There is no such download.")
     session = services.sessions.get(session_id)
     review = reviews.review(session_id)
     version = review.latest if number is None else review.version(number)
@@ -79,7 +101,7 @@ def render_download(
     record = current_record(version, schema)
     record = record if format_id == "json" else as_written(record, schema)
     source = ExportSource(record, schema, version.signature, version.number, session.created)
-    return FORMATS[format_id].render(source), _file_name(session, source, FORMATS[format_id].suffix)
+    return form.render(source), _file_name(session, source, form.suffix)
 
 
 def _file_name(session: Session, source: ExportSource, suffix: str) -> str:

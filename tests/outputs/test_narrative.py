@@ -4,33 +4,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endoscribe.extraction.record import Cell, Record, UnfiledSentence
+from endoscribe.extraction.record import Record, UnfiledSentence
 from endoscribe.outputs.narrative import narrative, note_parts
 from endoscribe.outputs.note import render_note
 from endoscribe.procedures.library import load_schema
 from endoscribe.procedures.names import SAID_AS_WRITTEN
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.review.signature import Signature, digest
-from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from tests.support.paths import DATA
+from tests.support.reports import BRITISH, PROCEDURES, SCHEMAS, doubtful_record, made_cell, made_record
 
-NAMES = ("col", "egd", "ercp", "eus")
-SCHEMAS = {name: load_schema(SHIPPED_SCHEMA_DIR / f"{name}.yaml", (), "us") for name in NAMES}
-BRITISH = {name: load_schema(SHIPPED_SCHEMA_DIR / f"{name}.yaml", (), "uk") for name in NAMES}
 MINI = load_schema(DATA / "schemas" / "mini.yaml")
 SPOKEN = "words as spoken"
 #: What no sentence holds: doubled stops, blanks before them, "A ulcer", braces, Python's words.
 UNWRITTEN = re.compile(r"[.,;:]\.|\s[.,;:]|\bA [aeio]\w|[{}\[\]|]|\bNone\b|\bTrue\b|\bFalse\b")
-
-
-def cell(value: object, field: FieldSchema, status: Any = "ok", problem: str | None = None) -> Cell:
-    return Cell(value, field.unit, str(value), None, "exact", status, problem)  # type: ignore[arg-type]
 
 
 def values(field: FieldSchema) -> tuple[object, ...]:
@@ -40,16 +32,6 @@ def values(field: FieldSchema) -> tuple[object, ...]:
     numbers = {"integer": (1, 3), "number": (7.5,)}
     others = {"boolean": (True, False), "date": ("2024-09-16",), "time": ("08:15",), "text": (SPOKEN,)}
     return (numbers | others)[field.type]
-
-
-def of(procedure: str, fields: dict[str, object] | None = None, **tables: list[dict[str, object]]) -> Record:
-    schema = SCHEMAS[procedure]
-    rows = {
-        name: tuple({key: cell(value, schema.tables[name].columns[key]) for key, value in row.items()} for row in table)
-        for name, table in tables.items()
-    }
-    stated = {name: cell(value, schema.fields[name]) for name, value in (fields or {}).items()}
-    return Record(procedure, "1", "offline", stated, rows)
 
 
 def told(record: Record, schema: ProcedureSchema | None = None) -> str:
@@ -64,10 +46,12 @@ def test_a_polyp_is_told_as_a_clinician_writes_it() -> None:
     row: dict[str, object] = {
         "segment": "cecum", "size_mm": 4.0, "paris": "0-Is", "method": "cold_snare", "retrieved": True,
     }  # fmt: skip
-    assert told(of("col", polyps=[row])) == (
+    assert told(made_record("col", polyps=[row])) == (
         "A 4 mm sessile polyp (Paris 0-Is) in the cecum was removed by cold snare and retrieved."
     )
-    several = told(of("col", polyps=[{**row, "count": 3, "size_mm": 8.0}, {"size_mm": 11.0, "method": "none"}]))
+    several = told(
+        made_record("col", polyps=[{**row, "count": 3, "size_mm": 8.0}, {"size_mm": 11.0, "method": "none"}])
+    )
     assert several.startswith("Three 8 mm sessile polyps (Paris 0-Is) in the cecum were removed by cold snare")
     assert several.endswith("An 11 mm polyp was not removed.")
 
@@ -103,27 +87,29 @@ def test_parts_stand_as_endoscopists_write_them() -> None:
     ],
 )  # fmt: skip
 def test_fields_are_told_in_sentences(procedure: str, fields: dict[str, object], wanted: str) -> None:
-    assert told(of(procedure, fields)) == wanted
+    assert told(made_record(procedure, fields)) == wanted
 
 
 def test_what_rows_tell_is_not_told_again() -> None:
-    record = of("ercp", {"stones_found": True}, stones=[{"duct": "cbd", "count": 2}])
+    record = made_record("ercp", {"stones_found": True}, stones=[{"duct": "cbd", "count": 2}])
     assert told(record) == "Two stones were found in the common bile duct."
-    assert told(of("ercp", {"stones_found": True})) == "Stones were found."
+    assert told(made_record("ercp", {"stones_found": True})) == "Stones were found."
 
 
 def test_one_spelling_for_each_jurisdiction() -> None:
-    record = of("egd", {"esophagus_normal": True, "haemostasis": "achieved", "indications": ("melaena", "anaemia")})
+    record = made_record(
+        "egd", {"esophagus_normal": True, "haemostasis": "achieved", "indications": ("melaena", "anaemia")}
+    )
     assert told(record) == "Melena and anemia. The esophagus was normal. Hemostasis was achieved."
     british = told(record, BRITISH["egd"])
     assert british == "Melaena and anaemia. The oesophagus was normal. Haemostasis was achieved."
-    assert "16 September 2024" in told(of("egd", {"procedure_date": "2024-09-16"}), BRITISH["egd"])
+    assert "16 September 2024" in told(made_record("egd", {"procedure_date": "2024-09-16"}), BRITISH["egd"])
 
 
 def test_a_schema_without_sentences_is_told_by_its_labels() -> None:
     stated = {"patient_age": 61, "prep_adequate": False, "diverticulosis": False, "history": "asthma"}
-    fields = {name: cell(value, MINI.fields[name]) for name, value in stated.items()}
-    text = told(replace(of("col"), procedure="mini", fields=fields), MINI)
+    fields = {name: made_cell(value, MINI.fields[name]) for name, value in stated.items()}
+    text = told(replace(made_record("col"), procedure="mini", fields=fields), MINI)
     assert text == "Age: 61 years. History: asthma. Preparation not adequate. No diverticulosis."
 
 
@@ -134,14 +120,14 @@ def single(schema: ProcedureSchema) -> Iterator[tuple[str, object, Record]]:
     """Every value of every field and column, alone."""
     for name, field in schema.fields.items():
         for value in values(field):
-            yield name, value, of(schema.id, {name: value})
+            yield name, value, made_record(schema.id, {name: value})
     for name, table in schema.tables.items():
         for column, field in table.columns.items():
             for value in values(field):
-                yield f"{name}.{column}", value, of(schema.id, **{name: [{column: value}]})
+                yield f"{name}.{column}", value, made_record(schema.id, **{name: [{column: value}]})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROCEDURES)
 def test_every_value_is_told_and_in_words(name: str) -> None:
     schema = SCHEMAS[name]
     for target, value, record in single(schema):
@@ -159,7 +145,7 @@ def test_every_value_is_told_and_in_words(name: str) -> None:
             assert (SPOKEN if field.type == "text" else "7.5").casefold() in text.casefold(), (target, text)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROCEDURES)
 def test_every_allowed_value_has_a_name_in_words(name: str) -> None:
     for target, field in SCHEMAS[name].targets():
         for value, term in field.values.items():
@@ -179,22 +165,22 @@ def test_every_allowed_value_has_a_name_in_words(name: str) -> None:
 @given(data=st.data())
 def test_whatever_is_stated_together_is_told(data: st.DataObject) -> None:
     """Texts and numbers of any combination of fields stand in the prose."""
-    schema = SCHEMAS[data.draw(st.sampled_from(NAMES))]
+    schema = SCHEMAS[data.draw(st.sampled_from(PROCEDURES))]
     names = data.draw(st.lists(st.sampled_from(sorted(schema.fields)), max_size=14, unique=True))
     stated = {name: data.draw(st.sampled_from(values(schema.fields[name]))) for name in names}
-    text = told(of(schema.id, stated)).casefold()
+    text = told(made_record(schema.id, stated)).casefold()
     numbers = sum(schema.fields[name].type == "number" for name in names)
     assert text.count("7.5") >= numbers
     assert text.count(SPOKEN) >= sum(schema.fields[name].type == "text" for name in names)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROCEDURES)
 @pytest.mark.parametrize("pick", [0, -1])
 def test_a_full_row_is_told_whole(name: str, pick: int) -> None:
     schema = SCHEMAS[name]
     for table in schema.tables.values():
         row = {column: values(field)[pick] for column, field in table.columns.items()}
-        text = told(of(name, **{table.id: [row]}))
+        text = told(made_record(name, **{table.id: [row]}))
         texts = sum(field.type == "text" for field in table.columns.values())
         assert text.casefold().count(SPOKEN) == texts, (table.id, text)
         assert len(text) < 4000
@@ -203,20 +189,8 @@ def test_a_full_row_is_told_whole(name: str, pick: int) -> None:
 # -- doubts, and what is in no cell -----------------------------------------------------------------------------------
 
 
-def doubtful() -> Record:
-    schema = SCHEMAS["col"]
-    fields = {
-        "hemorrhoids": cell(True, schema.fields["hemorrhoids"], "unsupported", "The words deny it."),
-        "patient_age": replace(cell(None, schema.fields["patient_age"], "invalid", "'old' is not one number."),
-                               as_dictated="old"),
-        "tattoo_placed": cell(True, schema.fields["tattoo_placed"], "edited", "read as no"),
-    }  # fmt: skip
-    row = {"size_mm": cell(40.0, schema.tables["polyps"].columns["size_mm"], "unsupported")}
-    return Record("col", "1", "offline", fields, {"polyps": (row,)})
-
-
 def test_what_is_doubtful_is_no_sentence() -> None:
-    record = doubtful()
+    record = doubtful_record()
     assert told(record) == "A tattoo was placed."
     note = render_note(record, SCHEMAS["col"])
     assert "- Hemorrhoids: yes (not confirmed by the recording: The words deny it)" in note
@@ -226,7 +200,7 @@ def test_what_is_doubtful_is_no_sentence() -> None:
 
 
 def test_a_signed_note_names_what_is_not_confirmed_and_no_more() -> None:
-    record = doubtful()
+    record = doubtful_record()
     signature = Signature("Dr. Example", datetime(2026, 1, 2, tzinfo=UTC), digest(record), record)
     note = render_note(record, SCHEMAS["col"], signature)
     assert "- Hemorrhoids: yes (not confirmed by the recording)" in note
@@ -246,7 +220,7 @@ def test_a_signed_note_names_what_is_not_confirmed_and_no_more() -> None:
     ],
 )
 def test_what_is_in_no_cell_follows_under_its_section(procedure: str, said: str, title: str) -> None:
-    record = replace(of(procedure), unfiled=(UnfiledSentence(said, 0, len(said)),))
+    record = replace(made_record(procedure), unfiled=(UnfiledSentence(said, 0, len(said)),))
     (part,) = narrative(record, SCHEMAS[procedure]).parts
     assert (part.title, part.also_said) == (title, f"Also said: “{said}”")
     assert f"Also said: “{said}”" in render_note(record, SCHEMAS[procedure])
@@ -254,14 +228,14 @@ def test_what_is_in_no_cell_follows_under_its_section(procedure: str, said: str,
 
 def test_what_tells_no_section_stands_at_the_end() -> None:
     said = UnfiledSentence("Zebra.", 0, 6)
-    record = replace(of("col"), unfiled=(said,))
+    record = replace(made_record("col"), unfiled=(said,))
     assert narrative(record, SCHEMAS["col"]).unplaced == (said,)
     assert render_note(record, SCHEMAS["col"]).endswith("## Said, but not in the report\n- “Zebra.”\n")
 
 
 @pytest.mark.parametrize("begins", ["- 1", "+ 1", "1. x", "12) x", "= x", "# x"])
 def test_a_paragraph_that_begins_like_a_list_is_text(begins: str) -> None:
-    note = render_note(of("col", {"impression": begins}), SCHEMAS["col"])
+    note = render_note(made_record("col", {"impression": begins}), SCHEMAS["col"])
     (line,) = [line for line in note.splitlines() if "x" in line.lower() or "1" in line]
     assert re.match(r"\\|\d+\\", line)
 
@@ -273,4 +247,4 @@ def test_a_template_without_end_is_stopped() -> None:
     from endoscribe.errors import SchemaError
 
     with pytest.raises(SchemaError, match="ValueError"):
-        render_note(of("col"), endless)
+        render_note(made_record("col"), endless)

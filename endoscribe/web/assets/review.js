@@ -449,11 +449,10 @@ export function mountExports(element) {
       page.say(STILL_SAVING, 'error');
       return;
     }
-    const { url } = event.target.closest('#copy-note')?.dataset ?? {};
-    if (!url) return;
-    const text = page.ask(url).then((answer) => (answer?.ok ? answer.text() : Promise.reject(new Error('no note'))));
+    const { text, rich } = event.target.closest('#copy-note')?.dataset ?? {};
+    if (!text || !rich) return;
     try {
-      await copy(text);
+      await copy(fetched(text), fetched(rich));
       page.say('The note is in the clipboard.');
     } catch {
       page.say('The note could not be copied. Open it below and copy it from there.', 'error');
@@ -461,11 +460,23 @@ export function mountExports(element) {
   });
 }
 
-// Safari only lets a click write what it is given at once, so the text goes in as a promise where that is understood.
-/** @param {Promise<string>} text */
-async function copy(text) {
+/** @param {string} url */
+async function fetched(url) {
+  const answer = await page.ask(url);
+  if (!answer?.ok) throw new Error('no note');
+  return answer.text();
+}
+
+// Safari only lets a click write what it is given at once, so the texts go in as promises where that is understood.
+// Word processors take the rich text, everything else the plain one.
+/** @param {Promise<string>} text @param {Promise<string>} rich */
+async function copy(text, rich) {
+  rich.catch(() => undefined); // told once, by the plain text
   if (window.ClipboardItem && navigator.clipboard?.write) {
-    const blob = text.then((plain) => new Blob([plain], { type: 'text/plain' }));
-    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
+    const blobs = {
+      'text/plain': text.then((plain) => new Blob([plain], { type: 'text/plain' })),
+      'text/html': rich.then((html) => new Blob([html], { type: 'text/html' })),
+    };
+    await navigator.clipboard.write([new ClipboardItem(blobs)]);
   } else await navigator.clipboard.writeText(await text);
 }
