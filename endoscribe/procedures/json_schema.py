@@ -16,6 +16,7 @@ from endoscribe.procedures.schema import (
     ExampleCell,
     FieldSchema,
     NarrativePart,
+    Normal,
     ProcedureSchema,
     Reference,
     RowCues,
@@ -33,10 +34,10 @@ _MODELS: dict[str, type[BaseModel]] = {
     "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived, "checks": Check,
     "references": Reference, "values": Term, "codes": Code, "cues": Cues, "course": Course, "thresholds": Threshold,
     "advice": Advice, "rows": AdviceRow, "examples": Example, "cells": ExampleCell,
-    "narrative": NarrativePart, "say": Saying,
+    "narrative": NarrativePart, "say": Saying, "normals": Normal,
 }  # fmt: skip
 #: Parts of which a file may change some keys only, where an included file holds the rest.
-_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow, NarrativePart)
+_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow, NarrativePart, Normal)
 #: What the files give as a key, not as a value.
 _KEY = "id"
 

@@ -419,6 +419,15 @@ class NarrativePart(_Part):
     say: tuple[Annotated[Saying, BeforeValidator(_as_saying)], ...] = ()
 
 
+class Normal(_Part):
+    """A sentence that a clinician states with one click: "Esophagus normal"; nothing of it is read from a dictation."""
+
+    label: str
+    section: Id
+    sets: dict[Id, bool | int | float | str]  # fields and the values that they get where nothing was stated
+    without: Phrases = ()  # tables that must have no rows: a stomach with an ulcer is not normal
+
+
 class ProcedureSchema(_Part):
     """One procedure, complete: its own file with the included parts merged in."""
 
@@ -442,6 +451,7 @@ class ProcedureSchema(_Part):
     codes: tuple[Code, ...] = ()
     note: str
     narrative: dict[Id, NarrativePart] = {}
+    normals: dict[Id, Normal] = {}
     words: dict[str, str] = {}  # how values are written whose ids are no words, in every field that has them
     spelling: Spelling = "us"  # of what the program writes; a jurisdiction has its own
     references: dict[str, Reference] = {}

@@ -46,6 +46,7 @@ def validate_schema(schema: ProcedureSchema) -> Iterator[Fault]:
     yield from _source_faults(schema)
     yield from _example_faults(schema)
     yield from _narrative_faults(schema)
+    yield from _normal_faults(schema)
     fault = template_fault(schema.note, schema_names(schema).fields)
     if fault:
         yield Fault(("note",), fault)
@@ -280,3 +281,21 @@ def _place_problem(place: ValuePlace | Condition, part: object) -> str | None:
         allowed = part.values
     unknown = sorted(set(place.values) - ASKED_OF_ALL - set(allowed)) if allowed is not None else []
     return _unknown(unknown[0], allowed or (), f"value of {place.name}") if unknown else None
+
+
+def _normal_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for name, normal in schema.normals.items():
+        where = ("normals", name)
+        if normal.section not in schema.sections:
+            yield Fault((*where, "section"), _unknown(normal.section, schema.sections, "section"))
+        for table in normal.without:
+            if table not in schema.tables:
+                yield Fault((*where, "without"), _unknown(table, schema.tables, "table"))
+        for target, value in normal.sets.items():
+            field = schema.fields.get(target)
+            if field is None:
+                yield Fault((*where, "sets"), _unknown(target, schema.fields, "field"))
+            elif (field.type == "boolean") is not isinstance(value, bool):
+                yield Fault((*where, "sets", target), "true and false are values of boolean fields, and of no others")
+            elif field.values and str(value) not in field.values:
+                yield Fault((*where, "sets", target), _unknown(str(value), field.values, "value"))

@@ -84,6 +84,7 @@ function clicked({ target }) {
   } else if (button?.matches('.es-decide')) decide();
   else if (button?.dataset.go) followDoubt(button);
   else if (button?.dataset.table) changeRows(button);
+  else if (button?.dataset.normal) change('edits', { kind: 'normal', target: button.dataset.normal }, { button });
   else {
     const cell = target.closest('td[data-field]');
     if (!cell || cell.dataset.status === 'computed') return;
