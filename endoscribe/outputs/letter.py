@@ -8,20 +8,18 @@ from dataclasses import dataclass
 
 from endoscribe.extraction.labels import value_text
 from endoscribe.extraction.record import Record, Row
+from endoscribe.outputs.head import head_facts
 from endoscribe.outputs.narrative import NotePart, narrative
 from endoscribe.outputs.outline import DRAFT, UNFILED_TITLE, printable, reader_name, spoken
-from endoscribe.outputs.sentences import date_words
 from endoscribe.procedures.notes.spelling import spelled
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
-from endoscribe.review.context import LABELS, NO_CONTEXT, ExamContext, dictated_context
+from endoscribe.review.context import NO_CONTEXT, ExamContext, dictated_context
 from endoscribe.review.signature import Signature
 
 #: A page upright holds so many columns beside the number of the row; the prose tells the others.
 MOST_TABLE_COLUMNS = 7
 #: A longer text is no cell of a table; the prose tells it.
 LONGEST_CELL = 80
-#: What of a context is a day.
-DAYS = ("date", "birth_date")
 
 
 @dataclass(frozen=True)
@@ -77,23 +75,12 @@ def letter(
         title=f"{spelled(schema.title, schema.spelling)} report",
         standing=f"Signed by {signature.name}, {when}." if signature else DRAFT,
         facility=known.facility,
-        facts=tuple(_facts(known, schema)),
+        facts=tuple(head_facts(known.with_value("facility", None), schema)),
         blocks=tuple(map(_printable, _blocks(record, schema, is_signed=signature is not None))),
         signed=f"Signed electronically by {signature.name}, {when}" if signature else "Not signed.",
         foot=f"{numbered}Read by {reader_name(record)}.{hashed}",
         is_draft=signature is None,
     )
-
-
-def context_words(name: str, value: str, schema: ProcedureSchema) -> str:
-    """What is known of the examination as a head shows it."""
-    return date_words(value, schema.spelling) if name in DAYS else value
-
-
-def _facts(context: ExamContext, schema: ProcedureSchema) -> Iterator[tuple[str, str]]:
-    for name, value in context.given().items():
-        if name != "facility":
-            yield LABELS[name], context_words(name, value, schema)
 
 
 def _blocks(record: Record, schema: ProcedureSchema, *, is_signed: bool) -> Iterator[Block]:

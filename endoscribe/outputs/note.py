@@ -8,6 +8,7 @@ from jinja2 import TemplateError
 from endoscribe.errors import SchemaError
 from endoscribe.extraction.labels import plain_value
 from endoscribe.extraction.record import Cell, Record, UnfiledSentence
+from endoscribe.outputs.head import head_facts
 from endoscribe.outputs.narrative import NotePart, narrative, note_parts
 from endoscribe.outputs.outline import (
     UNFILED_TITLE,
@@ -20,6 +21,7 @@ from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.notes.spelling import spelled
 from endoscribe.procedures.notes.templates import note_environment
 from endoscribe.procedures.schema import Derived, FieldSchema, ProcedureSchema
+from endoscribe.review.context import NO_CONTEXT, ExamContext
 from endoscribe.review.signature import Signature
 
 #: Everything that Markdown or the HTML in it would take for more than text.
@@ -31,7 +33,12 @@ LONGEST_NOTE = 1_000_000
 BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def render_note(record: Record, schema: ProcedureSchema, signature: Signature | None = None) -> str:
+def render_note(
+    record: Record,
+    schema: ProcedureSchema,
+    signature: Signature | None = None,
+    context: ExamContext = NO_CONTEXT,
+) -> str:
     """The note as Markdown, headed as a draft or as signed; raises SchemaError when the schema's template fails."""
     first_line = standing_line(record, signature)
     told = narrative(record, schema, is_signed=signature is not None)
@@ -53,7 +60,9 @@ def render_note(record: Record, schema: ProcedureSchema, signature: Signature | 
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise SchemaError(f"The note template of {schema.id} fails ({type(error).__name__}).") from error
     body = BLANK_LINES.sub("\n\n", text).strip()
-    return "\n\n".join([f"**{neutral(first_line)}**", body, *_unfiled(told.unplaced)]) + "\n"
+    head = [neutral(f"{label}: {text}") for label, text in head_facts(context, schema)]
+    first = [f"**{neutral(first_line)}**", *([". ".join(head) + "."] if head else [])]
+    return "\n\n".join([*first, body, *_unfiled(told.unplaced)]) + "\n"
 
 
 def _bounded(pieces: Iterator[str]) -> str:

@@ -12,7 +12,7 @@ from endoscribe.extraction.record import Record
 
 #: The fields of a schema in which the same is dictated.
 DICTATED_IN = {"date": "procedure_date", "endoscopist": "endoscopist", "referrer": "referrer", "scope": "scope_model"}
-LABELS = {
+CONTEXT_LABELS = {
     "facility": "Facility", "name": "Patient", "record_number": "Record number", "birth_date": "Born",
     "date": "Date of examination", "endoscopist": "Endoscopist", "referrer": "Referred by", "room": "Room",
     "scope": "Endoscope",
@@ -37,7 +37,7 @@ class ExamContext:
     def given(self) -> Mapping[str, str]:
         """What is known, in the order in which it heads a report."""
         known = asdict(self)
-        return {name: known[name] for name in LABELS if known[name]}
+        return {name: known[name] for name in CONTEXT_LABELS if known[name]}
 
     def over(self, other: "ExamContext") -> "ExamContext":
         """This context, and the other where this one is silent."""
@@ -50,14 +50,31 @@ class ExamContext:
 
 def context_value(name: str, value: object) -> str | None:
     """A value as it is kept, on one line; None where it is empty. Raises ReviewError, which never shows the value."""
-    if name not in LABELS:
-        raise ReviewError(f"There is no such thing in a context; there are {', '.join(LABELS)}.")
+    if name not in CONTEXT_LABELS:
+        raise ReviewError(f"There is no such thing in a context; there are {', '.join(CONTEXT_LABELS)}.")
     if value is not None and not isinstance(value, str):
-        raise ReviewError(f"{LABELS[name]} is a text.")
+        raise ReviewError(f"{CONTEXT_LABELS[name]} is a text.")
     text = " ".join((value or "").split())
     if len(text) > LONGEST_CONTEXT:
-        raise ReviewError(f"{LABELS[name]} has {LONGEST_CONTEXT} signs at most.")
+        raise ReviewError(f"{CONTEXT_LABELS[name]} has {LONGEST_CONTEXT} signs at most.")
     return text or None
+
+
+def context_pairs(pairs: object) -> tuple[str, ...]:
+    """What an edit gives of a context, as it is kept: `name=Jane Example`, `room=` to take it away."""
+    if not isinstance(pairs, tuple) or not pairs:
+        raise ReviewError("Say what is to be known of the examination.")
+    split = [pair.partition("=") for pair in pairs]
+    return tuple(f"{name}={context_value(name, value) or ''}" for name, _, value in split)
+
+
+def edited_context(context: ExamContext, pairs: object) -> ExamContext:
+    """The context after an edit; what this release does not know of is passed over."""
+    for pair in pairs if isinstance(pairs, tuple) else ():
+        name, _, value = pair.partition("=")
+        if name in CONTEXT_LABELS:
+            context = context.with_value(name, value or None)
+    return context
 
 
 def dictated_context(record: Record) -> ExamContext:

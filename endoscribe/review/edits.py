@@ -13,7 +13,7 @@ from endoscribe.extraction.claims import Value
 from endoscribe.extraction.record import Cell, Record, Row, cell_at
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
-from endoscribe.review.context import context_value
+from endoscribe.review.context import context_pairs
 
 #: `confirm`: the value is right as it stands; `not_stated`: the report says nothing of it; `not_done`: it was left out.
 #: `normal`: a sentence of the schema's `normals` is stated; `context`: who and where, which is no cell.
@@ -30,7 +30,7 @@ LONGEST_VALUE = 4000
 class Edit:
     """One step of a clinician: `target` is a field, `polyps.size_mm` with a row, or a table for its rows.
 
-    With `normal` it is a sentence's id, with `context` what of the context is given.
+    With `normal` it is a sentence's id; what `context` gives are pairs in its value.
     """
 
     kind: EditKind
@@ -45,7 +45,7 @@ def validate_edit(change: Edit, record: Record, schema: ProcedureSchema) -> Edit
     if change.kind in ROW_KINDS:
         return _checked_rows(change, record, schema)
     if change.kind == "context":
-        return replace(change, row=None, value=context_value(change.target, change.value))
+        return replace(change, target="context", row=None, value=context_pairs(change.value))
     if change.kind == "normal":
         return _stated_normal(change, record, schema)
     field = schema.target_index.get(change.target)

@@ -14,8 +14,9 @@ from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import as_written
 from endoscribe.outputs.tabular import record_csv, record_xlsx
 from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.review.context import ExamContext, dictated_context
 from endoscribe.review.signature import Signature
-from endoscribe.review.versions import current_record
+from endoscribe.review.versions import context_of, current_record
 from endoscribe.services import Services
 from endoscribe.storage.sessions import Session
 from endoscribe.web.review_service import ReviewService
@@ -30,6 +31,7 @@ class ExportSource:
     signature: Signature | None
     version: int
     made: datetime
+    context: ExamContext
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def _json(source: ExportSource) -> bytes:
     signature = source.signature
     signed = {"name": signature.name, "at": signature.at.isoformat(), "sha256": signature.sha256} if signature else None
     standing = {"status": "signed" if signature else "draft", "version": source.version, "signature": signed}
-    return _json_bytes({**standing, **source.record.to_json()})
+    known = {"context": dict(source.context.given())} if source.context.given() else {}
+    return _json_bytes({**standing, **known, **source.record.to_json()})
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -58,16 +61,16 @@ FORMATS = {
     "md": Format("Note", ".md", "text/markdown; charset=utf-8",
                  lambda s: _note(s).encode("utf-8", "replace")),
     "docx": Format("Word", ".docx", f"{_OFFICE}.wordprocessingml.document",
-                   lambda s: note_docx(s.record, s.schema, s.signature, version=s.version)),
+                   lambda s: note_docx(s.record, s.schema, s.signature, s.context, s.version)),
     "pdf": Format("PDF", ".pdf", "application/pdf",
-                  lambda s: note_pdf(s.record, s.schema, s.signature, version=s.version)),
+                  lambda s: note_pdf(s.record, s.schema, s.signature, s.context, s.version)),
     "json": Format("JSON", ".json", "application/json", _json),
     "csv": Format("CSV", ".csv", "text/csv; charset=utf-8",
                   lambda s: record_csv(s.record, s.schema, s.signature).encode("utf-8", "replace")),
     "xlsx": Format("Excel", ".xlsx", f"{_OFFICE}.spreadsheetml.sheet",
                    lambda s: record_xlsx(s.record, s.schema, s.signature)),
     "fhir": Format("FHIR", ".fhir.json", "application/fhir+json",
-                   lambda s: _json_bytes(fhir_bundle(s.record, s.schema, s.signature, s.made))),
+                   lambda s: _json_bytes(fhir_bundle(s.record, s.schema, s.signature, s.made, s.context))),
 }  # fmt: skip
 #: What "Copy note" puts on the clipboard. The rich text is sent as plain text: no browser is to show it as a page.
 CLIPBOARD = {
@@ -84,7 +87,8 @@ def format_of(format_id: str) -> Format | None:
 
 
 def _note(source: ExportSource) -> str:
-    return render_note(source.record, source.schema, source.signature)
+    known = source.context.over(dictated_context(source.record))
+    return render_note(source.record, source.schema, source.signature, known)
 
 
 def render_download(
@@ -100,7 +104,7 @@ def render_download(
     schema = services.schemas.get(version.reading.record.procedure)
     record = current_record(version, schema)
     record = record if format_id == "json" else as_written(record, schema)
-    source = ExportSource(record, schema, version.signature, version.number, session.created)
+    source = ExportSource(record, schema, version.signature, version.number, session.created, context_of(version))
     return form.render(source), _file_name(session, source, form.suffix)
 
 

@@ -124,7 +124,7 @@ def single(schema: ProcedureSchema) -> Iterator[tuple[str, object, Record]]:
     for name, table in schema.tables.items():
         for column, field in table.columns.items():
             for value in values(field):
-                yield f"{name}.{column}", value, made_record(schema.id, **{name: [{column: value}]})
+                yield f"{name}.{column}", value, made_record(schema.id, None, **{name: [{column: value}]})
 
 
 @pytest.mark.parametrize("name", PROCEDURES)
@@ -180,7 +180,7 @@ def test_a_full_row_is_told_whole(name: str, pick: int) -> None:
     schema = SCHEMAS[name]
     for table in schema.tables.values():
         row = {column: values(field)[pick] for column, field in table.columns.items()}
-        text = told(made_record(name, **{table.id: [row]}))
+        text = told(made_record(name, None, **{table.id: [row]}))
         texts = sum(field.type == "text" for field in table.columns.values())
         assert text.casefold().count(SPOKEN) == texts, (table.id, text)
         assert len(text) < 4000

@@ -381,6 +381,8 @@ function lastRowCell(table) {
 export function mountReview(element, events) {
   triggers = events;
   new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
+  new MutationObserver(() => fillFromAddress(element)).observe(element, { childList: true, subtree: true });
+  keepFolds(element);
   // Gradio loads the page anew when its connection was lost; what could not be saved would go with it.
   addEventListener('beforeunload', (event) => {
     if (underWay || document.querySelector('#record .editor .fault:not(:empty)')) event.preventDefault();
@@ -394,10 +396,39 @@ export function mountReview(element, events) {
   element.addEventListener('submit', (event) => {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);
-    if (!form.matches('.sign')) compare(form);
+    if (form.matches('.context-form')) saveContext(form);
+    else if (!form.matches('.sign')) compare(form);
     else if (isSettled() && isMeant())
       change('signature', { name: control(form, 'name').value }, { button: form.querySelector('button') });
   });
+}
+
+// -- who and where -------------------------------------------------------------------------------------------------------
+
+/** @param {HTMLFormElement} form */
+const contextInputs = (form) => /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll('input')]);
+
+/** @param {HTMLFormElement} form */
+function saveContext(form) {
+  const changed = contextInputs(form).filter((input) => input.value.trim() !== input.defaultValue);
+  const value = changed.map((input) => `${input.name}=${input.value}`);
+  if (!value.length) page.say('There is nothing new to save here.');
+  else change('edits', { kind: 'context', target: 'context', value }, { button: form.querySelector('button') });
+}
+
+// A program that opens the page may say who is examined, in its address: ?name=...&record_number=... It stands in empty
+// inputs, unsaved, so that it becomes nobody else's: an earlier dictation may be on the screen.
+/** @param {HTMLElement} element */
+function fillFromAddress(element) {
+  /** @type {HTMLFormElement | null} */
+  const form = element.querySelector('.context-form');
+  if (!form || form.dataset.filled) return;
+  form.dataset.filled = 'true';
+  const given = new URLSearchParams(location.search);
+  const empty = contextInputs(form).filter((input) => !input.value && given.get(input.name));
+  for (const input of empty) input.value = given.get(input.name)?.slice(0, input.maxLength) ?? '';
+  const told = form.querySelector('[data-given]');
+  if (empty.length && told) told.removeAttribute('hidden');
 }
 
 const isSaving = () => Boolean(document.querySelector('#record [data-status=saving]'));

@@ -71,14 +71,20 @@ def preview_panels(record: Record, schema: ProcedureSchema) -> PreviewPanels:
 
 
 def render_record(
-    record: Record, schema: ProcedureSchema, signature: Signature | None = None, *, editable: bool = False
+    record: Record,
+    schema: ProcedureSchema,
+    signature: Signature | None = None,
+    *,
+    editable: bool = False,
+    head: tuple[tuple[str, str], ...] = (),
 ) -> str:
-    """The report: sections in the schema's order, each with its fields and its tables."""
+    """The report: what heads it, and sections in the schema's order, each with its fields and its tables."""
     return render(
         "record.html",
         procedure=schema.id,
         record_procedure=record.procedure,
         title=schema.title,
+        head=head,
         standing=standing_line(record, signature),
         parts=[_part(part, schema, record, editable) for part in outline(record, schema, with_empty_tables=editable)],
         foot=_foot(record),
