@@ -16,6 +16,7 @@ from endoscribe.web.job import report
 from endoscribe.web.page.panels import report_panels
 from tests.support.reports import SCHEMAS, made_record
 from tests.support.scripted import ScriptedScheduler, Server, transcript_of
+from tests.support.sign_in import HELLO
 
 AUDIO_S = 6
 NAME = "Janet Canary <b>&amp;</b>"
@@ -227,12 +228,14 @@ def test_a_model_is_never_told(server: Server, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_in_a_demonstration_there_is_none(tmp_path: Path) -> None:
-    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="1") as server:
-        assert not server.access.takes_context
-        server.client.get("/whoami")
-        owner = server.services.sessions
-        made = owner.create("col", 16_000, owner=None)
-        assert server.client.get(f"/api/sessions/{made.id}/context").status_code in (401, 403, 404)
+    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="true") as server:
+        assert server.client.get("/who").status_code == 200
+        with server.client.websocket_connect("/ws/microphone") as socket:
+            socket.send_json(HELLO)
+            session = socket.receive_json()["session"]
+        assert server.client.get(f"/sessions/{session}").status_code == 200
+        assert server.client.get(f"/api/sessions/{session}/context").status_code == 403
+        assert give(server, session, name="Jane").status_code == 403
     review = receive(None, Reading(made_record("col")))
     shown = report_panels(review, "x" * 32, SCHEMAS["col"], takes_context=False)
     assert "context-form" not in shown["review"]
