@@ -83,14 +83,14 @@ def file(server: Server, session: str, form: str, query: str = "") -> bytes:
 
 def test_what_a_program_gives_before_the_reading_heads_the_report(server: Server) -> None:
     session = begun(server)
-    answer = give(server, session, name="Jane Example", endoscopist="Dr. Example")
+    answer = give(server, session, name="Jane Example", date="2026-01-02")
     assert answer.status_code == 200
     assert answer.json()["name"] == "Jane Example"
     read(server, session)
-    assert known(server, session) == {"name": "Jane Example", "endoscopist": "Dr. Example"}
+    assert known(server, session) == {"name": "Jane Example", "date": "2026-01-02"}
     review = server.reviews.review(session)
-    assert "endoscopist" not in server.reviews.record(review).gaps
-    assert "endoscopist" in review.latest.reading.record.gaps
+    assert "procedure_date" not in server.reviews.record(review).gaps
+    assert "procedure_date" in review.latest.reading.record.gaps
     note = file(server, session, "md").decode()
     assert "Patient: Jane Example. " in note
     assert json.loads(file(server, session, "json"))["context"]["name"] == "Jane Example"
