@@ -15,12 +15,15 @@ from endoscribe.procedures.schema import (
     Example,
     ExampleCell,
     FieldSchema,
+    Headings,
+    Offline,
     ProcedureSchema,
     Reference,
     RowCues,
     TableSchema,
     Term,
     Threshold,
+    WordList,
 )
 from endoscribe.procedures.yaml_source import Location
 
@@ -31,6 +34,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived, "checks": Check,
     "references": Reference, "values": Term, "codes": Code, "cues": Cues, "course": Course, "thresholds": Threshold,
     "advice": Advice, "rows": AdviceRow, "examples": Example, "cells": ExampleCell,
+    "headings": Headings, "offline": Offline, "lists": WordList,
 }  # fmt: skip
 #: Parts of which a file may change some keys only, where an included file holds the rest.
 _OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow)

@@ -16,6 +16,7 @@ from endoscribe.errors import SchemaError
 from endoscribe.procedures.json_schema import allowed_keys
 from endoscribe.procedures.schema import Jurisdiction, ProcedureSchema
 from endoscribe.procedures.validation import validate_schema
+from endoscribe.procedures.word_lists import with_lists
 from endoscribe.procedures.yaml_source import Location, YamlSource
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def load_schema(
     Included parts stand in the file's own folder or in one of `folders`; `sources` keeps what was read already.
     """
     files = _Files({} if sources is None else sources, folders)
-    merged = _with_ids({"id": path.stem, **files.merged(path, ())})
+    merged = _with_ids(with_lists({"id": path.stem, **files.merged(path, ())}))
     try:
         schema = ProcedureSchema.model_validate(merged)
     except ValidationError as error:

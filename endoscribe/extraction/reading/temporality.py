@@ -1,8 +1,9 @@
 """What each word of a dictation is about: this examination, the time before it, a plan, or nothing any more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
+from endoscribe.extraction.reading.headings import Heading, find_headings, under
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
 from endoscribe.procedures.schema import Course
 
@@ -88,9 +89,16 @@ class Temporality(Enum):
     PLAN = "plan"
     CONDITIONAL = "conditional"  # a risk that was explained, what to do if something happens
     RETRACTED = "retracted"
+    ELSEWHERE = "elsewhere"  # told of another examination that is dictated in one with this
 
 
-def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporality]:
+def headings_of(reading: TokenizedTranscript, course: Course) -> list[Heading]:
+    """The headings of a transcript, as far as the course of a dictation knows them."""
+    titles = course.headings
+    return find_headings(reading, (*titles.before, *titles.today, *titles.plan), (*titles.today, *titles.plan))
+
+
+def temporalities(reading: TokenizedTranscript, course: Course, headings: Sequence[Heading] = ()) -> list[Temporality]:
     """The temporality of each token of the transcript."""
     found = [Temporality.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
@@ -102,9 +110,13 @@ def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporal
             _mark(found, match.first, begins if match.first < begins < end else end, temporality)
     for match in reading.find(_LONG_AGO):
         _mark_dated(reading, found, match)
+    told = list(found)
     _mark(found, 0, begins, Temporality.BEFORE)
     if not begins:
         _mark(found, *_introduction(reading), Temporality.BEFORE)
+    _mark_headings(reading, found, told, course, headings)
+    for first, after in _elsewhere(reading, course, headings):
+        _mark(found, first, after, Temporality.ELSEWHERE)
     for first, after in _conditions(reading):
         _mark(found, first, after, Temporality.CONDITIONAL)
     for first, after in (*_mistakes(reading), *_wishes(reading)):
@@ -112,6 +124,33 @@ def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporal
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Temporality.RETRACTED)
     return found
+
+
+def _mark_headings(
+    reading: TokenizedTranscript,
+    found: list[Temporality],
+    told: Sequence[Temporality],
+    course: Course,
+    headings: Sequence[Heading],
+) -> None:
+    """What stands under a heading is of its time; `told` are the words by themselves, wherever they stand."""
+    titles = course.headings
+    for heading in under(headings, reading, titles.today):
+        found[heading.first : heading.end] = told[heading.first : heading.end]
+    for heading in under(headings, reading, titles.before):
+        _mark(found, heading.first, heading.end, Temporality.BEFORE)
+    for heading in under(headings, reading, titles.plan):
+        _mark(found, heading.first, heading.end, Temporality.PLAN)
+
+
+def _elsewhere(reading: TokenizedTranscript, course: Course, headings: Sequence[Heading]) -> Iterator[tuple[int, int]]:
+    """The parts of another examination: to where this one goes on, a heading, or the end."""
+    back = {reading.sentence_span(match.first)[0] for match in reading.find(course.returns)}
+    stops = sorted({*back, *(heading.first for heading in headings), len(reading.tokens)})
+    for match in reading.find(course.elsewhere):
+        first = reading.sentence_span(match.first)[0]
+        if first not in back:
+            yield first, next(stop for stop in stops if stop > match.first)
 
 
 def _conditions(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
