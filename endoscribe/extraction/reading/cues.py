@@ -488,7 +488,7 @@ class CueMatcher:
         """ "severe coughing": a value right before its field's name."""
         for value, match in shorts:
             stated = value != NONE_VALUE and self._holds(match)
-            if stated and 0 <= name.first - match.after <= 1 and self._same_clause(name.first, match.first):
+            if stated and match.after == name.first and self._same_clause(name.first, match.first):
                 yield Mention(value, match.first, name.after, match.first)
                 return
 
