@@ -166,7 +166,7 @@ class CueMatcher:
         elif field.type == "time":
             found = self._times(cues)
         else:
-            found = [*self._texts(cues), *self._under_headings(cues)]
+            found = self._all_texts(cues)
         return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)), field)
 
     def _is_voided(self, cues: Cues) -> bool:
@@ -572,6 +572,17 @@ class CueMatcher:
         return int(value) if value == int(value) else value
 
     # --- text ---
+
+    def _all_texts(self, cues: Cues) -> list[Mention]:
+        """What stands under the field's headings, and what is said of it elsewhere."""
+        headed = list(self._under_headings(cues))
+        spans = [range(*self._section(mention.first)) for mention in headed]
+        return [*headed, *(m for m in self._texts(cues) if not any(m.at in span for span in spans))]
+
+    def _section(self, index: int) -> tuple[int, int]:
+        """The tokens from the heading under which a token stands to where its section ends."""
+        over = [heading for heading in self.headings if heading.first <= index]
+        return (over[-1].first, over[-1].end) if over else (0, 0)
 
     def _texts(self, cues: Cues) -> Iterator[Mention]:
         for match in self.reading.find(cues.said):

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
+from endoscribe.extraction.reading.tokens import TokenizedTranscript
 
 #: A heading has no more words than these.
 LONGEST_HEADING = 7
@@ -41,16 +41,12 @@ def find_headings(reading: TokenizedTranscript, known: tuple[str, ...], closing:
 
 
 def under(headings: Sequence[Heading], reading: TokenizedTranscript, titles: tuple[str, ...]) -> Iterator[Heading]:
-    """The headings whose title holds one of some phrases."""
+    """The headings whose title begins with one of some phrases."""
     matches = reading.find(titles)
     for heading in headings:
         at = bisect_left(matches, heading.first, key=lambda match: match.first)
-        if at < len(matches) and _is_in_title(matches[at], heading):
+        if at < len(matches) and matches[at].first == heading.first and matches[at].after <= heading.after:
             yield heading
-
-
-def _is_in_title(match: Match, heading: Heading) -> bool:
-    return match.first < heading.after and match.after <= heading.after
 
 
 def _with_colons(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
