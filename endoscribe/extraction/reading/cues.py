@@ -25,7 +25,7 @@ GOOD = (
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
 #: Right after what it is said of.
-_TERSE = ("fine", "clear", "clean", "okay", "good")
+_TERSE = ("fine", "clear", "clean", "okay", "good", "nad")
 #: "normal with no masses", "normal without ulcers": what follows is not what is called normal.
 _NOT_SAID_OF = frozenset({"with", "without", "no", "not"})
 _PARTS = frozenset({"upper", "lower", "proximal", "distal", "mid", "middle"})

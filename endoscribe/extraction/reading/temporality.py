@@ -34,6 +34,11 @@ _IN_CASE = (
     "if", "unless", "in case of", "in event of|that", "should you|he|she|they",
     "in case you|he|she|they|there|patient",
 )  # fmt: skip
+#: What is told before it holds only in a case as well: "with SpyGlass if needed".
+_IF_NEEDED = (
+    "if|when|as needed|necessary|indicated|required|appropriate|possible|feasible",
+    "should it be needed|necessary",
+)
 #: What the patient is told to look out for: to the end of the sentence.
 _ADVICE = (
     "call|contact|notify us|me|office|clinic|doctor|hospital|911 if|when|with|for|should",
@@ -47,6 +52,7 @@ _RISKS = (
     "possible|potential complications", "complications including|include|such as|like",
     "warned|counseled|cautioned that|of|about", "explained|understands that",
 )  # fmt: skip
+_IF_NEEDED_OF = 4
 _LONGEST_CONDITION = 16
 _LONGEST_WARNING = 30
 _THOUGHT = (
@@ -158,6 +164,8 @@ def _conditions(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
     for match in reading.find(_IN_CASE):
         end = reading.clause_span(match.first)[1]
         yield match.first, min(end, match.after + _LONGEST_CONDITION)
+    for match in reading.find(_IF_NEEDED):
+        yield max(reading.clause_span(match.first)[0], match.first - _IF_NEEDED_OF), match.after
     for match in (*reading.find(_ADVICE), *reading.find(_RISKS)):
         end = reading.sentence_span(match.first)[1]
         yield match.first, min(end, match.after + _LONGEST_WARNING)
