@@ -10,7 +10,7 @@ from itertools import takewhile
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.assertion import NEGATORS, Assertion, assertion
 from endoscribe.extraction.reading.calendar import spoken_date, spoken_time
-from endoscribe.extraction.reading.headings import Heading, under
+from endoscribe.extraction.reading.headings import SectionHeading, under
 from endoscribe.extraction.reading.remainder import denies_the_rest
 from endoscribe.extraction.reading.temporality import Temporality, headings_of, temporalities
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
@@ -631,11 +631,11 @@ class CueMatcher:
                 quote, _ = self.reading.quote(first, after)
                 yield Mention(_as_one_text(quote), first, after, first)
 
-    def _content_begins(self, heading: Heading) -> int:
+    def _content_begins(self, heading: SectionHeading) -> int:
         tokens = self.reading.tokens
         return next((i for i in range(heading.after, heading.end) if tokens[i].text not in _STOPS), heading.end)
 
-    def _content_ends(self, heading: Heading, first: int) -> int:
+    def _content_ends(self, heading: SectionHeading, first: int) -> int:
         """Whole sentences, no more words than one text has."""
         after = heading.end
         while after - first > MOST_LISTED_WORDS:

@@ -17,7 +17,7 @@ _NO_HEADING = frozenset({"is", "i", "we", "it", "there", "has", "have", "said", 
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class SectionHeading:
     """A heading of the tokens [first, after), and what stands under it: [after, end)."""
 
     first: int
@@ -25,7 +25,9 @@ class Heading:
     end: int
 
 
-def find_headings(reading: TokenizedTranscript, known: tuple[str, ...], closing: tuple[str, ...]) -> list[Heading]:
+def find_headings(
+    reading: TokenizedTranscript, known: tuple[str, ...], closing: tuple[str, ...]
+) -> list[SectionHeading]:
     """Every heading in order; `known` are those that may be spoken, `closing` those that rule until the next one."""
     spoken = {match.first: match.after for match in reading.find(known)}
     opened = sorted({*_with_colons(reading), *_spoken(reading, spoken)})
@@ -36,11 +38,13 @@ def find_headings(reading: TokenizedTranscript, known: tuple[str, ...], closing:
         following = starts[index + 1] if index + 1 < len(starts) else len(reading.tokens)
         rules_on = first in last or _opens_line(reading, first)
         end = following if rules_on else min(following, _sentence_end(reading, after))
-        found.append(Heading(first, after, end))
+        found.append(SectionHeading(first, after, end))
     return found
 
 
-def under(headings: Sequence[Heading], reading: TokenizedTranscript, titles: tuple[str, ...]) -> Iterator[Heading]:
+def under(
+    headings: Sequence[SectionHeading], reading: TokenizedTranscript, titles: tuple[str, ...]
+) -> Iterator[SectionHeading]:
     """The headings whose title begins with one of some phrases."""
     matches = reading.find(titles)
     for heading in headings:

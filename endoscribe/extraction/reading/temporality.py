@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
-from endoscribe.extraction.reading.headings import Heading, find_headings, under
+from endoscribe.extraction.reading.headings import SectionHeading, find_headings, under
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
 from endoscribe.procedures.schema import Course
 
@@ -98,13 +98,15 @@ class Temporality(Enum):
     ELSEWHERE = "elsewhere"  # told of another examination that is dictated in one with this
 
 
-def headings_of(reading: TokenizedTranscript, course: Course) -> list[Heading]:
+def headings_of(reading: TokenizedTranscript, course: Course) -> list[SectionHeading]:
     """The headings of a transcript, as far as the course of a dictation knows them."""
     titles = course.headings
     return find_headings(reading, (*titles.before, *titles.today, *titles.plan), (*titles.today, *titles.plan))
 
 
-def temporalities(reading: TokenizedTranscript, course: Course, headings: Sequence[Heading] = ()) -> list[Temporality]:
+def temporalities(
+    reading: TokenizedTranscript, course: Course, headings: Sequence[SectionHeading] = ()
+) -> list[Temporality]:
     """The temporality of each token of the transcript."""
     found = [Temporality.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
@@ -137,7 +139,7 @@ def _mark_headings(
     found: list[Temporality],
     told: Sequence[Temporality],
     course: Course,
-    headings: Sequence[Heading],
+    headings: Sequence[SectionHeading],
 ) -> None:
     """What stands under a heading is of its time; `told` are the words by themselves, wherever they stand."""
     titles = course.headings
@@ -149,7 +151,9 @@ def _mark_headings(
         _mark(found, heading.first, heading.end, Temporality.PLAN)
 
 
-def _elsewhere(reading: TokenizedTranscript, course: Course, headings: Sequence[Heading]) -> Iterator[tuple[int, int]]:
+def _elsewhere(
+    reading: TokenizedTranscript, course: Course, headings: Sequence[SectionHeading]
+) -> Iterator[tuple[int, int]]:
     """The parts of another examination: to where this one goes on, a heading, or the end."""
     back = {reading.sentence_span(match.first)[0] for match in reading.find(course.returns)}
     stops = sorted({*back, *(heading.first for heading in headings), len(reading.tokens)})
