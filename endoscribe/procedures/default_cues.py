@@ -23,9 +23,7 @@ def default_cues(
 ) -> Mapping[str, Any]:
     """The keys of `cues` that follow from a field's names and type."""
     names = tuple(dict.fromkeys(filter(None, (_plain(label), *spoken))))
-    time = ("before", "past", "former", "today") if section == "patient" else ("today",)
-    time = ("before", "today") if section in TOLD_BEFORE - {"patient"} else time
-    shared: dict[str, Any] = {"time": time}
+    shared: dict[str, Any] = {"time": _times(section)}
     if kind in ("enum", "multi"):
         return shared | {"said": names, "by_name": True, "within": 5}
     if kind == "boolean":
@@ -35,6 +33,12 @@ def default_cues(
     if kind in ("date", "time"):
         return shared | {"said": names, "time": "any"}
     return {"time": "any", "headings": names, "said": tuple(f"{name} is|showed|shows|revealed" for name in names)}
+
+
+def _times(section: str | None) -> tuple[str, ...]:
+    if section == "patient":
+        return ("before", "past", "former", "today")
+    return ("before", "today") if section in TOLD_BEFORE else ("today",)
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,11 @@ from endoscribe.procedures.schema import Course
 LATEST_BEGIN = 0.7
 _RETRACTIONS = ("scratch|strike|delete|disregard|ignore that", "forget that|it")
 _RESUMES = frozenset({"now", "today", "i", "we", "there", "currently", "so", "okay", "but", "in", "at", "then", "next"})
+#: What is told of these is not of today, before it begins either.
+_EARLIER = (
+    "last|prior|previous|most_recent colonoscopy|endoscopy|egd|ercp|eus|gastroscopy|examination|procedure "
+    "(<measure>) (ago) is|under|with|had|showed|in|at|done|performed",
+)
 #: "from previous polypectomy": only the words right after are of the past.
 _FORMER = (
     "prior|previous|previously|former|earlier|known|existing|preexisting",
@@ -119,9 +124,7 @@ def temporalities(
     for match in reading.find(_LONG_AGO):
         _mark_dated(reading, found, match)
     told = list(found)
-    _mark(found, 0, begins, Temporality.BEFORE)
-    if not begins:
-        _mark(found, *_introduction(reading), Temporality.BEFORE)
+    _mark_before(reading, found, begins)
     _mark_headings(reading, found, told, course, headings)
     for first, after in _elsewhere(reading, course, headings):
         _mark(found, first, after, Temporality.ELSEWHERE)
@@ -132,6 +135,16 @@ def temporalities(
     for match in reading.find(_RETRACTIONS):
         _mark(found, _retracted_from(reading, match.first), match.after, Temporality.RETRACTED)
     return found
+
+
+def _mark_before(reading: TokenizedTranscript, found: list[Temporality], begins: int) -> None:
+    """What is said before the examination begins is of that time, but what is told of an earlier one."""
+    _mark(found, 0, begins, Temporality.BEFORE)
+    if not begins:
+        _mark(found, *_introduction(reading), Temporality.BEFORE)
+    for match in reading.find(_EARLIER):
+        after = max(match.after, min(_scope_end(reading, match.after - 1), begins))
+        _mark(found, match.first, after, Temporality.PAST)
 
 
 def _mark_headings(
