@@ -17,6 +17,7 @@ import soxr
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from endoscribe.channels import TrackSurvey, chosen_track
 from endoscribe.errors import AudioError
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ SUFFIXES = frozenset(
         ".mp4", ".oga", ".ogg", ".opus", ".qta", ".w64", ".wav", ".webm",
     }
 )  # fmt: skip
+#: A recorder that leaves out silence skips up to 0.4 s; a longer step in the time stamps is sound that is missing.
+LONGEST_SKIP_S = 0.5
 #: The part of the stated length below which a recording counts as cut off.
 NEARLY_WHOLE = 0.95
 
@@ -64,15 +67,18 @@ def load_audio(path: Path, max_minutes: float = 120) -> Samples:
 def decode_recording(path: Path, max_minutes: float = 120) -> DecodedRecording:
     """Decode a recording: wav, mp3, m4a, flac, ogg or webm of any rate, channel count and bit depth.
 
-    What can be heard of a damaged or cut-off recording is kept. Raises AudioError when the file is missing, empty, not
-    audio, silent, or longer than `max_minutes` (found before all of it is decoded).
+    Of several tracks the first that holds speech is taken, and of its channels those whose mean does not cancel.
+    What can be heard of a damaged or cut-off recording is kept, and gaps in its time stamps are told. Raises
+    AudioError when the file is missing, empty, not audio, silent, or longer than `max_minutes` (found before
+    all of it is decoded).
     """
     _require_content(path)
     with _opened(path) as container:
         stated_s = container.duration / av.time_base if container.duration else 0.0
         if stated_s > max_minutes * 60:
             raise _too_long(max_minutes)
-        packets = _Packets(container)
+        track, channels = _heard_track(path, container)
+        packets = _Packets(container, track, channels)
         samples = _decode(packets, most_samples=int(max_minutes * 60 * SAMPLE_RATE), max_minutes=max_minutes)
     if not len(samples):
         raise AudioError("The recording holds no sound that can be decoded; record it again or choose another file.")
@@ -157,7 +163,45 @@ def _damage(heard_s: float, stated_s: float, packets: "_Packets") -> str | None:
         return f"The recording cannot be read to its end: {heard_s:.0f} s are there."
     if packets.damaged:
         return f"The recording is damaged: {packets.damaged} pieces of it cannot be heard."
+    if packets.gaps_s:
+        first_s, missing_s = packets.gaps_s[0][0], sum(length_s for _, length_s in packets.gaps_s)
+        first = f"{int(first_s // 60)}:{first_s % 60:04.1f}"
+        return f"The recording has gaps: {missing_s:.1f} s are missing, first at {first}."
     return None
+
+
+def _heard_track(path: Path, container: av.container.InputContainer) -> tuple[int, tuple[int, ...] | None]:
+    """The track to take and its channels; None is their mean. Looks at the sound only where there is a choice."""
+    tracks = container.streams.audio
+    if len(tracks) == 1 and tracks[0].channels <= 1:
+        return 0, None
+    surveys = _surveys(path, len(tracks))
+    if not any(surveys):
+        return 0, None
+    known = {number: survey for number, survey in enumerate(surveys) if survey}
+    track = list(known)[chosen_track(list(known.values()))]
+    chosen = known[track].chosen_channels()
+    return track, chosen if len(chosen) < known[track].channels else None
+
+
+def _surveys(path: Path, tracks: int) -> list[TrackSurvey | None]:
+    """One pass over each track; None for one of which nothing can be decoded, or whose channels change on the way."""
+    surveys: list[TrackSurvey | None] = []
+    for track in range(tracks):
+        with _opened(path) as container:
+            surveys.append(_survey(_Packets(container, track)))
+    return surveys
+
+
+def _survey(packets: "_Packets") -> TrackSurvey | None:
+    survey = None
+    for rate, samples in _channel_blocks(packets):
+        if survey is None:
+            survey = TrackSurvey(rate, samples.shape[1])
+        if survey.channels != samples.shape[1]:
+            return None
+        survey.insert(samples)
+    return survey
 
 
 def _riff_damage(path: Path, heard_s: float) -> str | None:
@@ -182,30 +226,47 @@ def _decode(packets: "_Packets", most_samples: int, max_minutes: float) -> Sampl
 
 
 def _blocks(packets: "_Packets") -> Iterator[Samples]:
-    to_float = av.AudioResampler(format="flt")
     resampler, source = None, None
-    for frame in packets.frames():
-        channels = frame.layout.nb_channels
-        seen = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or seen != source:  # some encoders change their format after the first frames
+    for rate, samples in _channel_blocks(packets):
+        chosen = packets.channels
+        taken = samples if chosen is None or samples.shape[1] <= max(chosen) else samples[:, chosen]
+        if resampler is None or source != (rate, samples.shape[1]):
             if resampler is not None:
                 yield resampler.flush()
-            to_float, resampler, source = av.AudioResampler(format="flt"), Resampler(frame.sample_rate, channels), seen
-        for converted in to_float.resample(frame):
-            yield resampler.insert(np.asarray(converted.to_ndarray(), dtype=np.float32).reshape(-1, channels))
+            resampler, source = Resampler(rate, samples.shape[1]), (rate, samples.shape[1])
+        yield resampler.insert(taken)
     if resampler is not None:
         yield resampler.flush()
 
 
-class _Packets:
-    """The first sound track of a file, packet by packet; damaged packets are left out and counted."""
+def _channel_blocks(packets: "_Packets") -> Iterator[tuple[int, Samples]]:
+    """The rate and (frames, channels) of each block; some encoders change their format after the first frames."""
+    to_float, source = av.AudioResampler(format="flt"), None
+    for frame in packets.frames():
+        channels = frame.layout.nb_channels
+        seen = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if seen != source:
+            to_float, source = av.AudioResampler(format="flt"), seen
+        for converted in to_float.resample(frame):
+            yield frame.sample_rate, np.asarray(converted.to_ndarray(), dtype=np.float32).reshape(-1, channels)
 
-    def __init__(self, container: av.container.InputContainer) -> None:
+
+class _Packets:
+    """One sound track of a file, packet by packet; damaged packets are left out and counted, and gaps noted."""
+
+    def __init__(
+        self, container: av.container.InputContainer, track: int = 0, channels: tuple[int, ...] | None = None
+    ) -> None:
         if not container.streams.audio:
             raise AudioError("The file holds no sound, only pictures or text; choose an audio recording.")
-        self._container = container
+        self._container, self._track = container, track
+        self.channels = channels
         self.damaged = 0
         self.ends_early = False
+        #: Where sound is missing between two frames: the second of the sound heard so far, and how many are missing.
+        self.gaps_s: list[tuple[float, float]] = []
+        self._heard_s = 0.0
+        self._next_s: float | None = None
 
     def frames(self) -> Iterator[av.AudioFrame]:
         for packet in self._packets():
@@ -215,11 +276,20 @@ class _Packets:
                 self.damaged += 1
                 continue
             for frame in frames:
+                self._note_gap(frame)
                 frame.pts = None  # gaps in a container's time stamps must not become gaps in the sound
                 yield frame
 
+    def _note_gap(self, frame: av.AudioFrame) -> None:
+        length_s = frame.samples / frame.sample_rate
+        if frame.time is not None:
+            if self._next_s is not None and frame.time - self._next_s > LONGEST_SKIP_S:
+                self.gaps_s.append((self._heard_s, frame.time - self._next_s))
+            self._next_s = frame.time + length_s
+        self._heard_s += length_s
+
     def _packets(self) -> Iterator["av.Packet[av.AudioStream]"]:
         try:
-            yield from self._container.demux(self._container.streams.audio[0])
+            yield from self._container.demux(self._container.streams.audio[self._track])
         except FFmpegError:
             self.ends_early = True

@@ -12,8 +12,9 @@ from tests.support.source import Source, sources
 
 #: Each imports only those before it.
 ORDER = (
-    "usage", "errors", "telemetry", "samples", "logs", "settings", "audio", "transcript", "procedures", "speech",
-    "extraction", "review", "outputs", "storage", "research", "metrics", "services", "auth", "web", "cli", "__main__",
+    "usage", "errors", "telemetry", "samples", "logs", "settings", "channels", "audio", "transcript",
+    "procedures", "speech", "extraction", "review", "outputs", "storage", "research", "metrics", "services",
+    "auth", "web", "cli", "__main__",
 )  # fmt: skip
 #: Where a heavy or replaceable package may be imported, also for its types only.
 HOMES = {

@@ -1,7 +1,7 @@
 """`schemas`: what procedures there are, whether schema files are in order, a starter for a new one."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -33,12 +33,14 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
 
     folders = schema_folders(read_settings())
     problems, warnings, unheard = [], [], []
+    rules: list[dict[str, str | int]] = []
     files = list(_schema_files(paths))
     for path in files:
         try:
             if path.name.startswith(PART_PREFIX):
                 continue
             schema = load_schema(path, folders)
+            rules.append({"file": str(path), **{str(basis): count for basis, count in schema.bases.items()}})
             warnings += [
                 {"file": str(path), "warning": f"{target}: nothing tells how {value!r} is said."}
                 for target, value in nameless_values(schema)
@@ -50,12 +52,15 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
             problems.append({"file": str(path), "problem": str(error)})
     if as_json:
         checked = [str(path) for path in files]
-        print_json({"checked": checked, "problems": problems, "warnings": warnings, "unheard": unheard})
+        found = {"problems": problems, "warnings": warnings, "rules": rules, "unheard": unheard}
+        print_json({"checked": checked, **found})
     else:
         for each in warnings:
             tell(f"{each['file']}: warning: {each['warning']}")
         for each in unheard:
             tell(f"{each['file']}: {each['target']}: not heard offline{_because(each['reason'])}.")
+        for counts in rules:
+            tell(_rules_line(counts))
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not as_json:
@@ -64,6 +69,13 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
 
 def _because(reason: str) -> str:
     return f", {reason}" if reason else ": it has no cues"
+
+
+def _rules_line(counts: Mapping[str, str | int]) -> str:
+    return (
+        f"{counts['file']}: {counts['verified']} rules rest on a source that was read, "
+        f"{counts['unverified']} on one that is only named, {counts['ours']} are the schema's own."
+    )
 
 
 @app.command()

@@ -20,8 +20,8 @@ def value_text(cell: Cell, field: FieldSchema) -> str:
 
 def plain_value(value: Value, field: FieldSchema | None, unit: str | None) -> str:
     if isinstance(value, tuple):
-        return ", ".join(field.value_label(word) if field else word for word in value)
-    text = field.value_label(value) if field else f"{value:g}" if isinstance(value, float) else str(value)
+        return ", ".join(field.value_words(word) if field else word for word in value)
+    text = field.value_words(value) if field else f"{value:g}" if isinstance(value, float) else str(value)
     return f"{text} {unit_text(unit)}".rstrip()
 
 

@@ -154,4 +154,5 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
         "message": verdict.message,
         "fields": list(verdict.fields),
         "source": verdict.source,
+        "basis": verdict.basis,
     }

@@ -15,7 +15,7 @@ def unheard(record: Record, schema: ProcedureSchema) -> frozenset[str]:
     names = schema.telling_words
     deaf = names.keys() - schema.audible if record.extractor == CUE_READER else frozenset[str]()
     said = frozenset(word for sentence in record.unfiled for word in telling_words(sentence.text))
-    spoken_of = (name for name, words in names.items() if any(word in words for word in said))
+    spoken_of = (name for name, words in names.items() if words.holds_any(said))
     return frozenset({*deaf, *spoken_of, *_doubtful(record)}) - _left_out(record)
 
 

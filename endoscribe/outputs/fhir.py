@@ -31,6 +31,7 @@ from endoscribe.outputs.outline import (
 )
 from endoscribe.procedures.expressions import Value
 from endoscribe.procedures.schema import Code, FieldSchema, ProcedureSchema, TableSchema
+from endoscribe.review.context import NO_CONTEXT, ExamContext
 from endoscribe.review.edits import is_not_done
 from endoscribe.review.signature import Signature
 
@@ -52,7 +53,11 @@ Resource = dict[str, Any]
 
 
 def fhir_bundle(
-    record: Record, schema: ProcedureSchema, signature: Signature | None = None, made: datetime | None = None
+    record: Record,
+    schema: ProcedureSchema,
+    signature: Signature | None = None,
+    made: datetime | None = None,
+    context: ExamContext = NO_CONTEXT,
 ) -> Resource:
     """The document as JSON data, checked against the R4B models; `made` is when the report was made, by default now.
 
@@ -65,9 +70,10 @@ def fhir_bundle(
     if signature:
         observations = [{**observation, "status": "final"} for observation in observations]
     procedure = _procedure(record, schema, signature)
-    report = _report(record, schema, observations, signature)
+    report = _report(record, schema, observations, signature, context)
     composition = _composition(record, schema, observations, signature, when)
-    entries = [{"fullUrl": _urn(part), "resource": part} for part in (composition, report, procedure, *observations)]
+    parts = (composition, report, procedure, *observations)
+    entries = [{"fullUrl": _urn(part), "resource": _about(part, context)} for part in parts]
     identifier = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{_id(record, 'document')}"}
     document = {
         "resourceType": "Bundle", "type": "document", "identifier": identifier, "timestamp": when, "entry": entries
@@ -99,6 +105,14 @@ def _composition(
     }
 
 
+def _about(part: Resource, context: ExamContext) -> Resource:
+    """A resource with its subject, by name and record number where they are known; no reference: none is included."""
+    if part.get("subject") != SUBJECT or not (context.name or context.record_number):
+        return part
+    number = {"identifier": {"value": context.record_number}} if context.record_number else {}
+    return {**part, "subject": {**number, **({"display": context.name} if context.name else {})}}
+
+
 def _section(part: ReportPart, schema: ProcedureSchema, by_name: Mapping[str, str]) -> Resource:
     names = [line.field.id for line in part.lines if line.cell]
     names += [f"{grid.table.id}.{index}" for grid in part.grids for index in range(len(grid.rows))]
@@ -127,9 +141,13 @@ def _narrative(lines: Sequence[str]) -> Resource:
 
 
 def _report(
-    record: Record, schema: ProcedureSchema, observations: Sequence[Resource], signature: Signature | None
+    record: Record,
+    schema: ProcedureSchema,
+    observations: Sequence[Resource],
+    signature: Signature | None,
+    context: ExamContext,
 ) -> Resource:
-    note = base64.b64encode(printable(render_note(record, schema, signature)).encode()).decode()
+    note = base64.b64encode(printable(render_note(record, schema, signature, context)).encode()).decode()
     return {
         "resourceType": "DiagnosticReport",
         "id": _id(record, "report"),

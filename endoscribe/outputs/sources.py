@@ -3,12 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.procedures.schema import OWN_RULE, ProcedureSchema
 
 #: Tags as schemas write them, alone or in brackets.
 SOURCE_TAG = re.compile(r"\[?\b([VK]:[\w-]+)\]?")
-#: What schemas call a rule that has no outside source.
-OWN_RULE = "ours"
 
 
 def source_text(source: str, schema: ProcedureSchema) -> str:

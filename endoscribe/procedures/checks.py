@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from endoscribe.procedures.advice import advise, interval_text, withheld
+from endoscribe.procedures.advice import advise, excluded, interval_text, mentioned, withheld
 from endoscribe.procedures.expressions import (
     AllowedValues,
     Expression,
@@ -14,7 +14,17 @@ from endoscribe.procedures.expressions import (
     Value,
     expression,
 )
-from endoscribe.procedures.schema import Derived, FieldSchema, Level, ProcedureSchema, Severity, TableSchema
+from endoscribe.procedures.schema import (
+    OWN_RULE,
+    Advice,
+    Basis,
+    Derived,
+    FieldSchema,
+    Level,
+    ProcedureSchema,
+    Severity,
+    TableSchema,
+)
 
 #: `{bbps_total}` in a message stands for a value, `{rows}` for the rows in which an `any_row` was true.
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -33,6 +43,7 @@ class Verdict:
     message: str
     fields: tuple[str, ...]
     source: str
+    basis: Basis = "ours"  # whether a source says so that was read, one that is only named, or none
 
 
 def derive(schema: ProcedureSchema, stated: Stated) -> dict[str, Value]:
@@ -83,6 +94,8 @@ def _words(part: FieldSchema) -> AllowedValues:
 
 def _needed(part: FieldSchema | TableSchema, stated: Stated, row: Mapping[str, Value | None] | None = None) -> bool:
     level: Level = part.level
+    if isinstance(part, FieldSchema) and part.context:
+        return False
     if level == "C" and part.when:
         return expression(part.when).evaluate(stated, row).value is True
     return level == "M"
@@ -101,7 +114,7 @@ def _verdict(schema: ProcedureSchema, check_id: str, stated: Stated) -> Verdict 
     where = ", ".join(check.jurisdiction).upper()
     source = f"{check.source} ({where})" if where else check.source
     message = _message(schema, check.message, stated, outcome)
-    return Verdict(check_id, check.severity, message, _targets(schema, rule), source)
+    return Verdict(check_id, check.severity, message, _targets(schema, rule), source, schema.basis(check.source))
 
 
 def _disagreement(schema: ProcedureSchema, name: str, rule: Derived, stated: Stated) -> Verdict | None:
@@ -114,9 +127,10 @@ def _disagreement(schema: ProcedureSchema, name: str, rule: Derived, stated: Sta
             return None
     elif computed == dictated:
         return None
-    said = schema.fields[rule.compare].value_label(dictated) if rule.compare in schema.fields else str(dictated)
+    said = schema.fields[rule.compare].value_words(dictated) if rule.compare in schema.fields else str(dictated)
     message = f"{rule.label}: {_number(computed)} by calculation, {said} {_origin(rule.compare, stated)}."
-    return Verdict(name, rule.severity, message, (*_targets(schema, expression(rule.expression)), rule.compare), "ours")
+    looked_at = (*_targets(schema, expression(rule.expression)), rule.compare)
+    return Verdict(name, rule.severity, message, looked_at, OWN_RULE)
 
 
 def _origin(field: str, stated: Stated) -> str:
@@ -135,24 +149,38 @@ def _targets(schema: ProcedureSchema, rule: Expression) -> tuple[str, ...]:
 
 
 def _advised(schema: ProcedureSchema, name: str, stated: Stated) -> Iterator[Verdict]:
-    """What follows from an advice's table, and whether the dictated interval is in keeping with it."""
+    """What follows from an advice's table, or why nothing does, and whether the dictated interval is in keeping."""
     rule = schema.advice[name]
-    advised = advise(rule, replace(stated, unheard=frozenset()))  # what speaks against it is looked for in the words
+    heard = replace(stated, unheard=frozenset())  # what speaks against it is looked for in the words
+    advised, reason = advise(rule, heard), excluded(rule, heard)
+    if reason:
+        why = f"{rule.label}: not given, since {_message(schema, reason, stated, Outcome(None))}."
+        first = next(iter(rule.rows.values())).source
+        yield _told(schema, name, mentioned(rule, stated) or why, _reasons(schema, rule), first)
     if advised is None:
         return
-    if reason := withheld(rule, stated):
-        yield Verdict(name, "info", reason, _targets(schema, expression(rule.when)), advised.rows[0].source)
+    if why_not := withheld(rule, stated):
+        yield _told(schema, name, why_not, _targets(schema, expression(rule.when)), advised.rows[0].source)
         return
     looked_at = [target for row in advised.rows for target in _targets(schema, expression(row.when))]
     fields = tuple(dict.fromkeys([*looked_at, *([rule.compare] if rule.compare else [])]))
     source = "".join(dict.fromkeys(row.source for row in advised.rows))
-    yield Verdict(name, "info", advised.sentence, fields, source)
+    yield _told(schema, name, advised.sentence, fields, source)
     dictated = stated.fields.get(rule.compare or "")
     if isinstance(dictated, int | float) and not advised.allows(dictated):
         said = interval_text((dictated, dictated), rule.unit)
-        origin = _origin(rule.compare or "", stated)
-        message = f"{rule.label}: {said} {origin} fits none of the rows that may hold."
-        yield Verdict(f"{name}_interval", "warning", message, fields, source)
+        message = f"{rule.label}: {said} {_origin(rule.compare or '', stated)} fits none of the rows that may hold."
+        yield Verdict(f"{name}_interval", "warning", message, fields, source, schema.basis(source))
+
+
+def _told(schema: ProcedureSchema, name: str, message: str, fields: tuple[str, ...], source: str) -> Verdict:
+    return Verdict(name, "info", message, fields, source, schema.basis(source))
+
+
+def _reasons(schema: ProcedureSchema, rule: Advice) -> tuple[str, ...]:
+    """The fields that may keep an advice from being given."""
+    looked_at = [target for condition in rule.not_when.values() for target in _targets(schema, expression(condition))]
+    return tuple(dict.fromkeys(looked_at))
 
 
 def _message(schema: ProcedureSchema, template: str, stated: Stated, outcome: Outcome) -> str:
@@ -180,7 +208,7 @@ def _shown(part: FieldSchema | None, value: Value | None) -> str:
         return NOT_STATED
     if part is None:
         return _number(value)
-    return ", ".join(map(part.value_label, value)) if isinstance(value, tuple) else part.value_label(value)
+    return ", ".join(map(part.value_words, value)) if isinstance(value, tuple) else part.value_words(value)
 
 
 def _number(value: Value) -> str:

@@ -7,6 +7,7 @@ a comparison with it is neither true nor false. `and`, `or` and `not` follow Kle
     extent_reached in ("cecum", "terminal_ileum") and missing(withdrawal_time_min)
     any_row(polyps, size_mm >= 20 and method == "cold_forceps")
     at_least(polyps, 3, histology == "tubular_adenoma")
+    filed(colon_resection) or mentioned("hemicolectomy|colectomy")
 
 The functions on a table take the table's name and a condition or a value in which column ids are names, too.
 `at_least` and `at_most` count things, not rows: a row with a number in its column `count` holds so many. They know
@@ -26,6 +27,10 @@ from typing import Any
 
 from simpleeval import InvalidExpression, SimpleEval
 
+from endoscribe.procedures.mentions import Mentions
+from endoscribe.procedures.mentions import Spoken as Spoken  # noqa: PLC0414  (also known by this name here)
+from endoscribe.procedures.phrases import check_phrase
+
 #: A typed value: text, enum value, number, yes/no; a tuple for multi fields; dates and times as ISO 8601 text.
 Value = str | int | float | bool | tuple[str, ...]
 #: The allowed words of an enum or multi field; None where any value may stand.
@@ -38,14 +43,6 @@ MAX_DEPTH = 60
 
 class ExpressionError(ValueError):
     """An expression is not one of this language, or names something that the schema does not have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """Words of the transcript, and the second at which they begin where there is audio."""
-
-    text: str
-    start_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +153,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 TRUTHS: Mapping[str, bool] = {"true": True, "false": False}
 #: Functions that look at whether a value was stated at all.
 STATE_FUNCTIONS = frozenset({"stated", "missing", "default"})
+#: Whether a cell holds it, and whether words of the transcript name it: neither asks who listened for it.
+FILED, MENTIONED = "filed", "mentioned"
 ROW_FUNCTIONS = frozenset({
     "any_row", "all_rows", "count_rows", "sum_rows", "max_rows", "min_rows", "at_least", "at_most",
 })  # fmt: skip
@@ -163,13 +162,14 @@ ROW_FUNCTIONS = frozenset({
 COUNTING = frozenset({"at_least", "at_most"})
 #: The column that says how many things a row holds.
 COUNT_COLUMN = "count"
-FUNCTION_NAMES = (*FUNCTIONS, *sorted(STATE_FUNCTIONS), *sorted(ROW_FUNCTIONS))
+FUNCTION_NAMES = (*FUNCTIONS, *sorted(STATE_FUNCTIONS), FILED, MENTIONED, *sorted(ROW_FUNCTIONS))
 
 _ARGUMENT_COUNTS: Mapping[str, tuple[int, int]] = {
     "abs": (1, 1), "contains": (2, 99), "days_between": (2, 2), "max": (2, 99), "min": (2, 99),
     "minutes_between": (2, 2), "round": (1, 2), "stated": (1, 1), "missing": (1, 1), "default": (2, 2),
     "any_row": (2, 2), "all_rows": (2, 2), "count_rows": (1, 2), "sum_rows": (2, 2), "max_rows": (2, 2),
-    "min_rows": (2, 2), "at_least": (3, 3), "at_most": (3, 3), "how_many": (2, 99),
+    "min_rows": (2, 2), "filed": (1, 1), "mentioned": (1, 99),
+    "at_least": (3, 3), "at_most": (3, 3), "how_many": (2, 99),
 }  # fmt: skip
 
 
@@ -244,6 +244,10 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
             return self._over_rows(name, node)
         if name in STATE_FUNCTIONS:
             return self._state(name, node.args)
+        if name == FILED:
+            return bool(self.stated.tables.get(_table_name(node.args[0]) or "")) or self._eval(node.args[0]) is not None
+        if name == MENTIONED:
+            return Mentions(self.stated.spoken).first(_phrases(node)) is not None
         arguments = [self._eval(argument) for argument in node.args]
         return None if None in arguments else FUNCTIONS[name](*arguments)
 
@@ -404,6 +408,10 @@ def _table_name(node: ast.expr) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
+def _phrases(node: ast.Call) -> tuple[str, ...]:
+    return tuple(str(part.value) for part in node.args if isinstance(part, ast.Constant))
+
+
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
@@ -445,18 +453,32 @@ def _validate(node: ast.expr, names: Names) -> None:
 def _validate_call(node: ast.Call, names: Names) -> None:
     name = _function_name(node)
     table = _table_name(node.args[0])
+    if name == MENTIONED:
+        _validate_phrases(node)
+        return
     if name in ROW_FUNCTIONS:
         if table is None or table not in names.tables:
             raise ExpressionError(f"there is no table {table!r}; {_nearest(str(table), tuple(names.tables))}")
         for argument in node.args[1:]:
             _validate(argument, names.within(table))
         return
-    if name in ("stated", "missing") and table in names.tables:
+    if name in ("stated", "missing", FILED) and table in names.tables:
         return
     if name in ("contains", "how_many"):
         _validate_choice(node.args[0], node.args[1:], names)
     for argument in node.args:
         _validate(argument, names)
+
+
+def _validate_phrases(node: ast.Call) -> None:
+    """What is looked for in the transcript is written out, in the language of cues."""
+    if len(_phrases(node)) < len(node.args):
+        raise ExpressionError(f"{MENTIONED}() takes phrases in quotes")
+    for phrase in _phrases(node):
+        try:
+            check_phrase(phrase)
+        except ValueError as error:
+            raise ExpressionError(str(error)) from error
 
 
 def _validate_words(node: ast.Compare, names: Names) -> None:

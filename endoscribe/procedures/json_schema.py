@@ -16,10 +16,13 @@ from endoscribe.procedures.schema import (
     ExampleCell,
     FieldSchema,
     Headings,
+    NarrativePart,
+    Normal,
     Offline,
     ProcedureSchema,
     Reference,
     RowCues,
+    Saying,
     TableSchema,
     Term,
     Threshold,
@@ -34,10 +37,11 @@ _MODELS: dict[str, type[BaseModel]] = {
     "fields": FieldSchema, "columns": FieldSchema, "tables": TableSchema, "derived": Derived, "checks": Check,
     "references": Reference, "values": Term, "codes": Code, "cues": Cues, "course": Course, "thresholds": Threshold,
     "advice": Advice, "rows": AdviceRow, "examples": Example, "cells": ExampleCell,
+    "narrative": NarrativePart, "say": Saying, "normals": Normal,
     "headings": Headings, "offline": Offline, "lists": WordList,
 }  # fmt: skip
 #: Parts of which a file may change some keys only, where an included file holds the rest.
-_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow)
+_OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow, NarrativePart, Normal)
 #: What the files give as a key, not as a value.
 _KEY = "id"
 
@@ -63,6 +67,7 @@ def json_schema() -> SchemaJson:
     for model in _OVERRIDABLE:
         parts[model.__name__].pop("required", None)
     parts["FieldSchema"]["properties"]["values"] = _values()
+    parts["NarrativePart"]["properties"]["say"]["items"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Saying"}]}
     whole = [name for name in schema.pop("required") if name != _KEY]
     schema["properties"] = {"include": _list_of({"type": "string"}), **schema["properties"]}
     schema["if"] = {"required": ["title"], "not": {"required": ["include"]}}

@@ -199,22 +199,29 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_ids(data: dict[str, Any]) -> dict[str, Any]:
-    """Each field, table and column knows its own id, which the file gives as the key."""
+    """Each field, table and column knows its own id, which the file gives as the key, and its values' words."""
     data = dict(data)
+    words = data.get("words")
     for kind in ("fields", "tables"):
         if isinstance(data.get(kind), dict):
-            data[kind] = {key: _identified(key, part) for key, part in data[kind].items()}
+            data[kind] = {
+                key: _identified(key, part, words if isinstance(words, dict) else {})
+                for key, part in data[kind].items()
+            }
     return data
 
 
-def _identified(key: str, part: Any) -> Any:
+def _identified(key: str, part: Any, words: Mapping[str, Any]) -> Any:
     if not isinstance(part, dict):
         return part
     part = {**part, "id": key}
     if isinstance(part.get("columns"), dict):
-        part["columns"] = {name: _identified(name, column) for name, column in part["columns"].items()}
+        part["columns"] = {name: _identified(name, column, words) for name, column in part["columns"].items()}
     if isinstance(part.get("values"), list):
         part["values"] = {str(value): None for value in part["values"]}
+    if isinstance(part.get("values"), dict) and isinstance(part.get("words", {}), dict):
+        known = {str(value): words[value] for value in part["values"] if value in words}
+        part["words"] = {**known, **part.get("words", {})}
     return part
 
 

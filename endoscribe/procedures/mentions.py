@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from endoscribe.procedures.expressions import Spoken
 from endoscribe.procedures.normalize import Token, read_words
 from endoscribe.procedures.phrases import WordSet, compile_phrase, phrase_words
 
@@ -20,6 +19,14 @@ _BETWEEN = frozenset({
 })  # fmt: skip
 _JOINS = frozenset({"or", "nor"})
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Words of the transcript, and the second at which they begin where there is audio."""
+
+    text: str
+    start_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,14 @@ def plain_phrase(text: str) -> str:
 def value_names(field: FieldSchema, value: str) -> tuple[str, ...]:
     """The ways of saying an allowed value that mean nothing else, as phrases of the cues' language."""
     term = field.values[value]
-    written = tuple(filter(None, map(plain_phrase, (value, term.label or value))))
-    initials = filter(None, map(_initials, (*written, *term.spoken)))
-    return tuple(dict.fromkeys((*written, *term.spoken, *initials)))
+    return _value_names(value, term.label or value, term.spoken)
+
+
+@lru_cache(maxsize=4096)
+def _value_names(value: str, label: str, spoken: tuple[str, ...]) -> tuple[str, ...]:
+    written = tuple(filter(None, map(plain_phrase, (value, label))))
+    initials = filter(None, map(_initials, (*written, *spoken)))
+    return tuple(dict.fromkeys((*written, *spoken, *initials)))
 
 
 def field_names(field: FieldSchema) -> tuple[str, ...]:

@@ -34,6 +34,9 @@ HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "hmm", "ah", "eh"})
 _TO_BE = frozenset({"is", "are", "was", "were"})
 _TO_SEEM = frozenset({"appear", "appears", "appeared", "seem", "seems", "seemed", "look", "looks", "looked"})
 
+#: What begins a form of "to be".
+_MAYBE_TO_BE = _TO_BE | _TO_SEEM | {"has", "have", "had"}
+
 #: "I look for a patch" says nothing of how something is.
 _LOOKED_WITH = frozenset({"for", "at", "into", "around", "back", "again", "through", "over"})
 
@@ -88,6 +91,10 @@ _TENS = {
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
     )
 } | {"fourty": 40}
+_NUMBER_WORDS = _UNITS.keys() | _TENS.keys()
+
+#: By the sign, or by the kind of stop.
+_SIGNS = {"\u00d7": "x", "+": "plus", "=": "is", "stop": ".", "item": ".", "comma": ","}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +124,14 @@ def read_words(text: str) -> list[Token]:
 def _split(text: str) -> list[Token]:
     words: list[Token] = []
     for match in _RAW.finditer(text):
-        start, end, said = match.start(), match.end(), match.group().lower().replace("\u2019", "'")
-        if match["number"]:
+        kind, (start, end), said = str(match.lastgroup), match.span(), match.group().lower()
+        if kind == "word":
+            words += [Token(part, start, end) for part in _expand(said)]
+        elif kind == "number":
             number = said.replace(",", "")
             words.append(Token(f"0{number}" if number.startswith(".") else number, start, end))
-        elif match["word"]:
-            words += [Token(part, start, end) for part in _expand(said)]
-        elif match["dash"]:
-            words.append(Token("to", start, end))
-        elif match["times"]:
-            words.append(Token({"\u00d7": "x", "+": "plus", "=": "is"}[said], start, end))
         else:
-            words.append(Token("," if match["comma"] else ".", start, end))  # a stop, or the number of a list's item
+            words.append(Token("to" if kind == "dash" else _SIGNS[said if kind == "times" else kind], start, end))
     return words
 
 
@@ -154,19 +157,20 @@ def _with_spoken_stops(words: list[Token]) -> list[Token]:
     return kept
 
 
-def _expand(word: str) -> list[str]:
+@lru_cache(maxsize=16384)
+def _expand(word: str) -> tuple[str, ...]:
     """`can't` is `can not`, `I'm` is `i am`, `Barrett's` is `barrett`; British spelling becomes American."""
+    word = word.replace("\u2019", "'")
     if "'" not in word:
-        return ["can", "not"] if word == "cannot" else [_american(word)]
+        return ("can", "not") if word == "cannot" else (_american(word),)
     if word.endswith("n't"):
-        return [{"ca": "can", "wo": "will", "sha": "shall"}.get(word[:-3], word[:-3]), "not"]
+        return {"ca": "can", "wo": "will", "sha": "shall"}.get(word[:-3], word[:-3]), "not"
     stem, ending = word[: word.index("'")], word[word.index("'") :]
     if ending in _CONTRACTIONS:
-        return [stem, _CONTRACTIONS[ending]]
-    return [stem, "is"] if stem in _PRONOUNS and ending == "'s" else [_american(stem)]
+        return stem, _CONTRACTIONS[ending]
+    return (stem, "is") if stem in _PRONOUNS and ending == "'s" else (_american(stem),)
 
 
-@lru_cache(maxsize=16384)
 def _american(word: str) -> str:
     if not _MAYBE_BRITISH.search(word):
         return word
@@ -196,7 +200,8 @@ def _merge_numbers(words: list[Token]) -> list[Token]:
     merged: list[Token] = []
     i = 0
     while i < len(words):
-        number, after = _spoken_number(words, i)
+        begins = words[i].text
+        number, after = _spoken_number(words, i) if begins in _NUMBER_WORDS or begins[0].isdecimal() else (None, i)
         if number is None:
             merged.append(words[i])
             i += 1
@@ -261,6 +266,10 @@ def _merge_to_be(words: list[Token]) -> list[Token]:
     i = 0
     while i < len(words):
         said, after = words[i].text, i + 1
+        if said not in _MAYBE_TO_BE:
+            merged.append(words[i])
+            i += 1
+            continue
         is_verb = said in _TO_BE or (said in _TO_SEEM and not (merged and merged[-1].text in ("normal", "like")))
         is_verb = is_verb and not (said in _TO_SEEM and _text(words, i + 1) in _LOOKED_WITH)
         if said in ("has", "have", "had") and _text(words, i + 1) == "been":

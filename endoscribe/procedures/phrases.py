@@ -152,6 +152,12 @@ class WordSet:
     def __contains__(self, word: str) -> bool:
         return word in self.words or (bool(self.beginnings) and word.startswith(self.beginnings))
 
+    def holds_any(self, words: frozenset[str]) -> bool:
+        """Whether one of these words is in the set."""
+        if not self.words.isdisjoint(words):
+            return True
+        return bool(self.beginnings) and any(word.startswith(self.beginnings) for word in words)
+
     def without(self, words: Collection[str]) -> "WordSet":
         """The set without some of its words and beginnings."""
         return WordSet(self.words.difference(words), tuple(word for word in self.beginnings if word not in words))

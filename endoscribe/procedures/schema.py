@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache, reduce
 from operator import or_
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from endoscribe.procedures.default_cues import default_cues
 from endoscribe.procedures.normalize import plain_words
+from endoscribe.procedures.notes.spelling import Spelling
+from endoscribe.procedures.notes.wording import compile_wording
 from endoscribe.procedures.phrases import WordSet, check_phrase, phrase_words
 from endoscribe.procedures.repairs import Repairs
 
@@ -252,11 +254,13 @@ class FieldSchema(_Part):
     unit: str | None = None  # UCUM, for example mm, cm, min, {score}
     range: tuple[float, float] | None = None
     values: dict[str, Term] = {}
+    words: dict[str, str] = {}  # how a value is written where its id is no word; the file's `words` by default
     level: Level = "O"
     levels: dict[Jurisdiction, Level] = {}  # where the level differs: `{uk: M}`
     when: str | None = None  # an expression: when a C field is needed
     guide: str | None = None
     spoken: Phrases = ()  # further ways of naming the field, by which verification knows that words speak of it
+    context: bool = False  # comes with the examination (scope, endoscopist, clock): never listed as not said
     written: str | None = None  # enum: the name before a class in a transcript: Paris for "Paris 0-Is"
     cues: Cues | None = None
     offline: Offline | None = None  # `{never: why}`: the offline reader does not listen for it
@@ -288,12 +292,19 @@ class FieldSchema(_Part):
         return Cues(**default_cues(self.label, self.spoken, self.type, self.unit, self.section))
 
     def value_label(self, value: object) -> str:
-        """The words in which a value of this field is shown."""
+        """A value's name: its label, else its id in words."""
         if isinstance(value, bool):
             return "yes" if value else "no"
         if str(value) not in self.values:
             return f"{value:g}" if isinstance(value, float) else str(value)
         return self.values[str(value)].label or str(value).replace("_", " ")
+
+    def value_words(self, value: object) -> str:
+        """How a value is written for a reader: as its name, unless the file has better `words`."""
+        term = self.values.get(str(value))
+        if term is None or term.label or isinstance(value, bool):
+            return self.value_label(value)
+        return self.words.get(str(value)) or self.value_label(value)
 
 
 class TableSchema(_Part):
@@ -345,13 +356,17 @@ class AdviceRow(_Part):
 
     finding: str
     when: str
-    interval: Annotated[tuple[float, float], BeforeValidator(_as_span), _ONE_OR_TWO_NUMBERS]
+    interval: Annotated[tuple[float, float], BeforeValidator(_as_span), _ONE_OR_TWO_NUMBERS] | None = None
+    instead: str | None = None  # what is told where no interval is advised: "back to screening"
+    then: str | None = None  # what follows the first examination: "and again 12 months later"
     source: str
     jurisdiction: Jurisdictions = ()
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
-        if not 0 <= self.interval[0] <= self.interval[1]:
+        if (self.interval is None) is (self.instead is None):
+            raise ValueError("a row has either `interval` or `instead`")
+        if self.interval and not 0 <= self.interval[0] <= self.interval[1]:
             raise ValueError("`interval` is a number or [shortest, longest]")
         return self
 
@@ -368,6 +383,7 @@ class Advice(_Part):
     only_with: Phrases = ()  # nothing is advised unless one of these is said, or `entered` holds
     entered: str | None = None  # an expression: the same, by what stands in fields
     not_with: Phrases = ()  # nothing is advised where one of these is said and not denied
+    not_when: dict[str, str] = {}  # nothing is advised where one of these holds: `the age is {patient_age}: expression`
     compare: Id | None = None  # the field that holds the dictated interval, in `unit`
     lacking: str = "it is not said that the table applies"  # why nothing is advised without `only_with`
     rows: dict[str, AdviceRow]
@@ -393,6 +409,14 @@ class WordList(_Part):
     words: Phrases
 
 
+#: What a rule rests on: a source that was read, one that is only named, or nothing but this schema.
+Basis = Literal["verified", "unverified", "ours"]
+#: A source's tags: `[V:NED2][K:PARIS]`. Text without brackets names no reference.
+TAG = re.compile(r"\[([^\]]*)\]")
+#: What schemas call a rule that has no outside source.
+OWN_RULE = "ours"
+
+
 class ExampleCell(_Part):
     """A cell as Claude should write it; `value` is text whatever the field's type ("6", "true", "2024-09-16")."""
 
@@ -414,6 +438,55 @@ class Example(_Part):
             if cell.quote not in self.text:
                 raise ValueError(f"{cell.field}: the quote {cell.quote!r} does not stand in the example's text")
         return self
+
+
+def _as_saying(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Saying(_Part):
+    """A sentence of the note, or how the rows of a table are told; a bare id is told in the words of its label."""
+
+    text: str | None = None
+    table: Id | None = None
+    rows: Phrases = ()  # of each row the first; the others where they tell more of it
+
+    @model_validator(mode="after")
+    def _words_compile(self) -> Self:
+        if (self.text is None) is (self.table is None) or bool(self.rows) is (self.table is None):
+            raise ValueError("a sentence, or a `table` with its `rows`")
+        for source in self.wordings:
+            compile_wording(source)
+        return self
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether only an id stands here."""
+        return self.text is not None and "{" not in self.text and " " not in self.text
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """The sentences of a table's row, or the one sentence; none for a bare id."""
+        return self.rows or (() if self.is_bare or self.text is None else (self.text,))
+
+
+class NarrativePart(_Part):
+    """A part of the note: its sentences, and what else was stated in the sections that it holds."""
+
+    title: str
+    position: int = 50  # parts stand by it, lowest first; findings from 40 on
+    sections: Phrases = ()
+    about: Phrases = ()  # words by which a sentence that is in no cell belongs here
+    say: tuple[Annotated[Saying, BeforeValidator(_as_saying)], ...] = ()
+
+
+class Normal(_Part):
+    """A sentence that a clinician states with one click: "Esophagus normal"; nothing of it is read from a dictation."""
+
+    label: str
+    section: Id
+    sets: dict[Id, bool | int | float | str]  # fields and the values that they get where nothing was stated
+    without: Phrases = ()  # tables that must have no rows: a stomach with an ulcer is not normal
 
 
 class ProcedureSchema(_Part):
@@ -439,11 +512,15 @@ class ProcedureSchema(_Part):
     course: Course = Course()
     codes: tuple[Code, ...] = ()
     note: str
+    narrative: dict[Id, NarrativePart] = {}
+    normals: dict[Id, Normal] = {}
+    words: dict[str, str] = {}  # how values are written whose ids are no words, in every field that has them
+    spelling: Spelling = "us"  # of what the program writes; a jurisdiction has its own
     references: dict[str, Reference] = {}
     examples: tuple[Example, ...] = ()
 
     def within(self, jurisdiction: Jurisdiction) -> "ProcedureSchema":
-        """This schema as it holds in one jurisdiction: its levels, thresholds, checks and advice."""
+        """This schema as it holds in one jurisdiction: levels, thresholds, checks, advice and spelling."""
         here = _In(jurisdiction)
         return self.model_copy(
             update={
@@ -452,8 +529,25 @@ class ProcedureSchema(_Part):
                 "thresholds": {name: here.threshold(part) for name, part in self.thresholds.items()},
                 "checks": {name: part for name, part in self.checks.items() if here.holds(part.jurisdiction)},
                 "advice": {name: here.advice(part) for name, part in self.advice.items()},
+                "spelling": "us" if jurisdiction == "us" else "uk",
             }
         )
+
+    def basis(self, source: str) -> Basis:
+        """What a rule with this source rests on; one tag that was read is enough."""
+        tags = TAG.findall(source)
+        if not tags:
+            return "ours"
+        read = any(tag in self.references and self.references[tag].verified for tag in tags)
+        return "verified" if read else "unverified"
+
+    @cached_property
+    def bases(self) -> Mapping[Basis, int]:
+        """How many checks and rows of advice rest on a source that was read, on one only named, and on none."""
+        sources = [check.source for check in self.checks.values()]
+        sources += [row.source for advice in self.advice.values() for row in advice.rows.values()]
+        counted = Counter(map(self.basis, sources))
+        return {basis: counted[basis] for basis in get_args(Basis)}
 
     @cached_property
     def limits(self) -> Mapping[str, float]:
@@ -523,6 +617,11 @@ class ProcedureSchema(_Part):
         known = Counter(word for words in found.values() for word in (*words.words, *words.beginnings))
         common = {word for word, count in known.items() if count > MOST_TARGETS_NAMED or len(word) < SHORTEST_NAME}
         return {name: words.without(common) for name, words in found.items()}
+
+    @cached_property
+    def narrative_words(self) -> Mapping[str, WordSet]:
+        """The normalized words by which what is in no cell belongs to a part of the note."""
+        return {name: phrase_words(part.about) for name, part in self.narrative.items()}
 
     @cached_property
     def audible(self) -> frozenset[str]:

@@ -3,7 +3,6 @@
 The format itself says what keys and types there may be; here stands what no single key can know.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,13 +10,20 @@ from keyword import iskeyword
 
 from endoscribe.procedures.checks import PLACEHOLDER, ROWS_PLACEHOLDER, schema_names
 from endoscribe.procedures.expressions import TRUTHS, ExpressionError, validate_expression
+from endoscribe.procedures.notes.templates import template_fault
+from endoscribe.procedures.notes.wording import Condition, ValuePlace, compile_wording, places
 from endoscribe.procedures.phrases import check_phrase
-from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RowCues, TableSchema
-from endoscribe.procedures.templates import template_fault
+from endoscribe.procedures.schema import (
+    TAG,
+    Advice,
+    Cues,
+    FieldSchema,
+    ProcedureSchema,
+    RowCues,
+    Saying,
+    TableSchema,
+)
 from endoscribe.procedures.yaml_source import Location
-
-#: A source's tags: `[V:NED2][K:PARIS]`. Text without brackets ("ours", "local rule") names no reference.
-TAG = re.compile(r"\[([^\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ def validate_schema(schema: ProcedureSchema) -> Iterator[Fault]:
     yield from _advice_faults(schema)
     yield from _source_faults(schema)
     yield from _example_faults(schema)
+    yield from _narrative_faults(schema)
+    yield from _normal_faults(schema)
     fault = template_fault(schema.note, schema_names(schema).fields)
     if fault:
         yield Fault(("note",), fault)
@@ -163,20 +171,31 @@ def _expressions(schema: ProcedureSchema) -> Iterator[tuple[Location, str, str |
         if table.when:
             yield ("tables", name, "when"), table.when, None
     for name, advice in schema.advice.items():
-        yield ("advice", name, "when"), advice.when, None
-        if advice.entered:
-            yield ("advice", name, "entered"), advice.entered, None
-        for row_id, row in advice.rows.items():
-            yield ("advice", name, "rows", row_id, "when"), row.when, None
+        for place, text in _advice_expressions(advice):
+            yield ("advice", name, *place), text, None
+
+
+def _advice_expressions(advice: Advice) -> Iterator[tuple[Location, str]]:
+    yield ("when",), advice.when
+    if advice.entered:
+        yield ("entered",), advice.entered
+    for reason, condition in advice.not_when.items():
+        yield ("not_when", reason), condition
+    for row_id, row in advice.rows.items():
+        yield ("rows", row_id, "when"), row.when
 
 
 def _message_faults(schema: ProcedureSchema) -> Iterator[Fault]:
     columns = {column for table in schema.tables.values() for column in table.columns}
     known = schema_names(schema).fields.keys() | columns | {ROWS_PLACEHOLDER}
-    for check_id, check in schema.checks.items():
-        unknown = set(PLACEHOLDER.findall(check.message)) - known
+    messages: list[tuple[Location, str]] = [
+        (("checks", name, "message"), check.message) for name, check in schema.checks.items()
+    ]
+    messages += [(("advice", name, "not_when"), text) for name, rule in schema.advice.items() for text in rule.not_when]
+    for location, message in messages:
+        unknown = set(PLACEHOLDER.findall(message)) - known
         if unknown:
-            yield Fault(("checks", check_id, "message"), f"there is no field {min(unknown)!r} to put in the message")
+            yield Fault(location, f"there is no field {min(unknown)!r} to put in the message")
 
 
 def _advice_faults(schema: ProcedureSchema) -> Iterator[Fault]:
@@ -219,3 +238,64 @@ def _example_faults(schema: ProcedureSchema) -> Iterator[Fault]:
                 yield Fault((*where, "field"), _unknown(cell.field, schema.target_index, "field"))
             elif (cell.row is None) is ("." in cell.field):
                 yield Fault(where, f"{cell.field}: columns have a row, other fields have none")
+
+
+# -- the note --------------------------------------------------------------------------------------------------------
+
+#: What a condition may ask of any field: `{size_mm=unstated}`.
+ASKED_OF_ALL = frozenset({"stated", "unstated"})
+
+
+def _narrative_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for name, part in schema.narrative.items():
+        for index, saying in enumerate(part.say):
+            for problem in _saying_problems(saying, schema):
+                yield Fault(("narrative", name, "say", index), problem)
+
+
+def _saying_problems(saying: Saying, schema: ProcedureSchema) -> Iterator[str]:
+    """What a sentence names and the schema does not have."""
+    known = {**schema.derived, **schema.fields, **schema.tables}
+    if saying.is_bare and str(saying.text) not in known:
+        yield _unknown(str(saying.text), known, "field or table")
+    if saying.table is not None:
+        if saying.table not in schema.tables:
+            yield _unknown(saying.table, schema.tables, "table")
+            return
+        known = {**schema.tables[saying.table].columns}
+    for source in saying.wordings:
+        for place in places(compile_wording(source)):
+            if place.name not in known:
+                yield _unknown(place.name, known, "column" if saying.table else "field")
+            elif problem := _place_problem(place, known[place.name]):
+                yield problem
+
+
+def _place_problem(place: ValuePlace | Condition, part: object) -> str | None:
+    if isinstance(place, ValuePlace):
+        return f"a table has no value: {place.name}" if isinstance(part, TableSchema) else None
+    allowed: Iterable[str] | None = None
+    if isinstance(part, TableSchema) or (isinstance(part, FieldSchema) and part.type == "boolean"):
+        allowed = ("yes", "no")
+    elif isinstance(part, FieldSchema) and part.values:
+        allowed = part.values
+    unknown = sorted(set(place.values) - ASKED_OF_ALL - set(allowed)) if allowed is not None else []
+    return _unknown(unknown[0], allowed or (), f"value of {place.name}") if unknown else None
+
+
+def _normal_faults(schema: ProcedureSchema) -> Iterator[Fault]:
+    for name, normal in schema.normals.items():
+        where = ("normals", name)
+        if normal.section not in schema.sections:
+            yield Fault((*where, "section"), _unknown(normal.section, schema.sections, "section"))
+        for table in normal.without:
+            if table not in schema.tables:
+                yield Fault((*where, "without"), _unknown(table, schema.tables, "table"))
+        for target, value in normal.sets.items():
+            field = schema.fields.get(target)
+            if field is None:
+                yield Fault((*where, "sets"), _unknown(target, schema.fields, "field"))
+            elif (field.type == "boolean") is not isinstance(value, bool):
+                yield Fault((*where, "sets", target), "true and false are values of boolean fields, and of no others")
+            elif field.values and str(value) not in field.values:
+                yield Fault((*where, "sets", target), _unknown(str(value), field.values, "value"))

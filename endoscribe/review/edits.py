@@ -13,18 +13,25 @@ from endoscribe.extraction.claims import Value
 from endoscribe.extraction.record import Cell, Record, Row, cell_at
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
+from endoscribe.review.context import context_pairs
 
 #: `confirm`: the value is right as it stands; `not_stated`: the report says nothing of it; `not_done`: it was left out.
-EditKind = Literal["set", "confirm", "not_stated", "not_done", "add_row", "remove_row"]
+#: `normal`: a sentence of the schema's `normals` is stated; `context`: who and where, which is no cell.
+EditKind = Literal["set", "confirm", "not_stated", "not_done", "add_row", "remove_row", "normal", "context"]
 ROW_KINDS = frozenset({"add_row", "remove_row"})
 NOT_DONE = "not done"
+#: Marks a value that a clinician has stated with one click and nobody has dictated.
+STATED_NORMAL = "stated as normal by the clinician, not dictated"
 MOST_TABLE_ROWS = 200
 LONGEST_VALUE = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One step of a clinician: `target` is a field, `polyps.size_mm` with a row, or a table for its rows."""
+    """One step of a clinician: `target` is a field, `polyps.size_mm` with a row, or a table for its rows.
+
+    With `normal` it is a sentence's id; what `context` gives are pairs in its value.
+    """
 
     kind: EditKind
     target: str
@@ -37,6 +44,10 @@ def validate_edit(change: Edit, record: Record, schema: ProcedureSchema) -> Edit
     """The step with its value typed; raises ReviewError where there is no such cell or the value does not fit."""
     if change.kind in ROW_KINDS:
         return _checked_rows(change, record, schema)
+    if change.kind == "context":
+        return replace(change, target="context", row=None, value=context_pairs(change.value))
+    if change.kind == "normal":
+        return _stated_normal(change, record, schema)
     field = schema.target_index.get(change.target)
     table = change.target.partition(".")[0]
     rows = len(record.tables.get(table, ()))
@@ -60,6 +71,44 @@ def _checked_rows(change: Edit, record: Record, schema: ProcedureSchema) -> Edit
     return replace(change, value=None)
 
 
+def _stated_normal(change: Edit, record: Record, schema: ProcedureSchema) -> Edit:
+    """The step with what it enters, so that it stays what it was whatever the schema says later."""
+    normal = schema.normals.get(change.target)
+    if normal is None:
+        raise ReviewError("This report has no such sentence.")
+    table = next((name for name in normal.without if record.tables.get(name)), None)
+    if table:
+        raise ReviewError(f"The report says otherwise: {schema.tables[table].label}.")
+    entered = {name: typed_value(value, schema.fields[name]) for name, value in normal.sets.items()}
+    for name, value in entered.items():
+        if name in record.fields and record.fields[name].value != value:
+            raise ReviewError(f"The report says otherwise: {schema.fields[name].label}.")
+    left = [name for name in entered if name not in record.fields]
+    if not left:
+        raise ReviewError("All of this is stated already.")
+    return replace(change, row=None, value=tuple(f"{name}={_written(entered[name])}" for name in left))
+
+
+def _written(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _with_normal(change: Edit, record: Record, schema: ProcedureSchema) -> Record:
+    """The record with what a sentence enters; what is stated meanwhile stays as it is."""
+    fields = dict(record.fields)
+    for pair in change.value if isinstance(change.value, tuple) else ():
+        name, _, written = pair.partition("=")
+        field = schema.fields.get(name)
+        if field is None or name in fields:
+            continue
+        try:
+            value = typed_value(written, field)
+        except ValueFitError:
+            continue  # the schema has another type for it now
+        fields[name] = Cell(value, field.unit, "", None, "absent", "edited", STATED_NORMAL)
+    return replace(record, fields=fields)
+
+
 def _confirmable(change: Edit, record: Record) -> Edit:
     cell = cell_at(record, change.target, change.row)
     if cell is None or cell.value is None:
@@ -80,7 +129,9 @@ def apply_edit(change: Edit, record: Record, schema: ProcedureSchema) -> Record:
     """One step on a record; a step on what a newer schema no longer has does nothing."""
     if change.kind in ROW_KINDS:
         return _with_rows(change, record)
-    if change.target not in schema.target_index:
+    if change.kind == "normal":
+        return _with_normal(change, record, schema)
+    if change.kind == "context" or change.target not in schema.target_index:
         return record
     old = cell_at(record, change.target, change.row)
     new = _edited(change, old, schema.target_index[change.target])
@@ -130,8 +181,10 @@ def _dictated(old: Cell | None) -> str:
 
 def _before(old: Cell | None, value: Value | None, field: FieldSchema) -> str | None:
     """What the reader had read, unless that is what stands there now."""
-    if old is None or old.status == "edited":
-        return old.problem if old else None
+    if old is None or old.problem == STATED_NORMAL:
+        return None
+    if old.status == "edited":
+        return old.problem
     if old.value is None:
         return f"read as “{old.as_dictated}”"
     return None if old.value == value else f"read as {label(old.value, field)}"
@@ -139,7 +192,7 @@ def _before(old: Cell | None, value: Value | None, field: FieldSchema) -> str | 
 
 def label(value: Value, field: FieldSchema) -> str:
     """A value in the field's words."""
-    return ", ".join(map(field.value_label, value)) if isinstance(value, tuple) else field.value_label(value)
+    return ", ".join(map(field.value_words, value)) if isinstance(value, tuple) else field.value_words(value)
 
 
 def is_not_done(cell: Cell) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from endoscribe.extraction.record import Record
+from endoscribe.review.context import ExamContext
 
 MAX_SIGNER_CHARS = 200
 
@@ -19,11 +20,14 @@ class Signature:
     at: datetime
     sha256: str
     record: Record
+    #: What headed the report; None where nothing did, as in the first releases.
+    context: ExamContext | None = None
 
     @property
     def is_intact(self) -> bool:
         """Whether what is stored is what was signed; the first signatures covered the record alone."""
-        return self.sha256 in (signed_digest(self.record, self.name, self.at), digest(self.record))
+        signed = signed_digest(self.record, self.name, self.at, self.context)
+        return self.sha256 == signed or (self.context is None and self.sha256 == digest(self.record))
 
 
 def digest(record: Record) -> str:
@@ -34,9 +38,13 @@ def digest(record: Record) -> str:
     return _sha256(_signed_json(record))
 
 
-def signed_digest(record: Record, name: str, at: datetime) -> str:
-    """The same of `{"at": ..., "name": ..., "record": ...}`: what was signed, by whom, and when (ISO 8601, UTC)."""
-    return _sha256({"record": _signed_json(record), "name": name, "at": at.astimezone(UTC).isoformat()})
+def signed_digest(record: Record, name: str, at: datetime, context: ExamContext | None = None) -> str:
+    """The same of `{"at": ..., "name": ..., "record": ...}`: what was signed, by whom, and when (ISO 8601, UTC).
+
+    With `"context": {...}` where something of it was given.
+    """
+    signed = {"record": _signed_json(record), "name": name, "at": at.astimezone(UTC).isoformat()}
+    return _sha256({**signed, "context": dict(context.given())} if context else signed)
 
 
 def _signed_json(record: Record) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from endoscribe.errors import ReviewError
 from endoscribe.extraction.record import Record, Row
 from endoscribe.extraction.verification import grounding
 from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.review.context import DICTATED_IN, NO_CONTEXT, ExamContext, edited_context
 from endoscribe.review.edits import ROW_KINDS, Edit, apply_edit, is_left_out, validate_edit
 from endoscribe.review.signature import MAX_SIGNER_CHARS, Signature, signed_digest
 
@@ -41,6 +42,8 @@ class Version:
     broken: Signature | None = None
     #: The new reading as it was read, where the inherited edits were made on an earlier one and are not signed since.
     reread: Record | None = None
+    #: What was known of the examination before anybody edited it here.
+    context: ExamContext = NO_CONTEXT
 
     @property
     def can_undo(self) -> bool:
@@ -74,10 +77,13 @@ class Review:
 # -- readings --------------------------------------------------------------------------------------------------------
 
 
-def receive(review: Review | None, reading: Reading) -> Review:
-    """The review with a new reading: it takes the place of one that nobody has touched, otherwise it waits."""
+def receive(review: Review | None, reading: Reading, context: ExamContext = NO_CONTEXT) -> Review:
+    """The review with a new reading: it takes the place of one that nobody has touched, otherwise it waits.
+
+    A first one begins with what is known of the examination by then.
+    """
     if review is None:
-        return Review((Version(1, reading),))
+        return Review((Version(1, reading, context=context),))
     latest = review.latest
     if latest.reading.record == reading.record:
         return replace(review, waiting=None)
@@ -97,7 +103,8 @@ def take_waiting(review: Review, *, keep_edits: bool) -> Review:
     reread = reading.record if edits else None
     if keep_edits:
         reading = replace(reading, record=_with_edited_tables(reading.record, latest))
-    version = Version(latest.number + 1, reading, edits, len(edits), reread=reread)
+    context = latest.context if keep_edits else context_of(latest)
+    version = Version(latest.number + 1, reading, edits, len(edits), reread=reread, context=context)
     return Review((*review.versions, version))
 
 
@@ -121,7 +128,7 @@ def add_edit(review: Review, change: Edit, schema: ProcedureSchema) -> Review:
     change = validate_edit(change, before, schema)
     edits = (*latest.edits, change)
     if latest.signature:
-        version = Version(latest.number + 1, latest.reading, edits, len(latest.edits))
+        version = Version(latest.number + 1, latest.reading, edits, len(latest.edits), context=latest.context)
         return replace(review, versions=(*review.versions, version))
     version = replace(latest, edits=edits)
     _keep(version, _Replay(version, schema, apply_edit(change, before, schema)))
@@ -159,7 +166,9 @@ def sign(review: Review, name: str, at: datetime, schema: ProcedureSchema) -> Re
     if review.waiting:
         raise ReviewError("Decide about the new reading first; then sign.")
     record = current_record(review.latest, schema)
-    signature = Signature(name, at, signed_digest(record, name, at), record)
+    context = context_of(review.latest)
+    headed = context if context.given() else None
+    signature = Signature(name, at, signed_digest(record, name, at, headed), record, headed)
     return _with_latest(review, replace(review.latest, signature=signature, broken=None))
 
 
@@ -182,6 +191,17 @@ def current_record(version: Version, schema: ProcedureSchema) -> Record:
     Computed once for a version, however often it is asked for.
     """
     return _replay(version, schema).record
+
+
+def context_of(version: Version) -> ExamContext:
+    """What is known of the examination: as it was signed, or as it is after the version's edits."""
+    if version.signature:
+        return version.signature.context or NO_CONTEXT
+    context = version.context
+    for change in version.edits:
+        if change.kind == "context":
+            context = edited_context(context, change.value)
+    return context
 
 
 def original_row(version: Version, table: str, row: int) -> int | None:
@@ -221,10 +241,15 @@ class _Replay:
 
     @cached_property
     def record(self) -> Record:
-        if self._version.signature or not self._version.edits:
+        if self._version.signature:
             return self.cells
-        record = grounding.recompute_checks(self.cells, self.schema)
-        return replace(record, gaps=tuple(gap for gap in record.gaps if not is_left_out(gap, record)))
+        given = context_of(self._version).given()
+        known = {field for name, field in DICTATED_IN.items() if name in given}
+        record = grounding.recompute_checks(self.cells, self.schema) if self._version.edits else self.cells
+        gaps = (gap for gap in record.gaps if gap not in known)
+        if self._version.edits:
+            gaps = (gap for gap in gaps if not is_left_out(gap, record))
+        return replace(record, gaps=tuple(gaps))
 
 
 def _replay(version: Version, schema: ProcedureSchema) -> _Replay:

@@ -23,7 +23,7 @@ CHUNK_SAMPLES = SAMPLE_RATE // 10
 class LiveEvent:
     """What a speaker's screen shows at one moment."""
 
-    session: str
+    speaker: str
     audio_s: float
     wall_s: float
     committed: str
@@ -39,7 +39,7 @@ class Summary:
     committed and then changed. `rtf`: CPU seconds over audio seconds, shared evenly among simultaneous speakers.
     """
 
-    session: str
+    speaker: str
     text: str
     audio_s: float
     cpu_s: float
@@ -124,7 +124,7 @@ class _Player:
         latencies = sorted(seen.commit_latencies_s) if self._speed else []
         audio_s = len(self._samples) / SAMPLE_RATE
         return Summary(
-            session=self._name,
+            speaker=self._name,
             text=text,
             audio_s=round(audio_s, 3),
             cpu_s=round(cpu_s, 3),

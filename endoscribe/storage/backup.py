@@ -26,6 +26,9 @@ from endoscribe.storage.database import REVISION, TABLES, audit, documents, sess
 from endoscribe.storage.session import SESSION_ID
 from endoscribe.storage.sessions import Session, SessionStore
 
+#: The databases whose backups can be read: later ones have more columns, which may be empty.
+READABLE = ("0001", REVISION)
+LATER_COLUMNS = frozenset({"patient"})
 FORMAT = 1
 COPY_BLOCK_BYTES = 1 << 20
 #: In the order in which rows may be put back.
@@ -141,7 +144,7 @@ def _line(row: tuple[str, dict[str, Any]]) -> str:
 def _check(tar: tarfile.TarFile) -> None:
     """Raises ValueError, KeyError or TarError unless every member is as it was written."""
     about = json.loads(_read(tar, "backup.json"))
-    if about["format"] != FORMAT or about["revision"] != REVISION:
+    if about["format"] != FORMAT or about["revision"] not in READABLE:
         raise BackupError("This backup is of another release of EndoScribe: restore it with that one, then update.")
     sums = json.loads(_read(tar, "checksums.json"))
     if {member.name for member in tar} != {*sums, "checksums.json"}:
@@ -181,7 +184,8 @@ def _put_recording(store: SessionStore, tar: tarfile.TarFile, row: dict[str, Any
     if not SESSION_ID.fullmatch(row["id"]):
         raise ValueError("id")
     row["archived_samples"] = None  # it lies here now
-    session = Session.model_validate({name: row[name] for name in Session.model_fields})
+    known = {name: row[name] for name in Session.model_fields if name in row or name not in LATER_COLUMNS}
+    session = Session.model_validate(known)
     name = f"audio/{session.id}.pcm"
     store.put_recording(session, _blocks(tar, name) if name in tar.getnames() else iter(()))
 

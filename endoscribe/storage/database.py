@@ -39,7 +39,7 @@ from endoscribe.errors import StorageError
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 #: The newest revision in `migrations/versions`; a test holds it against the folder.
-REVISION = "0001"
+REVISION = "0002"
 #: How long a writer waits for another one.
 BUSY_TIMEOUT_S = 30
 #: The key under which Postgres lets one program at a time upgrade; any number will do that nobody else uses.
@@ -86,6 +86,7 @@ sessions = Table(
     Column("transcript_notice", EscapedText),
     Column("gaps", Integer),
     Column("signed_by", EscapedText),
+    Column("patient", EscapedText),
     Column("label", EscapedText, nullable=False),
     Column("spoken", EscapedText, nullable=False, default=""),
     Index("sessions_by_owner", "owner", "created"),

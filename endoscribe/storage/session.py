@@ -38,6 +38,8 @@ class Session(BaseModel):
     gaps: int | None = None
     #: Who signed the latest version of the report.
     signed_by: str | None = None
+    #: Whose examination it was, where that is known; the database alone holds it.
+    patient: str | None = None
 
     @property
     def notice(self) -> str | None:
@@ -47,4 +49,5 @@ class Session(BaseModel):
     def label(self, zone: tzinfo = UTC) -> str:
         """What a search finds of it besides the words that were spoken; its time by the clocks of `zone`."""
         signed = f"signed {self.signed_by}" if self.signed_by else ""
-        return f"{self.procedure} {self.created.astimezone(zone):%Y-%m-%d %H:%M} {self.state} {signed}".casefold()
+        when = f"{self.created.astimezone(zone):%Y-%m-%d %H:%M}"
+        return f"{self.procedure} {when} {self.state} {signed} {self.patient or ''}".rstrip().casefold()

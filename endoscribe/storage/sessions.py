@@ -25,7 +25,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from endoscribe.errors import HeldError, StorageError, UnknownSessionError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import Severity
-from endoscribe.review.versions import Review, without_places
+from endoscribe.review.context import NO_CONTEXT, ExamContext
+from endoscribe.review.versions import Review, context_of, without_places
 from endoscribe.storage.audio import (
     WAV_HEADER_BYTES,
     AudioLog,
@@ -42,10 +43,10 @@ from endoscribe.transcript import Transcript
 
 __all__ = ["WAV_HEADER_BYTES", "AudioLog", "Session", "SessionStore", "WavView"]
 
-DocumentKind = Literal["transcript", "record", "review"]
+DocumentKind = Literal["transcript", "record", "review", "context"]
 log = logging.getLogger(__name__)
 
-DOCUMENT_KINDS: tuple[DocumentKind, ...] = ("transcript", "record", "review")
+DOCUMENT_KINDS: tuple[DocumentKind, ...] = ("transcript", "record", "review")  # of files of older releases
 
 #: Nobody speaks for so long: the program that took a recording is gone, and with it perhaps its disk.
 LONGEST_RECORDING = timedelta(days=1)
@@ -59,6 +60,7 @@ _TRANSCRIPT = TypeAdapter(Transcript)
 _RECORD = TypeAdapter(Record)
 _RECORD.rebuild(_types_namespace={"Severity": Severity})  # a verdict names this type without importing it
 _REVIEW = TypeAdapter(Review)
+_CONTEXT = TypeAdapter(ExamContext)
 
 
 class SessionStore:
@@ -373,10 +375,20 @@ class SessionStore:
         signature = review.latest.signature
         with self.exclusive(session_id), self.database.writing() as connection:
             _write(connection, session_id, "review", _json(_REVIEW, review))
-            self._change(session_id, {"gaps": gaps, "signed_by": signature.name if signature else None})
+            changes = {"gaps": gaps, "signed_by": signature.name if signature else None}
+            self._change(session_id, {**changes, "patient": context_of(review.latest).name})
 
     def review(self, session_id: str) -> Review | None:
         return self._document(session_id, "review", _REVIEW.validate_json)
+
+    def save_context(self, session_id: str, context: ExamContext) -> None:
+        """Keep what is known of an examination before there is a report, whose review holds it from then on."""
+        with self.exclusive(session_id), self.database.writing() as connection:
+            _write(connection, session_id, "context", _json(_CONTEXT, context))
+            self._change(session_id, {"patient": context.name})
+
+    def context(self, session_id: str) -> ExamContext:
+        return self._document(session_id, "context", _CONTEXT.validate_json) or NO_CONTEXT
 
     def _document(self, session_id: str, kind: DocumentKind, parse: Callable[[str], _T]) -> _T | None:
         with self.database.reading() as connection:

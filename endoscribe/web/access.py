@@ -39,6 +39,11 @@ class Access:
     def is_own(self, owner: str | None, session: Session) -> bool:
         return self.checked(owner) is None or session.owner == owner
 
+    @property
+    def takes_context(self) -> bool:
+        """Whether a report may be headed by a patient's name: not where anybody may try the page."""
+        return not isinstance(self._mode, Demo)
+
     def signer(self, session_id: str) -> str | None:
         """Who signs a session's report, where that is known: its owner, who alone can see it."""
         owner = self._sessions.get(session_id).owner

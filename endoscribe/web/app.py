@@ -33,6 +33,7 @@ from endoscribe.web.page.report import preview_panels
 from endoscribe.web.page.theme import HEAD, theme
 from endoscribe.web.review_service import ReviewService
 from endoscribe.web.routes.api import ABOUT, FaultAnswer, ProblemAnswer, api_routes
+from endoscribe.web.routes.context import context_routes
 from endoscribe.web.routes.files import file_routes
 from endoscribe.web.routes.huggingface import huggingface_routes
 from endoscribe.web.routes.login import end_visit, login_routes
@@ -103,6 +104,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.include_router(huggingface_routes(services, authenticator))
     app.include_router(uplink_routes(access), include_in_schema=False)
     app.include_router(api_routes(services, limits))
+    app.include_router(context_routes(reviews, access), dependencies=own)
     app.include_router(file_routes(services, reviews), dependencies=own)
     app.include_router(review_routes(services, reviews, access), dependencies=own)
     app.include_router(list_routes(services, access))

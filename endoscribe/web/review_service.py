@@ -1,16 +1,18 @@
 """Reports under review: one change at a time, each made on the state that its author saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from endoscribe.errors import ReviewError, StorageError
 from endoscribe.extraction.record import Record
 from endoscribe.procedures.schema import ProcedureSchema
+from endoscribe.review.context import ExamContext, context_pairs, edited_context
 from endoscribe.review.edits import Edit, EditKind
 from endoscribe.review.versions import (
     Reading,
     Review,
     add_edit,
+    context_of,
     current_record,
     is_repeated,
     leave_waiting,
@@ -58,7 +60,29 @@ class ReviewService:
         if found := sessions.review(session_id):
             return without_broken_signatures(found)
         record = sessions.record(session_id)
-        return receive(None, Reading(record)) if record else None
+        return receive(None, Reading(record), sessions.context(session_id)) if record else None
+
+    def context(self, session_id: str) -> ExamContext:
+        """What is known of the examination, before and after there is a report."""
+        review = self.find(session_id)
+        return context_of(review.latest) if review else self._sessions.context(session_id)
+
+    def give_context(self, session_id: str, values: Mapping[str, str | None]) -> ExamContext:
+        """Take in what a program knows: before there is a report for its first version, afterwards as an edit."""
+        pairs = context_pairs(tuple(f"{name}={value or ''}" for name, value in values.items()))
+        with self._sessions.exclusive(session_id) as session:
+            before = self.context(session_id)
+            after = edited_context(before, pairs)
+            if after == before:
+                return after
+            self._sessions.audit.note("edited", session_id, session.owner, kind="context", target="context")
+            review = self.find(session_id)
+            if review is None:
+                self._sessions.save_context(session_id, after)
+            else:
+                change = edit_now("context", "context", None, list(pairs))
+                self._save(session_id, add_edit(review, change, self.schema(review)))
+        return after
 
     def note(self, action: Action, session_id: str, **detail: str | int | None) -> None:
         """Write into the audit trail what somebody did with their session without changing it."""
@@ -75,7 +99,7 @@ class ReviewService:
     def receive(self, session_id: str, reading: Reading) -> Review:
         """Keep a new reading; it waits where somebody has edited or signed the one before."""
         with self._sessions.exclusive(session_id):
-            review = receive(self.find(session_id), reading)
+            review = receive(self.find(session_id), reading, self._sessions.context(session_id))
             self._save(session_id, review)
         return review
 

@@ -40,6 +40,13 @@ def test_shipped_schemas_are_in_order(capsys: pytest.CaptureFixture[str]) -> Non
     assert "in order" in capsys.readouterr().out
 
 
+def test_a_check_of_schemas_counts_what_their_rules_rest_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schemas", "check", str(ROOT / "procedure_schemas"), "--json"]) == 0
+    (answer,) = lines_of(capsys)
+    assert [Path(each["file"]).stem for each in answer["rules"]] == ["col", "egd", "ercp", "eus"]
+    assert all(min(each["verified"], each["unverified"], each["ours"]) > 0 for each in answer["rules"])
+
+
 def test_a_broken_schema_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.yaml").write_text("title: Bad\nfields:\n  age: {label: Age, typ: number}\n")
     assert main(["schemas", "check", str(tmp_path)]) == 1

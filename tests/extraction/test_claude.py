@@ -175,6 +175,16 @@ def test_cells_that_fail_are_asked_for_once_more_with_the_reason() -> None:
     assert Claim("polyps.method", "hot_snare", "hot snare", 0) not in claims
 
 
+def test_what_is_affirmed_twice_and_still_contradicted_stays_and_is_marked() -> None:
+    wrong = {"field": "polyps.segment", "row": 0, "value": "cecum", "quote": "in the sigmoid"}
+    server = PlayedServer(answer([*CELLS[:2], wrong]), answer([wrong]))
+    claims = server.extractor().read(HEARD, MINI).claims
+    assert len(server.requests) == 2  # asked about it once, and not again
+    assert claims.count(Claim("polyps.segment", "cecum", "in the sigmoid", 0)) == 1
+    cell = verify(claims, HEARD, MINI, "claude").tables["polyps"][0]["segment"]
+    assert (cell.value, cell.status, cell.support) == ("cecum", "unsupported", "contradicted")
+
+
 INVENTED = {"field": "extent_reached", "row": 0, "value": "cecum", "quote": "we reached the cecum"}
 WITH_INVENTED = (*CLAIMS, Claim("extent_reached", "cecum", "we reached the cecum"))
 

@@ -26,6 +26,7 @@ from endoscribe.extraction.record import Cell, Evidence, Record, UnfiledSentence
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.document import note_docx, note_pdf
 from endoscribe.outputs.fhir import fhir_bundle
+from endoscribe.outputs.letter import MOST_TABLE_COLUMNS
 from endoscribe.outputs.note import neutral, render_note
 from endoscribe.outputs.outline import DRAFT, UNFILED_TITLE, printable, standing_line
 from endoscribe.outputs.sources import source_text
@@ -279,9 +280,9 @@ def test_what_can_be_edited_has_a_button_everywhere() -> None:
 def test_the_note_follows_the_schemas_template() -> None:
     note = render_note(RECORD, MINI)
     assert note.startswith(f"**{standing_line(RECORD)}**\n\n# Mini colonoscopy\n## Patient\n")
-    assert "- Right colon: 3\n" in note
-    assert "- Boston score: 8 (computed)\n" in note
-    assert "  1. Segment sigmoid; Size 4 mm\n" in note
+    assert "Right colon: 3. " in note
+    assert "Boston score: 8 (computed).\n" in note
+    assert "\n1. Polyp: Segment sigmoid; Size 4 mm.\n" in note
     assert "Diverticulosis: yes (not confirmed by the recording: The words deny it)" in note
     assert "Withdrawal: not stated." in note
     assert "Polyp of 12 mm." in note
@@ -518,14 +519,16 @@ def test_two_tables_whose_rows_have_one_name_have_buttons_that_differ() -> None:
 
 
 @pytest.mark.parametrize("columns", [3, 20])
-def test_a_wide_table_lies_on_its_side_in_word(columns: int) -> None:
+def test_a_word_document_stands_upright_however_wide_its_table(columns: int) -> None:
     names = list(COL.tables["polyps"].columns)[:columns]
     row = {name: Cell("x", None, "x", None, "absent", "edited") for name in names}
     record = Record("col", COL.version, "offline", {}, {"polyps": (row,)})
-    page = docx.Document(BytesIO(note_docx(record, COL))).sections[0]
+    document = docx.Document(BytesIO(note_docx(record, COL)))
+    page = document.sections[0]
     assert page.page_width is not None
     assert page.page_height is not None
-    assert (page.page_width > page.page_height) is (columns == 20)
+    assert page.page_width < page.page_height
+    assert len(document.tables[-1].columns) == min(columns, MOST_TABLE_COLUMNS) + 1
 
 
 def test_the_wide_signs_of_a_formula_are_signs() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from endoscribe.procedures.expressions import (
     ExpressionError,
     Names,
+    Spoken,
     Stated,
     Value,
     expression,
@@ -269,3 +270,28 @@ def test_silence_tells_nothing_of_what_nobody_listened_for(text: str, value: Val
     tables = {"polyps": [], "stents": [{"length": None, "width": 7}]}
     deaf = Stated({"extent": "cecum"}, tables, unheard=frozenset({"size", "polyps", "stents.length"}))
     assert expression(text).evaluate(deaf).value is value
+
+
+SAID = Stated(
+    {"bbps_total": None}, unheard=frozenset({"bbps_total"}), spoken=(Spoken("Right hemicolectomy. No stoma."),)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('mentioned("hemicolectomy|colectomy")', True),
+        ('mentioned("stoma")', False),  # denied
+        ('mentioned("sigmoidectomy", "right hemicolectomy")', True),
+        ("filed(bbps_total)", False),  # nobody listened for it, and still no cell holds it
+        ("missing(bbps_total)", None),
+    ],
+)
+def test_what_words_name_and_what_cells_hold_needs_no_listener(text: str, value: bool | None) -> None:
+    assert expression(text).evaluate(SAID).value is value
+
+
+@pytest.mark.parametrize("text", ["mentioned(bbps_total)", 'mentioned("a (b")', "filed()"])
+def test_what_is_looked_for_is_written_out(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        validate_expression(text, Names({"bbps_total": None}))

@@ -95,7 +95,7 @@ def test_its_table_note_and_exports(record: Record) -> None:
     assert 'data-field="lesions.size_mm" data-row="1"' in html
     assert "A return of 25 % is below 30 %." in html
     note = render_note(record, SCHEMA)
-    assert "- Lavage, instilled: 120 mL" in note
+    assert "Lavage, instilled: 120 mL." in note
     assert "Lesion of 6 mm." in note
     with zipfile.ZipFile(io.BytesIO(note_docx(record, SCHEMA))) as document:
         assert "right upper lobe" in document.read("word/document.xml").decode()

@@ -1,21 +1,23 @@
 """The shipped procedures' checks and worked examples: each check fires on values made for it, and only then."""
 
+import re
+from collections import Counter
 from functools import cache
 from typing import Any
 
 import pytest
 
 from endoscribe.extraction.claims import Claim
+from endoscribe.extraction.record import Record
 from endoscribe.extraction.verification.grounding import verify
-from endoscribe.procedures.checks import run_checks
+from endoscribe.procedures.checks import find_gaps, run_checks
 from endoscribe.procedures.expressions import Stated, Value
 from endoscribe.procedures.library import SchemaLibrary
-from endoscribe.procedures.schema import Example, ProcedureSchema
-from endoscribe.procedures.validation import TAG
+from endoscribe.procedures.schema import OWN_RULE, TAG, Basis, Example, ProcedureSchema
 from endoscribe.procedures.yaml_source import YamlSource
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Transcript
-from tests.support.paths import DATA
+from tests.support.paths import DATA, ROOT
 
 SHIPPED = SchemaLibrary(SHIPPED_SCHEMA_DIR)
 
@@ -87,7 +89,7 @@ def test_each_check_fires_on_its_fault(schema: ProcedureSchema, name: str) -> No
 def test_an_error_is_a_contradiction_and_every_source_is_known(schema: ProcedureSchema) -> None:
     for name, check in schema.checks.items():
         tags = TAG.findall(check.source)
-        assert (check.source in ("ours", "local rule")) is not bool(tags), name  # that tags are known, loading ensures
+        assert (check.source == OWN_RULE) is not bool(tags), name  # that tags are known, loading ensures
         if check.severity == "error":
             assert "K:" not in check.source, name
 
@@ -98,6 +100,79 @@ def test_how_many_checks_there_are() -> None:
     assert counts["col"] >= 40
     assert min(counts["egd"], counts["ercp"], counts["eus"]) >= 30
     assert core >= 12
+
+
+def bases() -> Counter[Basis]:
+    """How many checks rest on what, each id once."""
+    return Counter(
+        {name: schema.basis(check.source) for schema in SHIPPED for name, check in schema.checks.items()}.values()
+    )
+
+
+def test_a_verdict_tells_what_it_rests_on() -> None:
+    schema = SHIPPED.get("col")
+    assert [schema.basis(source) for source in ("[V:BSG20]", "[V:NED2][K:DICA]", "[K:NICE]", "ours")] == [
+        "verified", "verified", "unverified", "ours",
+    ]  # fmt: skip
+    stated = Stated({"polyp_count": 0, "prep_adequate": True, "bbps_left": 1}, dict.fromkeys(schema.tables, ()))
+    record = Record("col", "1", "offline", {}, {}, checks=run_checks(schema, stated))
+    (verdict,) = [each for each in record.to_json()["checks"] if each["id"] == "COL-03"]
+    assert list(verdict) == ["id", "severity", "message", "fields", "source", "basis"]
+    assert verdict["basis"] == "verified"
+
+
+def heard_by_cues(schema: ProcedureSchema, fields: Fields, rows: Rows) -> Stated:
+    """What is left of a report when nothing is known but what the offline reader listens for."""
+    tables = {
+        name: [
+            {column: row.get(column) if f"{name}.{column}" in schema.audible else None for column in table.columns}
+            for row in (rows.get(name, []) if name in schema.audible else [])
+        ]
+        for name, table in schema.tables.items()
+    }
+    known = {name: value for name, value in fields.items() if name in schema.audible}
+    return Stated(known, tables, unheard=frozenset(schema.telling_words.keys() - schema.audible))
+
+
+def test_a_hundred_checks_or_so_can_fire_on_what_the_offline_reader_hears() -> None:
+    can = set()
+    for schema, name in RULES:
+        fields, rows = report(schema.id)
+        changed, other_rows = fault(schema.id, name)
+        heard = heard_by_cues(schema, {**fields, **changed}, {**rows, **other_rows})
+        can |= {name} & {verdict.id for verdict in run_checks(schema, heard)} & schema.checks.keys()
+    assert len(can) >= 95
+
+
+TOLD = re.compile(
+    r"(\d+) checks: (\d+) rest on a source that was read, (\d+) on one that is only named, (\d+) are rules of ours"
+)
+
+
+@pytest.mark.parametrize("file", ["README.md", "CHANGELOG.md"])
+def test_how_many_checks_rest_on_what_is_told_as_it_is(file: str) -> None:
+    text = re.sub(r"\s+", " ", (ROOT / file).read_text(encoding="utf-8"))
+    told = re.findall(TOLD, text)
+    found = bases()
+    counts = (found["verified"], found["unverified"], found["ours"])
+    assert told == [tuple(map(str, (sum(counts), *counts)))]
+
+
+@pytest.mark.parametrize("schema", list(SHIPPED), ids=lambda schema: schema.id)
+def test_rules_of_ours_stand_apart_behind_the_others(schema: ProcedureSchema) -> None:
+    own = YamlSource(SHIPPED_SCHEMA_DIR / f"{schema.id}.yaml").data["checks"]
+    ours = [check.get("source") == OWN_RULE for check in own.values() if "source" in check]
+    assert ours == sorted(ours)
+    assert any(ours)
+
+
+@pytest.mark.parametrize("schema", list(SHIPPED), ids=lambda schema: schema.id)
+def test_the_context_of_the_examination_is_not_listed_as_not_said(schema: ProcedureSchema) -> None:
+    context = {name for name, field in schema.fields.items() if field.context}
+    assert {"scope_model", "endoscopist", "start_time", "end_time"} <= context
+    everything = find_gaps(schema, Stated({"extent_reached": "cecum"}, dict.fromkeys(schema.tables, ())))
+    assert everything
+    assert not context & set(everything)
 
 
 EXAMPLES = [(schema, example) for schema in SHIPPED for example in schema.examples]

@@ -101,10 +101,10 @@ CLASSIFICATIONS = {
     "col": {
         "polyps.paris": "0-Ip 0-Isp 0-Is 0-IIa 0-IIb 0-IIc 0-III 0-IIa+Is 0-IIa+IIc",
         "polyps.lst": "G-H G-NM NG-F NG-PD",
-        "polyps.nice": "1 2 3", "polyps.jnet": "1 2A 2B 3", "polyps.kudo": "I II II-O IIIS IIIL IV VI VN",
+        "polyps.nice": "1 2 3", "polyps.jnet": "1 2A 2B 3", "polyps.kudo": "I II II-O IIIS IIIL IV V VI VN",
         "polyps.wasp": "hyperplastic adenoma ssl", "polyps.smsa_level": "1 2 3 4", "polyps.haggitt": "0 1 2 3 4",
         "polyps.kikuchi": "sm1 sm2 sm3", "polyps.deep_mural_injury": "0 I II III IV V", "mayo_score": "0 1 2 3",
-        "rutgeerts": "i0 i1 i2a i2b i3 i4", "montreal_extent": "E1 E2 E3", "dica": "1 2 3",
+        "rutgeerts": "i0 i1 i2 i2a i2b i3 i4", "montreal_extent": "E1 E2 E3", "dica": "1 2 3",
         "hemorrhoid_findings.grade": "I II III IV", "comfort_score": "1 2 3 4 5",
         "aronchick": "excellent good fair poor inadequate",
     },
@@ -175,3 +175,15 @@ def test_what_is_said_for_one_value_is_heard_for_no_other(schema: ProcedureSchem
                 if heard[-1:] != [value]:  # of two that are equally long the later one in the list counts
                     wrong.append(f"{target}: {one_form(phrase)!r} is heard as {heard}, not {value}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_the_table_of_standards_names_is_there() -> None:
+    text = (ROOT / "docs" / "SCHEMAS.md").read_text(encoding="utf-8")
+    part = text.partition("## Which standards")[2].partition("### What the rules rest on")[0]
+    sections = {"Colonoscopy": "col", "EGD": "egd", "ERCP": "ercp", "EUS": "eus"}
+    for title, rest in re.findall(r"### (\w+)\n(.*?)(?=\n### |\Z)", part, re.DOTALL):
+        schema = LIBRARY.get(sections.pop(title))
+        named = set(re.findall(r"`([a-z0-9_.]+)`", rest))
+        assert len(named) > 15
+        assert named <= schema.target_index.keys() | schema.tables.keys(), title
+    assert not sections

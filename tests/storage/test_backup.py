@@ -127,7 +127,7 @@ def test_a_damaged_backup_restores_nothing(tmp_path: Path, harm: str) -> None:
             "cut": content[: len(content) // 2],
             "audio": flipped(content, PCM[:64]),
             "row": flipped(content, b'"recording"'),
-            "other": content.replace(b'"revision": "0001"', b'"revision": "0000"'),
+            "other": content.replace(b'"revision": "0002"', b'"revision": "0000"'),
             "text": b"no backup at all",
         }
         kept.write_bytes(harmed[harm])

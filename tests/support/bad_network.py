@@ -43,7 +43,7 @@ class BadNetwork:
             self._run(self._drop_all(weather))
 
     def close(self) -> None:
-        self._server.close()
+        self._run(self._stop_listening())
         self._run(self._drop_all("cut"))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -51,6 +51,10 @@ class BadNetwork:
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _stop_listening(self) -> None:
+        """In the loop's own thread: closed from another one, a connection that ends at that moment breaks it."""
+        self._server.close()
 
     async def _drop_all(self, weather: Weather) -> None:
         links = list(self._links)

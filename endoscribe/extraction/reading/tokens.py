@@ -7,7 +7,7 @@ from functools import cached_property
 
 from endoscribe.extraction.reading.clauses import insert_boundaries
 from endoscribe.extraction.reading.quantities import Quantity, find_quantities
-from endoscribe.procedures.normalize import read_words
+from endoscribe.procedures.normalize import Token, read_words
 from endoscribe.procedures.phrases import compile_phrase
 from endoscribe.procedures.repairs import Repairs
 
@@ -36,7 +36,10 @@ class TokenizedTranscript:
 
     def __init__(self, transcript: str, repairs: Repairs) -> None:
         self.transcript = transcript
-        self.tokens = _tokens(transcript, repairs)
+        #: As they were recognised, and as they were meant.
+        self.heard = tuple(read_words(transcript))
+        self.meant = tuple(repairs.apply(self.heard))
+        self.tokens = _tokens(self.meant)
         self.text = " ".join(token.text for token in self.tokens)
         self._starts: list[int] = []
         offset = 0
@@ -113,8 +116,8 @@ def _spans(tokens: Sequence[TranscriptToken], stops: set[str]) -> list[tuple[int
     return spans
 
 
-def _tokens(transcript: str, repairs: Repairs) -> list[TranscriptToken]:
-    words = insert_boundaries(repairs.apply(read_words(transcript)))
+def _tokens(meant: Sequence[Token]) -> list[TranscriptToken]:
+    words = insert_boundaries(meant)
     tokens: list[TranscriptToken] = []
     position = 0
     for index, placed in enumerate(find_quantities(words)):

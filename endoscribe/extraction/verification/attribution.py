@@ -4,7 +4,6 @@ Knows what the offline reader knows: which words of a schema's cues stand around
 where the field's own words are missing and another's are there: the silence of a cue says nothing.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -12,14 +11,21 @@ from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.cues import NONE_VALUE, CueMatcher
 from endoscribe.extraction.reading.quantities import SPOKEN_UNITS
 from endoscribe.extraction.reading.temporality import Temporality
-from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
+from endoscribe.extraction.reading.tokens import Match
 from endoscribe.extraction.verification.boolean_support import CONTRARY_WORDS, SOUND_WORDS
 from endoscribe.extraction.verification.judgement import Judgement
 from endoscribe.extraction.verification.quote_context import MIN_CONTENT_CHARS, QuoteContext
-from endoscribe.extraction.verification.quotes import Place
-from endoscribe.extraction.verification.topic import EMPTY_WORDS, is_about, longer_words, naming_words, own_words
+from endoscribe.extraction.verification.quotes import Extents, Place
+from endoscribe.extraction.verification.topic import (
+    EMPTY_WORDS,
+    is_about,
+    longer_words,
+    naming_words,
+    own_words,
+    row_words,
+)
 from endoscribe.procedures.names import value_names
-from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
+from endoscribe.procedures.schema import FieldSchema
 
 #: What somebody says to a machine, not of a patient.
 INSTRUCTIONS = (
@@ -41,7 +47,7 @@ UNTELLING = frozenset(
      "using", "whole", "will", "would", "further", "looking", "remains", "remaining", "evidence", "small", "large",
      "mild", "moderate", "severe", "several", "single", "multiple", "previous", "previously", "complete", "partial",
      "within", "treated", "continued", "changed", "removed", "time", "show", "shows", "history", "status", "through",
-     "throughout", "around", "between", "because"}
+     "throughout", "around", "between", "because", "second", "third", "fourth", "fifth"}
 )  # fmt: skip
 #: What is said of earlier examinations; what follows it in the sentence is of the past until "today".
 HISTORY = (
@@ -67,11 +73,11 @@ NEVER = frozenset({Temporality.RETRACTED, Temporality.CONDITIONAL})
 class Attribution:
     """One transcript, heard with one schema's ears."""
 
-    def __init__(self, text: str, schema: ProcedureSchema, matcher: CueMatcher | None = None) -> None:
-        """`matcher` is the one of this text and schema, where somebody has it already."""
-        self._schema = schema
-        self._matcher = matcher or CueMatcher(TokenizedTranscript(text, schema.spoken_repairs), schema)
-        self._reading = self._matcher.reading
+    def __init__(self, matcher: CueMatcher) -> None:
+        self._schema = matcher.schema
+        self._matcher = matcher
+        self._reading = matcher.reading
+        self._extents = Extents(matcher.reading.tokens)
 
     def objection(
         self, value: Value, target: str, place: Place, said: QuoteContext, judgement: Judgement
@@ -93,10 +99,7 @@ class Attribution:
         return self._said_of_another(said)
 
     def _tokens_of(self, place: Place) -> range:
-        tokens = self._reading.tokens
-        first = bisect_right(tokens, place.start, key=lambda token: token.end)
-        after = bisect_left(tokens, place.end, key=lambda token: token.start)
-        return range(first, max(first, after))
+        return range(*self._extents.within(place))
 
     # --- times ---
 
@@ -146,6 +149,8 @@ class Attribution:
         A column is not held against the fields: both may tell of one thing.
         """
         field = self._schema.target_index[target]
+        if value == 1 and not self._names_its_thing(target, tokens, said):
+            return "The words name no such thing."
         here = [index for index in tokens if self._holds(index, value, field)]
         if not here or "." in target:
             return None
@@ -158,6 +163,17 @@ class Attribution:
         if not self._is_told(other, field, said):
             return None
         return f"The words say this of {other.label!r}."
+
+    def _names_its_thing(self, target: str, tokens: range, said: QuoteContext) -> bool:
+        """Whether a count of one without its number stands beside a word for what is counted, or beside none known."""
+        table, _, column = target.partition(".")
+        cues = self._schema.tables[table].cues if column else None
+        if not cues or cues.count != column:
+            return True
+        if any(self._holds(index, 1, self._schema.target_index[target]) for index in tokens):
+            return True
+        known = any(_long_stem(word) in self._known and not _is_unit(word) for word in _telling(said))
+        return not known or is_about(row_words(self._schema.tables[table]), said.texts)
 
     def _is_told(self, other: FieldSchema, field: FieldSchema, said: QuoteContext) -> bool:
         """Whether a word that tells another field from this one stands in the quote."""
@@ -210,11 +226,9 @@ class Attribution:
 
     def _said_of_another(self, said: QuoteContext) -> str | None:
         """Words of which none is the field's are another's where they only measure, or the schema knows one of them."""
-        telling = [
-            word for word in said.texts if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS | UNTELLING
-        ]
+        telling = _telling(said)
         measures = any(word.is_number for word in said.words[said.first : said.after])
-        if measures and all(any(pattern.match(word) for _, pattern in SPOKEN_UNITS) for word in telling):
+        if measures and all(map(_is_unit, telling)):
             return "The words tell of a number."
         target = next((self._known[_long_stem(word)] for word in telling if _long_stem(word) in self._known), None)
         return f"The words speak of {self._schema.target_index[target].label!r}." if target else None
@@ -243,6 +257,15 @@ class Attribution:
 def _is_of_the_future(field: FieldSchema) -> bool:
     """Whether a yes tells of what is to come: "awaits pathology" is true under a condition."""
     return field.type == "boolean" and bool(field.cues) and "plan" in (field.cues.time if field.cues else ())
+
+
+def _telling(said: QuoteContext) -> list[str]:
+    """The longer words of a quote that are not said of anything."""
+    return [word for word in said.texts if len(word) >= MIN_CONTENT_CHARS and word not in EMPTY_WORDS | UNTELLING]
+
+
+def _is_unit(word: str) -> bool:
+    return any(pattern.match(word) for _, pattern in SPOKEN_UNITS)
 
 
 def _long_stem(word: str) -> str:

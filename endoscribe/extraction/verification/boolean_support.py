@@ -46,7 +46,7 @@ def _judge_yes(field: FieldSchema, said: QuoteContext, named: Sequence[TokenSpan
         return contradicted("The words deny it.") if all(said.denies(*span) for span in named) else CONFIRMED
     if field.cues and field.cues.normal:
         return _judge_normal(field, said)
-    if _names_absence(field):
+    if names_absence(field):
         return PLAUSIBLE
     topic = topic_words(field)
     spans = [(at, at + 1) for at in range(said.first, said.after) if sounds_like_any(said.text(at), topic)]
@@ -85,7 +85,7 @@ def _judge_no(field: FieldSchema, said: QuoteContext, named: Sequence[TokenSpan]
         return CONFIRMED if denied else contradicted("The words affirm it.")
     if field.cues and field.cues.normal:
         return _judge_abnormal(field, said)
-    if _names_absence(field):
+    if names_absence(field):
         return contradicted("The words affirm it.") if _opens_with_denial(said, ()) else PLAUSIBLE
     if said.has(DENYING_WORDS | FAILING_WORDS, NEGATION_REACH):
         return CONFIRMED if is_about(topic_words(field), said.texts) else PLAUSIBLE
@@ -93,7 +93,7 @@ def _judge_no(field: FieldSchema, said: QuoteContext, named: Sequence[TokenSpan]
     return PLAUSIBLE if is_contrary else contradicted("The words do not deny it.")
 
 
-def _names_absence(field: FieldSchema) -> bool:
+def names_absence(field: FieldSchema) -> bool:
     return not ABSENCE_WORDS.isdisjoint((*plain_phrase(field.label).split(), *plain_phrase(field.id).split()))
 
 

@@ -6,14 +6,13 @@ claims on cells that the schema does not have are left out.
 
 import logging
 import re
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from endoscribe.extraction.claims import Claim, Value
 from endoscribe.extraction.reading.cues import CueMatcher
+from endoscribe.extraction.reading.tokens import TokenizedTranscript
 from endoscribe.extraction.record import Cell, Evidence, Record, Row, Status, is_entered, without_empty_rows
 from endoscribe.extraction.record import cells as record_cells
 from endoscribe.extraction.silence import unheard
@@ -22,8 +21,8 @@ from endoscribe.extraction.verification.attribution import Attribution
 from endoscribe.extraction.verification.judgement import CONFIRMED, Judgement, better, contradicted
 from endoscribe.extraction.verification.numbers import names_one_thing
 from endoscribe.extraction.verification.quote_context import QuoteContext
-from endoscribe.extraction.verification.quotes import Place, SpokenText
-from endoscribe.extraction.verification.support import judge
+from endoscribe.extraction.verification.quotes import Extents, Place, SpokenText
+from endoscribe.extraction.verification.support import affirms, judge
 from endoscribe.extraction.verification.values import ValueFitError, claims_nothing, typed_value
 from endoscribe.procedures.checks import derive, find_gaps, run_checks
 from endoscribe.procedures.expressions import Spoken, Stated
@@ -118,8 +117,8 @@ def examine(
     if len(known) < len(claims):
         log.warning("%d claims on cells that the schema does not have were left out", len(claims) - len(known))
     meant = [claim for claim in known if not claims_nothing(claim.value, schema.target_index[claim.target])]
-    spoken = SpokenText(transcript.text)
-    heard = _Heard(spoken, transcript, schema, matcher)
+    heard = _Heard(transcript, schema, matcher)
+    spoken = heard.spoken
     places = _choose_places(meant, spoken)
     rulings = [
         _examine(claim, schema.target_index[claim.target], place, heard)
@@ -130,7 +129,9 @@ def examine(
 
 def _accept_count(ruling: Ruling, claims: Sequence[Claim], spoken: SpokenText, schema: ProcedureSchema) -> Ruling:
     """A number of things need not be said as one: a finding is one thing, and rows with words of their own add up."""
-    if ruling.cell.status != "unsupported" or ruling.place is None:
+    if ruling.judgement is None or not ruling.judgement.is_contradicted or ruling.judgement.is_of_another:
+        return ruling  # words that are an instruction or tell of another time count nothing
+    if ruling.place is None:
         return ruling
     table, _, column = ruling.claim.target.partition(".")
     if column and column == _count_column(schema, table):
@@ -191,21 +192,14 @@ def _reliable(cell: Cell | None) -> Value | None:
 class _Heard:
     """A transcript's words as they were recognised, and as they were meant."""
 
-    def __init__(
-        self, spoken: SpokenText, transcript: Transcript, schema: ProcedureSchema, matcher: CueMatcher | None
-    ) -> None:
-        self._matcher = matcher
-        self.spoken = spoken
+    def __init__(self, transcript: Transcript, schema: ProcedureSchema, matcher: CueMatcher | None) -> None:
+        matcher = matcher or CueMatcher(TokenizedTranscript(transcript.text, schema.spoken_repairs), schema)
+        self.spoken = SpokenText(transcript.text, matcher.reading.heard)
         self.transcript = transcript
         self.schema = schema
-
-    @cached_property
-    def _meant(self) -> Sequence[Token]:
-        return self.schema.spoken_repairs.apply(self.spoken.words)
-
-    @cached_property
-    def _attribution(self) -> Attribution:
-        return Attribution(self.spoken.text, self.schema, self._matcher)
+        self._meant = matcher.reading.meant
+        self._meant_extents = Extents(self._meant)
+        self._attribution = Attribution(matcher)
 
     def judge(self, value: Value, target: str, place: Place) -> Judgement:
         """What the words at a place say to a value, as recognised or as meant, whichever speaks more for it."""
@@ -217,13 +211,13 @@ class _Heard:
         if judgement.is_contradicted:
             return judgement
         said = QuoteContext(self.spoken.words, first, after)
+        if said.is_evidence_denied() and affirms(value, field):
+            return contradicted("The words deny it.")
         problem = self._attribution.objection(value, target, place, said, judgement)
         return contradicted(problem, is_of_another=True) if problem else judgement
 
     def _judge_as_meant(self, value: Value, field: FieldSchema, place: Place) -> Judgement:
-        first = bisect_right(self._meant, place.start, key=lambda word: word.end)
-        after = max(first, bisect_left(self._meant, place.end, key=lambda word: word.start))
-        return judge(value, field, self._meant, first, after)
+        return judge(value, field, self._meant, *self._meant_extents.within(place))
 
 
 def _examine(claim: Claim, field: FieldSchema, place: Place | None, heard: _Heard) -> Ruling:

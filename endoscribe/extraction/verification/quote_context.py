@@ -1,7 +1,7 @@
 """The words of a quote in their surroundings: which phrases stand in them, and whether they are denied there."""
 
 from collections.abc import Iterable, Sequence, Set
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from rapidfuzz import fuzz
 
@@ -21,6 +21,8 @@ NEGATION_FILLERS = frozenset(
      "remaining", "residual", "further", "retained", "additional", "more", "see", "seen", "identify", "appreciate",
      "kind", "significant", "immediate", "apparent", "clearly"}
 )  # fmt: skip
+#: What is denied for the sake of what follows: "no evidence of".
+EVIDENCE_WORDS = frozenset({"evidence", "sign", "signs"})
 #: "X was not ..." denies X itself only with one of these, or with nothing after it.
 PRESENCE_WORDS = frozenset(
     {"seen", "present", "identified", "noted", "observed", "found", "visualized", "performed", "done", "taken",
@@ -87,8 +89,7 @@ class QuoteContext:
 
     def matches(self, phrases: Iterable[str]) -> list[TokenSpan]:
         """Where one of the phrases, in the language of cues, stands in the quote; the longest of nested ones."""
-        quoted = " ".join(self.texts)
-        held = frozenset(self.texts)
+        quoted, held = self._quoted, self._held
         found = set()
         for source in phrases:
             phrase = compile_phrase(source)
@@ -103,6 +104,14 @@ class QuoteContext:
             for begin, end in sorted(found)
             if not any(b <= begin and end <= e and (b, e) != (begin, end) for b, e in found)
         ]
+
+    @cached_property
+    def _quoted(self) -> str:
+        return " ".join(self.texts)
+
+    @cached_property
+    def _held(self) -> frozenset[str]:
+        return frozenset(self.texts)
 
     def sounds_of(self, phrase: str) -> TokenSpan | None:
         """Where the quote holds every word of a phrase, each as it is or misheard, in any order."""
@@ -179,6 +188,17 @@ class QuoteContext:
         while at >= 0 and self.text(at) in NEGATION_FILLERS:
             at -= 1
         return at >= 0 and self.text(at) in DIRECT_NEGATIONS and (at < self.first - 1 or self.text(at) == "without")
+
+    def is_evidence_denied(self) -> bool:
+        """Whether "no evidence of" or "without signs of" leads right up to the quote."""
+        at = self.first - 1
+        while at >= 0 and self.text(at) in NEGATION_FILLERS:
+            at -= 1
+        return (
+            at >= 0
+            and self.text(at) in DIRECT_NEGATIONS
+            and not EVIDENCE_WORDS.isdisjoint(self.between(at + 1, self.first))
+        )
 
     def may_deny(self, begin: int, end: int) -> bool:
         """Whether a denying word in the quote, or one that reaches a mention from outside, can concern it."""

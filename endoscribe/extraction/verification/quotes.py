@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 from rapidfuzz import fuzz
 
@@ -57,6 +57,29 @@ class Place:
     grounding: Literal["exact", "fuzzy"]
 
 
+class Spanned(Protocol):
+    """Something that stands at [start, end) of a text."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
+class Extents:
+    """Where the words of a text begin and end, to find those at a place."""
+
+    def __init__(self, words: Sequence[Spanned]) -> None:
+        self._starts = [word.start for word in words]
+        self._ends = [word.end for word in words]
+
+    def within(self, place: Place) -> tuple[int, int]:
+        """The range [first, after) of words that a place touches."""
+        first = bisect_right(self._ends, place.start)
+        return first, max(first, bisect_left(self._starts, place.end))
+
+
 @dataclass(frozen=True, slots=True)
 class _Words:
     """Words joined by spaces, so that a run of words is found by text search; parallel tuples, one entry a word."""
@@ -93,8 +116,11 @@ class _Words:
 class SpokenText:
     """A transcript's text, made ready for finding many quotes in it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: Sequence[Token] | None = None) -> None:
+        """`words` are those of the text, where somebody has read them already."""
         self.text = text
+        self.words = tuple(read_words(text)) if words is None else tuple(words)
+        self._found: dict[str, tuple[Place, ...]] = {}
 
     def find(self, quote: str, start: int | None = None) -> tuple[Place, ...]:
         """Every place of the quote, exact ones only where there are any; empty when it was not said.
@@ -103,6 +129,15 @@ class SpokenText:
         """
         if start is not None and (place := self._at(quote, start)):
             return (place,)
+        if quote not in self._found:
+            self._found[quote] = self._places_of(quote)
+        return self._found[quote]
+
+    def words_within(self, place: Place) -> tuple[int, int]:
+        """The range [first, after) of `words` that a place touches."""
+        return self._extents.within(place)
+
+    def _places_of(self, quote: str) -> tuple[Place, ...]:
         exact = tuple(self._raw.places_of(_raw_words(quote), "exact"))
         if exact:
             return exact
@@ -115,15 +150,8 @@ class SpokenText:
         return (near,) if near else ()
 
     @cached_property
-    def words(self) -> tuple[Token, ...]:
-        """The whole text in plain words, with the stops between them."""
-        return tuple(read_words(self.text))
-
-    def words_within(self, place: Place) -> tuple[int, int]:
-        """The range [first, after) of `words` that a place touches."""
-        first = bisect_right(self.words, place.start, key=lambda word: word.end)
-        after = bisect_left(self.words, place.end, key=lambda word: word.start)
-        return first, max(first, after)
+    def _extents(self) -> "Extents":
+        return Extents(self.words)
 
     @cached_property
     def _raw(self) -> _Words:
@@ -181,10 +209,12 @@ class SpokenText:
 
 def _raw_words(text: str) -> _Words:
     """Words without case, apostrophes and punctuation; digits and letters that touch come apart ("6mm")."""
-    matches = RAW_WORD.finditer(text)
-    return _Words.of(
-        [(re.sub(r"['\u2019,]", "", match.group()).casefold(), match.start(), match.end()) for match in matches]
-    )
+    return _Words.of([(_letters(match.group()), *match.span()) for match in RAW_WORD.finditer(text)])
+
+
+def _letters(word: str) -> str:
+    """A word without case, apostrophes and the commas of a long number."""
+    return (word if word.isalnum() else re.sub(r"['\u2019,]", "", word)).casefold()
 
 
 def _comparable(plain_words: Sequence[Token]) -> _Words:

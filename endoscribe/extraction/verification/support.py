@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from rapidfuzz import fuzz
 
-from endoscribe.extraction.verification.boolean_support import judge_boolean
-from endoscribe.extraction.verification.enum_support import judge_enum, judge_multi
+from endoscribe.extraction.verification.boolean_support import judge_boolean, names_absence
+from endoscribe.extraction.verification.enum_support import is_denial, judge_enum, judge_multi
 from endoscribe.extraction.verification.judgement import CONFIRMED, PLAUSIBLE, Judgement, contradicted
 from endoscribe.extraction.verification.numbers import (
     WORD_NUMBERS,
@@ -53,6 +53,15 @@ def judge(value: Value, field: FieldSchema, words: Sequence[Token], first: int, 
             problem = _calendar_objection(str(value), field, words[first:after])
             return contradicted(problem) if problem else CONFIRMED
     return _judge_text(str(value), said)
+
+
+def affirms(value: Value, field: FieldSchema) -> bool:
+    """Whether a value tells that something is there, so that "no evidence of" before its words speaks against it."""
+    if field.type == "boolean":
+        return value is True and not names_absence(field)
+    if field.type in ("integer", "number"):
+        return value != 0
+    return field.type == "enum" and not is_denial(str(value), field)
 
 
 def _judge_number(value: Value, field: FieldSchema, said: QuoteContext) -> Judgement:
@@ -105,7 +114,7 @@ def _judge_text(value: str, said: QuoteContext) -> Judgement:
     numbers = {word for word in written if word[0].isdecimal()}
     if numbers - spoken:
         return contradicted(f"The words do not hold the number {min(numbers - spoken)}.")
-    content = {word[:STEM_CHARS] for word in written if len(word) >= MIN_CONTENT_CHARS}
+    content = {word[:STEM_CHARS] for word in written if len(word) >= MIN_CONTENT_CHARS} or set(written) - set(".,")
     shared = content & {word[:STEM_CHARS] for word in spoken}
     if len(shared) >= MIN_TEXT_OVERLAP * len(content):
         return CONFIRMED

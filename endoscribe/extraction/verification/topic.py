@@ -61,6 +61,12 @@ def own_words(field: FieldSchema, table: TableSchema | None) -> frozenset[str]:
     return topic_words(field) | naming_words(field) | longer_words(" ".join((*row, *anchors)))
 
 
+def row_words(table: TableSchema) -> frozenset[str]:
+    """The longer words for what the rows of a table are."""
+    anchors = table.cues.anchors if table.cues else ()
+    return longer_words(" ".join((table.id, table.label, table.row, *anchors)))
+
+
 def naming_words(field: FieldSchema) -> frozenset[str]:
     """The longer words of a field's names and of its values'."""
     names = [name for value, term in field.values.items() for name in (value, term.label or "", *term.spoken)]

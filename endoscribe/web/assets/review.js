@@ -84,6 +84,7 @@ function clicked({ target }) {
   } else if (button?.matches('.es-decide')) decide();
   else if (button?.dataset.go) followDoubt(button);
   else if (button?.dataset.table) changeRows(button);
+  else if (button?.dataset.normal) change('edits', { kind: 'normal', target: button.dataset.normal }, { button });
   else {
     const cell = target.closest('td[data-field]');
     if (!cell || cell.dataset.status === 'computed') return;
@@ -380,6 +381,8 @@ function lastRowCell(table) {
 export function mountReview(element, events) {
   triggers = events;
   new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
+  new MutationObserver(() => fillFromAddress(element)).observe(element, { childList: true, subtree: true });
+  keepFolds(element);
   // Gradio loads the page anew when its connection was lost; what could not be saved would go with it.
   addEventListener('beforeunload', (event) => {
     if (underWay || document.querySelector('#record .editor .fault:not(:empty)')) event.preventDefault();
@@ -393,10 +396,39 @@ export function mountReview(element, events) {
   element.addEventListener('submit', (event) => {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);
-    if (!form.matches('.sign')) compare(form);
+    if (form.matches('.context-form')) saveContext(form);
+    else if (!form.matches('.sign')) compare(form);
     else if (isSettled() && isMeant())
       change('signature', { name: control(form, 'name').value }, { button: form.querySelector('button') });
   });
+}
+
+// -- who and where -------------------------------------------------------------------------------------------------------
+
+/** @param {HTMLFormElement} form */
+const contextInputs = (form) => /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll('input')]);
+
+/** @param {HTMLFormElement} form */
+function saveContext(form) {
+  const changed = contextInputs(form).filter((input) => input.value.trim() !== input.defaultValue);
+  const value = changed.map((input) => `${input.name}=${input.value}`);
+  if (!value.length) page.say('There is nothing new to save here.');
+  else change('edits', { kind: 'context', target: 'context', value }, { button: form.querySelector('button') });
+}
+
+// A program that opens the page may say who is examined, in its address: ?name=...&record_number=... It stands in empty
+// inputs, unsaved, so that it becomes nobody else's: an earlier dictation may be on the screen.
+/** @param {HTMLElement} element */
+function fillFromAddress(element) {
+  /** @type {HTMLFormElement | null} */
+  const form = element.querySelector('.context-form');
+  if (!form || form.dataset.filled) return;
+  form.dataset.filled = 'true';
+  const given = new URLSearchParams(location.search);
+  const empty = contextInputs(form).filter((input) => !input.value && given.get(input.name));
+  for (const input of empty) input.value = given.get(input.name)?.slice(0, input.maxLength) ?? '';
+  const told = form.querySelector('[data-given]');
+  if (empty.length && told) told.removeAttribute('hidden');
 }
 
 const isSaving = () => Boolean(document.querySelector('#record [data-status=saving]'));
@@ -449,11 +481,10 @@ export function mountExports(element) {
       page.say(STILL_SAVING, 'error');
       return;
     }
-    const { url } = event.target.closest('#copy-note')?.dataset ?? {};
-    if (!url) return;
-    const text = page.ask(url).then((answer) => (answer?.ok ? answer.text() : Promise.reject(new Error('no note'))));
+    const { text, rich } = event.target.closest('#copy-note')?.dataset ?? {};
+    if (!text || !rich) return;
     try {
-      await copy(text);
+      await copy(fetched(text), fetched(rich));
       page.say('The note is in the clipboard.');
     } catch {
       page.say('The note could not be copied. Open it below and copy it from there.', 'error');
@@ -461,11 +492,23 @@ export function mountExports(element) {
   });
 }
 
-// Safari only lets a click write what it is given at once, so the text goes in as a promise where that is understood.
-/** @param {Promise<string>} text */
-async function copy(text) {
+/** @param {string} url */
+async function fetched(url) {
+  const answer = await page.ask(url);
+  if (!answer?.ok) throw new Error('no note');
+  return answer.text();
+}
+
+// Safari only lets a click write what it is given at once, so the texts go in as promises where that is understood.
+// Word processors take the rich text, everything else the plain one.
+/** @param {Promise<string>} text @param {Promise<string>} rich */
+async function copy(text, rich) {
+  rich.catch(() => undefined); // told once, by the plain text
   if (window.ClipboardItem && navigator.clipboard?.write) {
-    const blob = text.then((plain) => new Blob([plain], { type: 'text/plain' }));
-    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
+    const blobs = {
+      'text/plain': text.then((plain) => new Blob([plain], { type: 'text/plain' })),
+      'text/html': rich.then((html) => new Blob([html], { type: 'text/html' })),
+    };
+    await navigator.clipboard.write([new ClipboardItem(blobs)]);
   } else await navigator.clipboard.writeText(await text);
 }

@@ -18,7 +18,8 @@ from endoscribe.extraction.claims import Claim
 from endoscribe.extraction.verification.grounding import verify
 from endoscribe.outputs.note import render_note
 from endoscribe.outputs.outline import as_written
-from endoscribe.review.versions import Review
+from endoscribe.review.context import dictated_context
+from endoscribe.review.versions import Review, context_of
 from endoscribe.services import Report, Services
 from endoscribe.storage.sessions import Session
 from endoscribe.transcript import Transcript
@@ -292,7 +293,13 @@ class Actions:
         )
 
     def _with_report(self, session_id: str, review: Review) -> PageUpdate:
-        panels = report_panels(review, session_id, self._reviews.schema(review), self._access.signer(session_id))
+        panels = report_panels(
+            review,
+            session_id,
+            self._reviews.schema(review),
+            self._access.signer(session_id),
+            takes_context=self._access.takes_context,
+        )
         transcript = self._marked_transcript(session_id, review)
         return PageUpdate(note=self._note(review), transcript=transcript, **panels)
 
@@ -303,7 +310,9 @@ class Actions:
 
     def _note(self, review: Review) -> str:
         schema = self._reviews.schema(review)
-        return render_note(as_written(self._reviews.record(review), schema), schema, review.latest.signature)
+        record = as_written(self._reviews.record(review), schema)
+        known = context_of(review.latest).over(dictated_context(record))
+        return render_note(record, schema, review.latest.signature, known)
 
 
 def next_step(dictations_left: int | None) -> str:

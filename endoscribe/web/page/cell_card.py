@@ -230,9 +230,9 @@ def _input(cell: Cell | None, field: FieldSchema) -> InputView:
     value = cell.value if cell else None
     if field.type == "multi":
         chosen = value if isinstance(value, tuple) else ()
-        return InputView("boxes", tuple(OptionView(w, field.value_label(w), w in chosen) for w in field.values))
+        return InputView("boxes", tuple(OptionView(w, field.value_words(w), w in chosen) for w in field.values))
     if field.type == "enum":
-        return InputView("choice", tuple(OptionView(w, field.value_label(w), w == value) for w in field.values))
+        return InputView("choice", tuple(OptionView(w, field.value_words(w), w == value) for w in field.values))
     if field.type == "boolean":
         return InputView(
             "choice", (OptionView("true", "yes", value is True), OptionView("false", "no", value is False))

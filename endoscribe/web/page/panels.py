@@ -8,13 +8,15 @@ from typing import Literal, TypedDict
 from endoscribe.auth.modes import AuthMode, Demo
 from endoscribe.extraction.labels import target_label, value_text
 from endoscribe.extraction.record import Cell, UnfiledSentence
+from endoscribe.outputs.head import head_facts
 from endoscribe.outputs.outline import clock, fitted
 from endoscribe.procedures.library import SchemaLibrary
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review.carried import carried_flags
+from endoscribe.review.context import CONTEXT_LABELS, LONGEST_CONTEXT, ExamContext, dictated_context
 from endoscribe.review.differences import Difference, differences
 from endoscribe.review.signature import MAX_SIGNER_CHARS
-from endoscribe.review.versions import Review, Version, current_record
+from endoscribe.review.versions import Review, Version, context_of, current_record
 from endoscribe.samples import Sample
 from endoscribe.storage.sessions import Session
 from endoscribe.transcript import Transcript
@@ -94,15 +96,24 @@ class ReportPanels(TypedDict):
     exports: str
 
 
-def report_panels(review: Review, session_id: str, schema: ProcedureSchema, signer: str | None = None) -> ReportPanels:
+def report_panels(
+    review: Review,
+    session_id: str,
+    schema: ProcedureSchema,
+    signer: str | None = None,
+    *,
+    takes_context: bool = True,
+) -> ReportPanels:
     """The HTML of every panel that shows the latest version of a report, by the panel's name.
 
     Only `signer` can sign it, where that is somebody.
     """
     latest = review.latest
     record = fitted(current_record(latest, schema), schema)
+    typed, said = context_of(latest), dictated_context(record)
+    head = tuple(head_facts(typed.over(said), schema))
     return {
-        "record": render_record(record, schema, latest.signature, editable=True),
+        "record": render_record(record, schema, latest.signature, editable=True, head=head),
         "checks": render_checks(
             record,
             schema,
@@ -113,7 +124,7 @@ def report_panels(review: Review, session_id: str, schema: ProcedureSchema, sign
         ),
         "unfiled": render_unfiled(record),
         "checklist": render_checklist(record, schema, editable=True),
-        "review": review_html(review, session_id, schema, signer),
+        "review": review_html(review, session_id, schema, signer, _context(typed, said) if takes_context else ()),
         "exports": downloads_html(session_id, is_signed=latest.signature is not None),
     }
 
@@ -149,7 +160,30 @@ class VersionView:
     signed_at: Moment | None
 
 
-def review_html(review: Review, session_id: str, schema: ProcedureSchema, signer: str | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class ContextView:
+    """What can be typed of the context: its value, and what was said instead where nothing is typed."""
+
+    name: str
+    label: str
+    value: str
+    said: str
+
+
+def _context(typed: ExamContext, said: ExamContext) -> tuple[ContextView, ...]:
+    given, heard = typed.given(), said.given()
+    return tuple(
+        ContextView(name, label, given.get(name, ""), heard.get(name, "")) for name, label in CONTEXT_LABELS.items()
+    )
+
+
+def review_html(
+    review: Review,
+    session_id: str,
+    schema: ProcedureSchema,
+    signer: str | None = None,
+    context: tuple[ContextView, ...] = (),
+) -> str:
     """Where the report stands: version, undo, sign-off, a reading that waits, and the versions so far."""
     latest = review.latest
     edits = len(latest.edits) - latest.inherited
@@ -167,6 +201,8 @@ def review_html(review: Review, session_id: str, schema: ProcedureSchema, signer
         signer=signer,
         longest_name=MAX_SIGNER_CHARS,
         listed=[_version(version) for version in review.versions],
+        context=context,
+        longest_context=LONGEST_CONTEXT,
     )
 
 
@@ -235,6 +271,7 @@ class SessionView:
     missing: str
     action: Literal["Open", "Transcribe"]
     can_delete: bool
+    patient: str
 
 
 def history_html(sessions: Iterable[tuple[Session, float]], schemas: SchemaLibrary) -> str:
@@ -256,4 +293,5 @@ def _session(session: Session, title: str | None, audio_s: float) -> SessionView
         missing="" if session.gaps is None else str(session.gaps),
         action="Open" if session.state in ("transcribed", "done", "recording") else "Transcribe",
         can_delete=session.state != "recording",
+        patient=session.patient or "",
     )

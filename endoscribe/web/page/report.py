@@ -49,6 +49,7 @@ from endoscribe.outputs.outline import (
 )
 from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.checks import Verdict
+from endoscribe.procedures.notes.spelling import spelled
 from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
 from endoscribe.review.flags import Flag, flags
 from endoscribe.review.signature import Signature
@@ -70,16 +71,22 @@ def preview_panels(record: Record, schema: ProcedureSchema) -> PreviewPanels:
 
 
 def render_record(
-    record: Record, schema: ProcedureSchema, signature: Signature | None = None, *, editable: bool = False
+    record: Record,
+    schema: ProcedureSchema,
+    signature: Signature | None = None,
+    *,
+    editable: bool = False,
+    head: tuple[tuple[str, str], ...] = (),
 ) -> str:
-    """The report: sections in the schema's order, each with its fields and its tables."""
+    """The report: what heads it, and sections in the schema's order, each with its fields and its tables."""
     return render(
         "record.html",
         procedure=schema.id,
         record_procedure=record.procedure,
         title=schema.title,
+        head=head,
         standing=standing_line(record, signature),
-        parts=[_part(part, editable) for part in outline(record, schema, with_empty_tables=editable)],
+        parts=[_part(part, schema, record, editable) for part in outline(record, schema, with_empty_tables=editable)],
         foot=_foot(record),
         editable=editable,
     )
@@ -115,6 +122,14 @@ class AddingView:
 
 
 @dataclass(frozen=True, slots=True)
+class NormalView:
+    """The button that states a sentence of the schema's `normals`."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class GridView:
     """A table of findings that has rows."""
 
@@ -136,9 +151,10 @@ class PartView:
     silent: tuple[LineView, ...]
     grids: tuple[GridView, ...]
     additions: tuple[AddingView, ...]
+    normals: tuple[NormalView, ...]
 
 
-def _part(part: ReportPart, editable: bool) -> PartView:
+def _part(part: ReportPart, schema: ProcedureSchema, record: Record, editable: bool) -> PartView:
     shown = (_line(line, editable) for line in part.lines if line.cell or line.is_gap)
     silent = (_line(line, editable) for line in part.lines if not (line.cell or line.is_gap))
     words = [grid.table.row for grid in part.grids]
@@ -150,7 +166,16 @@ def _part(part: ReportPart, editable: bool) -> PartView:
         silent=tuple(silent),
         grids=tuple(_grid(grid, adding.get(grid.table.id), editable) for grid in part.grids if grid.rows),
         additions=tuple(adding[grid.table.id] for grid in part.grids if editable and not grid.rows),
+        normals=tuple(_normals(part.id, schema, record)) if editable else (),
     )
+
+
+def _normals(section: str, schema: ProcedureSchema, record: Record) -> Iterator[NormalView]:
+    """The sentences that can still be stated: something of them is not, and nothing speaks against them."""
+    for name, normal in schema.normals.items():
+        is_open = any(target not in record.fields for target in normal.sets)
+        if normal.section == section and is_open and not any(record.tables.get(table) for table in normal.without):
+            yield NormalView(name, spelled(normal.label, schema.spelling))
 
 
 def _line(line: ReportLine, editable: bool) -> LineView:
@@ -295,6 +320,7 @@ class CheckView:
     source: SourceView | None = None
     row: str = ""
     where: str = ""
+    basis: str | None = None  # of a rule: what it rests on
     can_show: bool = False
     can_keep: bool = False
 
@@ -316,7 +342,9 @@ def render_checks(
     return render(
         "checks.html",
         found=[_doubt(doubt, record, schema, editable) for doubt in found],
-        informing=[_verdict(verdict, schema) for verdict in record.checks if verdict.severity == "info"],
+        informing=[
+            _verdict(verdict, schema) for verdict in _sourced_first(record.checks) if verdict.severity == "info"
+        ],
         a_reading_waits=a_reading_waits,
     )
 
@@ -330,7 +358,13 @@ def _verdict(verdict: Verdict, schema: ProcedureSchema) -> CheckView:
         " ".join(verdict.fields),
         verdict.id,
         SourceView(verdict.source, source_text(verdict.source, schema)),
+        basis=verdict.basis,
     )
+
+
+def _sourced_first(verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+    """Rules of this schema stand apart from what a source says."""
+    return sorted(verdicts, key=lambda verdict: verdict.basis == "ours")
 
 
 def _doubt(doubt: Flag, record: Record, schema: ProcedureSchema, editable: bool) -> CheckView:

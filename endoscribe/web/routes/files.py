@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from endoscribe.errors import EndoscribeError, StorageError
 from endoscribe.services import Services
-from endoscribe.web.downloads import FORMATS, render_download
+from endoscribe.web.downloads import format_of, render_download
 from endoscribe.web.review_service import ReviewService
 
 
@@ -34,7 +34,8 @@ def file_routes(services: Services, reviews: ReviewService) -> APIRouter:
 
     @router.get("/download/{session_id}/{format_id}")
     def download(session_id: str, format_id: str, version: int | None = None) -> Response:
-        if format_id not in FORMATS:
+        form = format_of(format_id)
+        if form is None:
             return JSONResponse({"problem": "There is no such download."}, 404)
         try:
             content, name = render_download(services, reviews, session_id, format_id, version)
@@ -42,7 +43,7 @@ def file_routes(services: Services, reviews: ReviewService) -> APIRouter:
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404)
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Response(content, headers=headers, media_type=FORMATS[format_id].media_type)
+        return Response(content, headers=headers, media_type=form.media_type)
 
     return router
 

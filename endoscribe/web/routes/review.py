@@ -91,6 +91,8 @@ def _add_views(router: APIRouter, services: Services, reviews: ReviewService, ac
 def _add_changes(router: APIRouter, reviews: ReviewService, access: Access) -> None:
     @router.post("/edits")
     def edits(session_id: str, body: EditBody) -> Response:
+        if body.kind == "context" and not access.takes_context:
+            return JSONResponse({"problem": "There is no context in a demonstration."}, 403, UNCACHED)
         change = edit_now(body.kind, body.target, body.row, body.value)
         return _changed(reviews, access, session_id, lambda: reviews.add_edit(session_id, body.revision, change))
 
@@ -122,7 +124,13 @@ def _shown(
     reviews: ReviewService, access: Access, session_id: str, review: Review, problem: str | None = None
 ) -> Response:
     body = {
-        "panels": report_panels(review, session_id, reviews.schema(review), access.signer(session_id)),
+        "panels": report_panels(
+            review,
+            session_id,
+            reviews.schema(review),
+            access.signer(session_id),
+            takes_context=access.takes_context,
+        ),
         "problem": problem,
     }
     return JSONResponse(body, 409 if problem else 200, UNCACHED)

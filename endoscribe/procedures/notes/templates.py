@@ -6,8 +6,8 @@
     {{ body(id) }}
     {% endfor %}
 
-`body(section)` is all that was stated in a section; a field's id is its value in words, empty when not stated;
-`rows(table)` are the rows, each a mapping from column to value in words.
+`sections` are the parts of the note with their titles, `body(part)` is the prose of one; a field's id is its value in
+words, empty when not stated; `rows(table)` are the rows, each a mapping from column to value in words.
 """
 
 from collections.abc import Iterable
