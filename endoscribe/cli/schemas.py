@@ -32,32 +32,43 @@ def check(paths: Annotated[list[Path], typer.Argument(metavar="PATH")], as_json:
     from endoscribe.procedures.names import nameless_values
 
     folders = schema_folders(read_settings())
-    problems, warnings = [], []
+    problems, warnings, unheard = [], [], []
     rules: list[dict[str, str | int]] = []
     files = list(_schema_files(paths))
     for path in files:
         try:
-            if not path.name.startswith(PART_PREFIX):
-                schema = load_schema(path, folders)
-                rules.append({"file": str(path), **{str(basis): count for basis, count in schema.bases.items()}})
-                warnings += [
-                    {"file": str(path), "warning": f"{target}: nothing tells how {value!r} is said."}
-                    for target, value in nameless_values(schema)
-                ]
+            if path.name.startswith(PART_PREFIX):
+                continue
+            schema = load_schema(path, folders)
+            rules.append({"file": str(path), **{str(basis): count for basis, count in schema.bases.items()}})
+            warnings += [
+                {"file": str(path), "warning": f"{target}: nothing tells how {value!r} is said."}
+                for target, value in nameless_values(schema)
+            ]
+            unheard += [
+                {"file": str(path), "target": target, "reason": reason} for target, reason in schema.deaf_targets()
+            ]
         except SchemaError as error:
             problems.append({"file": str(path), "problem": str(error)})
     if as_json:
         checked = [str(path) for path in files]
-        print_json({"checked": checked, "problems": problems, "warnings": warnings, "rules": rules})
+        found = {"problems": problems, "warnings": warnings, "rules": rules, "unheard": unheard}
+        print_json({"checked": checked, **found})
     else:
         for each in warnings:
             tell(f"{each['file']}: warning: {each['warning']}")
+        for each in unheard:
+            tell(f"{each['file']}: {each['target']}: not heard offline{_because(each['reason'])}.")
         for counts in rules:
             tell(_rules_line(counts))
     if problems:
         raise SchemaError("\n".join(each["problem"] for each in problems))
     if not as_json:
         say("1 file is in order." if len(files) == 1 else f"{len(files)} files are in order.")
+
+
+def _because(reason: str) -> str:
+    return f", {reason}" if reason else ": it has no cues"
 
 
 def _rules_line(counts: Mapping[str, str | int]) -> str:

@@ -64,6 +64,7 @@ _SMALL_TALK = frozenset({
     "pulled", "pulling", "ready", "record", "recording", "remember", "report", "right", "scope", "scopes", "second",
     "see", "slowly", "sorry", "start", "started", "starting", "stop", "super", "sure", "talk", "talking", "team",
     "tell", "tells", "test", "testing", "thank", "thanks", "think", "turn", "turning", "uh", "um", "wait",
+    "comma", "paragraph", "period",
     "wanna", "withdraw", "withdrawing", "withdrawn", "withdrew", "work", "working", "yeah", "yep", "yes",
 })  # fmt: skip
 

@@ -15,8 +15,10 @@ from endoscribe.procedures.schema import (
     Example,
     ExampleCell,
     FieldSchema,
+    Headings,
     NarrativePart,
     Normal,
+    Offline,
     ProcedureSchema,
     Reference,
     RowCues,
@@ -24,6 +26,7 @@ from endoscribe.procedures.schema import (
     TableSchema,
     Term,
     Threshold,
+    WordList,
 )
 from endoscribe.procedures.yaml_source import Location
 
@@ -35,6 +38,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "references": Reference, "values": Term, "codes": Code, "cues": Cues, "course": Course, "thresholds": Threshold,
     "advice": Advice, "rows": AdviceRow, "examples": Example, "cells": ExampleCell,
     "narrative": NarrativePart, "say": Saying, "normals": Normal,
+    "headings": Headings, "offline": Offline, "lists": WordList,
 }  # fmt: skip
 #: Parts of which a file may change some keys only, where an included file holds the rest.
 _OVERRIDABLE = (FieldSchema, TableSchema, Derived, Check, Threshold, Advice, AdviceRow, NarrativePart, Normal)

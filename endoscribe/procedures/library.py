@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -114,7 +115,7 @@ def load_schema(
     Included parts stand in the file's own folder or in one of `folders`; `sources` keeps what was read already.
     """
     files = _Files({} if sources is None else sources, folders)
-    merged = _with_ids({"id": path.stem, **files.merged(path, ())})
+    merged = _with_ids(_with_lists({"id": path.stem, **files.merged(path, ())}))
     try:
         schema = ProcedureSchema.model_validate(merged)
     except ValidationError as error:
@@ -222,6 +223,36 @@ def _identified(key: str, part: Any, words: Mapping[str, Any]) -> Any:
         known = {str(value): words[value] for value in part["values"] if value in words}
         part["words"] = {**known, **part.get("words", {})}
     return part
+
+
+# -- lists of names that phrases refer to -----------------------------------------------------------------------------
+
+#: `<antibiotics>` in a phrase stands for any word of the file's list of that name.
+_REFERENCE = re.compile(r"<([a-z][a-z0-9_]*)>")
+#: Parts of a file in which phrases stand.
+_WITH_PHRASES = ("fields", "tables", "topics", "course", "advice", "vocabulary")
+
+
+def _with_lists(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's data with every reference to one of its lists spelled out; others are left as they are."""
+    lists = data.get("lists")
+    choices = {name: _choice(each) for name, each in lists.items()} if isinstance(lists, dict) else {}
+    spelled = {key: _spelled(data[key], choices) for key in _WITH_PHRASES if key in data}
+    return {**data, **spelled} if choices else dict(data)
+
+
+def _choice(part: Any) -> str:
+    """The words of a list as a choice of the phrase language: `cefazolin|piperacillin_tazobactam`."""
+    words = part.get("words") if isinstance(part, dict) else None
+    return "|".join(str(word).replace(" ", "_") for word in words) if isinstance(words, list) and words else ""
+
+
+def _spelled(part: Any, choices: Mapping[str, str]) -> Any:
+    if isinstance(part, str):
+        return _REFERENCE.sub(lambda found: choices.get(found[1]) or found[0], part) if "<" in part else part
+    if isinstance(part, dict):
+        return {key: _spelled(value, choices) for key, value in part.items()}
+    return [_spelled(each, choices) for each in part] if isinstance(part, list) else part
 
 
 # -- what is wrong, in words -----------------------------------------------------------------------------------------

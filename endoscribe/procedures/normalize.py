@@ -8,13 +8,25 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 _RAW = re.compile(
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d.])|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
+    r"(?P<item>(?m:^)[ \t]*\d{1,2}[.)](?=\s+\D)|(?<=[:.;]\s)\d{1,2}[.)](?=\s+[A-Z]))"  # a list's number is a stop
+    r"|(?P<number>\d{1,3}(?:,\d{3})+(?![\d.])|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)?)"
     r"|(?P<dash>(?<=\d)\s?[-\u2013\u2014]\s?(?=\d))"
     r"|(?P<times>[\u00d7+=])"
-    r"|(?P<stop>[.?!;]+(?!\d)|\n\s*\n)"
+    r"|(?P<stop>[.?!;]+(?!\d)|\n\s*\n|\n(?=[ \t]*(?:\d{1,2}[.)]\s|[A-Z][^\n:.;?!]{1,60}:)))"
     r"|(?P<comma>,|:(?!\d))"
 )
+
+#: Spoken stops, where they stand like one.
+_SPOKEN_STOPS = {("full", "stop"): ".", ("new", "paragraph"): ".", ("new", "line"): ".", ("next", "line"): "."}
+_SPOKEN_PUNCTUATION = frozenset({"period", "comma", "full", "new", "next"})
+_NO_STOP_AFTER = frozenset({
+    "a", "an", "the", "this", "that", "each", "any", "his", "her", "one", "long", "short", "brief", "time", "rest",
+    "waiting", "observation", "observational", "recovery", "follow", "up", "menstrual", "same", "over", "in", "during",
+    "of", "for", "postoperative", "postprocedural", "procedural", "prep", "preparation", "surveillance", "window",
+    "latency", "grace", "withdrawal", "extended", "prolonged", "similar", "whole", "entire", "dosing", "interval",
+})  # fmt: skip
+_NO_STOP_BEFORE = frozenset({"of", "was", "is", "were", "between", "prior", "up", "pain", "pains", "cramps", "time"})
 
 HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "hmm", "ah", "eh"})
 
@@ -72,7 +84,7 @@ _UNITS = {
             "nineteen",
         ]
     )
-} | {"single": 1, "couple": 2, "nought": 0}
+} | {"single": 1, "couple": 2, "nought": 0, "twice": 2, "thrice": 3}
 _TENS = {
     word: 10 * number
     for number, word in enumerate(
@@ -82,7 +94,7 @@ _TENS = {
 _NUMBER_WORDS = _UNITS.keys() | _TENS.keys()
 
 #: By the sign, or by the kind of stop.
-_SIGNS = {"\u00d7": "x", "+": "plus", "=": "is", "stop": ".", "comma": ","}
+_SIGNS = {"\u00d7": "x", "+": "plus", "=": "is", "stop": ".", "item": ".", "comma": ","}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,7 @@ def plain_words(text: str) -> list[str]:
 
 def read_words(text: str) -> list[Token]:
     """Words, numbers, and `.` and `,` for the stops between them; digits and letters that touch come apart."""
-    words = _without_hesitations(_split(text))
+    words = _without_hesitations(_with_spoken_stops(_split(text)))
     return _merge_to_be(_merge_numbers(words))
 
 
@@ -121,6 +133,28 @@ def _split(text: str) -> list[Token]:
         else:
             words.append(Token("to" if kind == "dash" else _SIGNS[said if kind == "times" else kind], start, end))
     return words
+
+
+def _with_spoken_stops(words: list[Token]) -> list[Token]:
+    """ "To the cecum period no polyps full stop": words for stops, where no word shows that they mean themselves."""
+    said = [word.text for word in words]
+    if _SPOKEN_PUNCTUATION.isdisjoint(said):
+        return words
+    kept: list[Token] = []
+    i = 0
+    while i < len(words):
+        before, following = kept[-1].text if kept else ".", said[i + 1] if i + 1 < len(said) else ""
+        stop = _SPOKEN_STOPS.get((said[i], following))
+        if stop and before != "a":
+            kept.append(Token(stop, words[i].start, words[i + 1].end))
+            i += 2
+            continue
+        is_stop = said[i] == "comma" or (
+            said[i] == "period" and kept and before not in _NO_STOP_AFTER and following not in _NO_STOP_BEFORE
+        )
+        kept.append(replace(words[i], text="," if said[i] == "comma" else ".") if is_stop else words[i])
+        i += 1
+    return kept
 
 
 @lru_cache(maxsize=16384)
@@ -197,7 +231,7 @@ def _below_hundred(words: list[Token], i: int) -> tuple[int | None, int]:
     if said not in _TENS:
         return None, i
     unit = _UNITS.get(_text(words, i + 1), 0)
-    joined = 0 < unit < 10 and _text(words, i + 1) not in ("single", "couple")
+    joined = 0 < unit < 10 and _text(words, i + 1) not in ("single", "couple", "twice", "thrice")
     return (_TENS[said] + unit, i + 2) if joined else (_TENS[said], i + 1)
 
 

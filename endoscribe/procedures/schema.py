@@ -6,12 +6,14 @@ A schema is data: everything that tells a colonoscopy from an ERCP stands in `pr
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import or_
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from endoscribe.procedures.default_cues import default_cues
+from endoscribe.procedures.normalize import plain_words
 from endoscribe.procedures.notes.spelling import Spelling
 from endoscribe.procedures.notes.wording import compile_wording
 from endoscribe.procedures.phrases import WordSet, check_phrase, phrase_words
@@ -156,8 +158,9 @@ class Cues(_Listening):
     not_about: Phrases = ()  # topics: does not count while the speaker is on one of them
     normal: Phrases = ()  # boolean: is what is said of these topics normal?
     abnormal: Phrases = ()  # words that, said of one of the `normal` topics, mean that it is not
+    findings: Phrases = ()  # words that, said of one of the `normal` topics, leave open whether it is normal
     single: Phrases = ()  # integer: words that mean one: "a clip is placed"
-    zero: Phrases = ()  # with `count_of`: words that mean that there is no row
+    zero: Phrases = ()  # integer: words that mean none
     ends: Phrases = ()  # enum: the value said right behind these is where it ended, whatever else is named
     count_of: Id | None = None  # integer: the sum of the `count` column of this table
     time: CourseTimes = ("today",)
@@ -166,14 +169,38 @@ class Cues(_Listening):
     group: Id | None = None  # numbers belong to one field of a group only
     negation: Literal["flips", "voids"] = "flips"  # boolean: "no X" means no, or says nothing
     names: bool = True  # enum: the values' own names count as said
+    by_name: bool = False  # enum: every name of a value counts; one that other fields share, beside this one's only
+    alone: bool = True  # enum: false when values count beside the field's name only, however they are said
+    headings: Phrases = ()  # text: what stands under one of these headings of a report
+    takes: Literal["rest", "from", "words"] = "rest"  # text: what follows the phrase, it too, or its own words only
+    voided: Phrases = ()  # said of today, these leave the field empty, whatever else is said
     only_if: dict[Id, Phrases] = {}  # column: only in rows where another column has one of these values
     suspected: bool = False  # boolean: a suspicion counts as a yes
     within: int = 4  # words between an enum's name and a short form
     carried: bool = False  # column: said once, it holds for the following rows too
 
     phrase_keys: ClassVar[frozenset[str]] = frozenset(
-        {"said", "denied", "ignoring", "needs", "unless", "abnormal", "single", "zero", "ends"}
+        {
+            "said",
+            "denied",
+            "ignoring",
+            "needs",
+            "unless",
+            "abnormal",
+            "single",
+            "zero",
+            "ends",
+            "headings",
+            "voided",
+            "findings",
+        }
     )
+
+
+class Offline(_Part):
+    """That the offline reader does not listen for a field, and why: checks then never rest on its silence."""
+
+    never: str = Field(min_length=1)
 
 
 class RowCues(_Listening):
@@ -193,14 +220,28 @@ class RowCues(_Listening):
     phrase_keys: ClassVar[frozenset[str]] = frozenset({"anchors", "needs", "unless", "continues"})
 
 
+class Headings(_Listening):
+    """The headings of a report, by the time of which the words under them tell."""
+
+    before: Phrases = ()  # preoperative diagnosis, indication, history
+    today: Phrases = ()  # findings, complications, impression
+    plan: Phrases = ()
+
+    phrase_keys: ClassVar[frozenset[str]] = frozenset({"before", "today", "plan"})
+
+
 class Course(_Listening):
     """How a dictation runs: where the examination begins, what is said of the past, what is a plan."""
 
     begins: Phrases = ()  # said before these: patient, indication and history
     past: Phrases = ()
     plan: Phrases = ()
+    headings: Headings = Headings()
+    #: Where two examinations are dictated together, the words with which another one's part begins, and this one's.
+    elsewhere: Phrases = ()
+    returns: Phrases = ()
 
-    phrase_keys: ClassVar[frozenset[str]] = frozenset({"begins", "past", "plan"})
+    phrase_keys: ClassVar[frozenset[str]] = frozenset({"begins", "past", "plan", "elsewhere", "returns"})
 
 
 class FieldSchema(_Part):
@@ -222,6 +263,7 @@ class FieldSchema(_Part):
     context: bool = False  # comes with the examination (scope, endoscopist, clock): never listed as not said
     written: str | None = None  # enum: the name before a class in a transcript: Paris for "Paris 0-Is"
     cues: Cues | None = None
+    offline: Offline | None = None  # `{never: why}`: the offline reader does not listen for it
     codes: tuple[Code, ...] = ()
     source: str | None = None
 
@@ -235,7 +277,19 @@ class FieldSchema(_Part):
             raise ValueError("only integer and number fields have a `range`")
         if self.range and self.range[0] > self.range[1]:
             raise ValueError("`range` is [lowest, highest]")
+        if self.offline and self.cues:
+            raise ValueError("a field has `cues` or is `offline: {never: ...}`, not both")
         return self
+
+    @cached_property
+    def heard(self) -> Cues | None:
+        """What the offline reader listens for: the cues, else what the field's names tell; None where it never does.
+
+        The cues of a column also tell where its rows are, so they are not guessed.
+        """
+        if self.cues or self.offline or self.section is None:
+            return self.cues
+        return Cues(**default_cues(self.label, self.spoken, self.type, self.unit, self.section))
 
     def value_label(self, value: object) -> str:
         """A value's name: its label, else its id in words."""
@@ -348,6 +402,13 @@ class Reference(_Part):
     verified: bool  # False: the fact is from general knowledge and was not re-read in the source
 
 
+class WordList(_Part):
+    """Names of one kind, such as drugs, and where they were looked up."""
+
+    source: str
+    words: Phrases
+
+
 #: What a rule rests on: a source that was read, one that is only named, or nothing but this schema.
 Basis = Literal["verified", "unverified", "ours"]
 #: A source's tags: `[V:NED2][K:PARIS]`. Text without brackets names no reference.
@@ -444,6 +505,7 @@ class ProcedureSchema(_Part):
     checks: dict[str, Check] = {}
     advice: dict[Id, Advice] = {}
     vocabulary: Phrases = ()
+    lists: dict[Id, WordList] = {}  # `<name>` in a phrase stands for any word of the list
     repairs: dict[str, Phrases] = {}  # meant: [misheard, ...]
     real_words: Phrases = ()  # words like a term that are never repaired into it
     topics: dict[Id, Phrases] = {}  # what a speaker can be on; a topic lasts until another is named
@@ -535,6 +597,16 @@ class ProcedureSchema(_Part):
         }
 
     @cached_property
+    def shared_names(self) -> frozenset[str]:
+        """Names of allowed values that other fields, rows or topics bear as well: alone they tell nothing."""
+        own = [{plain_name(name) for name in _value_phrases(field)} for _, field in self.targets()]
+        labels = [{plain_name(field.label)} for _, field in self.targets()]
+        things = [{plain_name(table.label), plain_name(table.row)} for table in self.tables.values()]
+        topics = [{plain_name(phrase) for topic in self.topics.values() for phrase in topic}]
+        known = Counter(name for names in (*own, *labels, *things, *topics) for name in names)
+        return frozenset(name for name, count in known.items() if count > 1)
+
+    @cached_property
     def telling_words(self) -> Mapping[str, WordSet]:
         """The words that tell each field, table and column from most others: its own names and its values'."""
         phrases = {target: tuple(_own_phrases(field)) for target, field in self.targets()}
@@ -554,7 +626,7 @@ class ProcedureSchema(_Part):
     @cached_property
     def audible(self) -> frozenset[str]:
         """The fields, tables and columns that a reader by cues can hear at all."""
-        heard = {name for name, part in self.fields.items() if part.cues and self._is_heard(part, part.cues)}
+        heard = {name for name, part in self.fields.items() if part.heard and self._is_heard(part, part.heard)}
         tables = {name: table.cues for name, table in self.tables.items() if table.cues}
         columns = {
             f"{name}.{column.id}" for name, cues in tables.items() for column in self.tables[name].columns.values()
@@ -565,8 +637,19 @@ class ProcedureSchema(_Part):
     def _is_heard(self, part: FieldSchema, cues: Cues) -> bool:
         if cues.count_of:
             return cues.count_of in self.tables and self.tables[cues.count_of].cues is not None
-        named = part.values and (cues.names or any(term.spoken or term.misheard for term in part.values.values()))
-        return bool(cues.said or cues.denied or cues.normal or named)
+        named = (
+            part.values
+            and cues.alone
+            and (cues.names or any(term.spoken or term.misheard for term in part.values.values()))
+        )
+        return bool(cues.said or cues.denied or cues.normal or cues.headings or named)
+
+    def deaf_targets(self) -> Iterator[tuple[str, str]]:
+        """(target, reason) of every field, table and column that the offline reader does not hear."""
+        reasons = {name: part.offline.never for name, part in self.targets() if part.offline}
+        for name in (*self.fields, *self.tables, *(name for name, _ in self.targets() if "." in name)):
+            if name not in self.audible:
+                yield name, reasons.get(name, "")
 
     @cached_property
     def clinical_words(self) -> WordSet:
@@ -579,6 +662,12 @@ class ProcedureSchema(_Part):
     @cached_property
     def target_index(self) -> Mapping[str, FieldSchema]:
         return dict(self.targets())
+
+
+@lru_cache(maxsize=16384)
+def plain_name(text: str) -> str:
+    """A name in plain words with single spaces; phrases with choices or gaps stay what they are."""
+    return " ".join(word for word in plain_words(text.replace("_", " ")) if word not in (".", ","))
 
 
 def _own_phrases(field: FieldSchema) -> Iterator[str]:

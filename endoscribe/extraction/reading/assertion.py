@@ -237,7 +237,7 @@ def _negator_after(tokens: Sequence[TranscriptToken], after: int, end: int) -> i
 def _denies_behind(tokens: Sequence[TranscriptToken], i: int, after: int, end: int) -> bool:
     said, before = tokens[i].text, _word(tokens, i - 1)
     if said in ("absent", "negative", "declined", "deferred"):
-        return before in ("is", ":", ",")
+        return before in ("is", ":", ",") or (said == "absent" and i == after)
     if said == "no":
         return before == "is" and _word(tokens, i + 1) in ("longer", "more")
     if said in ("none", "nil", "zero"):

@@ -24,7 +24,8 @@ _FINITE = frozenset({
 _NOT_BEFORE_SUBJECT = frozenset({
     "of", "in", "at", "to", "from", "into", "by", "with", "within", "through", "on", "for", "near", "and", "or",
     "is", "see", "a", "the", "no", "not", "any", "both", "via", "using", "than", "across", "over", "above", "below",
-    "between", "towards", "toward", "around", "about", "along", "inside", "despite", "without", "like", "only",
+    "between", "towards", "toward", "around", "about", "along", "inside", "upstream", "downstream", "despite",
+    "without", "like", "only",
     "also", "all", "then", "now", "so", "reached", "advanced", "identified", "neither", "nor", "either",
 })  # fmt: skip
 _PLACES = ("in", "at", "within")

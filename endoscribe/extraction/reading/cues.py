@@ -1,5 +1,6 @@
 """Where a transcript speaks of one field, and what it says there. Knows field types and English, no procedure."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from itertools import takewhile
 from endoscribe.extraction.claims import Value
 from endoscribe.extraction.reading.assertion import NEGATORS, Assertion, assertion
 from endoscribe.extraction.reading.calendar import spoken_date, spoken_time
+from endoscribe.extraction.reading.headings import SectionHeading, under
 from endoscribe.extraction.reading.remainder import denies_the_rest
-from endoscribe.extraction.reading.temporality import temporalities
+from endoscribe.extraction.reading.temporality import Temporality, headings_of, temporalities
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
-from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RelativePart
+from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RelativePart, plain_name
 
 GOOD = (
     "normal", "normally", "unremarkable", "within normal limits", "no abnormalit*", "not ... abnormalit*",
@@ -23,13 +25,15 @@ GOOD = (
 )  # fmt: skip
 _NEARLY = frozenset({"mostly", "largely", "nearly", "almost", "relatively", "partially"})
 #: Right after what it is said of.
-_TERSE = ("fine", "clear", "clean", "okay", "good")
+_TERSE = ("fine", "clear", "clean", "okay", "good", "nad")
 #: "normal with no masses", "normal without ulcers": what follows is not what is called normal.
 _NOT_SAID_OF = frozenset({"with", "without", "no", "not"})
 _PARTS = frozenset({"upper", "lower", "proximal", "distal", "mid", "middle"})
 _NOT_OVERALL = frozenset(
     {"otherwise", "remaining", "remainder", "rest", "other", "surrounding", "upstream", "elsewhere"}
 )
+#: "the esophageal contour was normal" says nothing of the mucosa.
+_NOT_THE_WHOLE = frozenset({"contour", "caliber", "calibre", "motility", "peristalsis", "tone", "distensibility"})
 #: Between a negation and the history that it denies.
 _OF_A_HISTORY = frozenset({
     "any", "known", "prior", "past", "personal", "family", "significant", "relevant", "previous", "or", "and", "other",
@@ -44,6 +48,8 @@ _CORRECTIONS = (
 )  # fmt: skip
 #: Between a correction and the right class may stand: "sorry, it is grade C".
 _BEFORE_SHORT = frozenset({",", "it", "is", "a", "the", "grade", "class", "type", "no", "stage", "score"})
+#: So many phrases of a group's field tell its number by its name alone, before or behind it.
+_DIRECT_PHRASES = 2
 #: A correction concerns what was said at most so many words before it.
 CORRECTION_REACH = 10
 CORRECTED_WITHIN = 7
@@ -67,6 +73,27 @@ NONE_VALUE = "none"
 END_WITHIN = 5
 NO_NAMES = frozenset({"none", "other", "unknown"})
 MOST_TEXT_WORDS = 40
+#: Of a list under a heading so many words are one text.
+MOST_LISTED_WORDS = 80
+_STOPS = frozenset({".", ",", "|"})
+_REVERSES = frozenset({"no", "actually", "correction", "sorry", "rather"})
+_ITEM = re.compile(r"\s*\n\s*(?:\d{1,2}[.)]\s+|[-*\u2022]\s+)?")
+#: Values that are said of anything: without their field's name they tell nothing.
+_COMMON_VALUES = frozenset({
+    "normal", "abnormal", "other", "none", "yes", "no", "not", "unknown", "large", "small", "medium", "big", "mild",
+    "moderate", "severe", "minimal", "good", "fair", "poor", "excellent", "adequate", "inadequate", "complete",
+    "incomplete", "partial", "full", "failed", "failure", "success", "successful", "positive", "negative", "left",
+    "right", "both", "upper", "lower", "proximal", "distal", "middle", "single", "multiple", "present", "absent",
+    "open", "closed", "clear", "low", "high", "early", "late", "before", "during", "after", "soft", "hard", "flat",
+    "yellow", "white", "red", "green", "brown", "air", "water", "blood", "pain", "stent", "mass", "tumor", "lesion",
+    "biopsy", "stable", "routine", "urgent", "sent", "pending", "placed", "removed", "changed", "checked",
+    "independent", "observed", "assisted", "unclear", "indeterminate", "benign", "malignant", "suspicious", "easy",
+    "difficult", "narrow", "wide", "long", "short", "anterior", "posterior", "lateral", "medial", "diffuse", "focal",
+    "localized",
+    "irregular", "regular", "smooth", "thick", "thin", "old", "new", "acute", "chronic", "active", "inactive",
+    "standard", "alert", "awake", "local", "general", "oral", "nasal", "male", "female", "surveillance", "screening",
+    "diagnostic", "therapeutic", "follow up", "pink", "pale", "cloudy", "dark", "rigid", "flexible", "limited",
+})  # fmt: skip
 DATE_WORDS = 10
 TIME_WORDS = 7
 
@@ -101,7 +128,8 @@ class CueMatcher:
     def __init__(self, reading: TokenizedTranscript, schema: ProcedureSchema) -> None:
         self.reading = reading
         self.schema = schema
-        self.temporalities = temporalities(reading, schema.course)
+        self.headings = headings_of(reading, schema.course)
+        self.temporalities = temporalities(reading, schema.course, self.headings)
         #: By the field's identity: its content is long to hash, and a column may bear a field's name.
         self._mentions: dict[int, list[Mention]] = {}
 
@@ -123,22 +151,30 @@ class CueMatcher:
         return self._mentions[id(field)]
 
     def _find_mentions(self, field: FieldSchema) -> list[Mention]:
-        if field.cues is None:
+        cues = field.heard
+        if cues is None or self._is_voided(cues):
             return []
         found: Iterable[Mention]
         if field.type == "boolean":
-            found = [*self._statements(field.cues), *self._verdicts(field.cues)]
+            found = [*self._statements(cues), *self._verdicts(cues)]
         elif field.type in ("enum", "multi"):
             found = self._terms(field)
         elif field.type in ("integer", "number"):
             found = self._numbers(field)
         elif field.type == "date":
-            found = self._dates(field.cues)
+            found = self._dates(cues)
         elif field.type == "time":
-            found = self._times(field.cues)
+            found = self._times(cues)
         else:
-            found = self._texts(field.cues)
+            found = self._all_texts(cues)
         return self._corrected(sorted(found, key=lambda mention: (mention.at, mention.first)), field)
+
+    def _is_voided(self, cues: Cues) -> bool:
+        """Whether something was said of today that leaves the field empty."""
+        return any(
+            self.temporalities[match.first] is Temporality.TODAY and self._stated(match)
+            for match in self.reading.find(cues.voided)
+        )
 
     def counts_in(self, cues: Cues, index: int) -> bool:
         """Whether a match at this token is of the right time and not excepted by its clause."""
@@ -208,7 +244,7 @@ class CueMatcher:
             ):
                 continue
             value = self._is_normal(match, named[-1])
-            if value is not None:
+            if value is not None and not (value and self._has_findings(cues)):
                 first = min([match.first, *(s.at for s in named if self._same_clause(s.at, match.first))])
                 yield Mention(value, first, match.after, match.first)
         for match in self.reading.find(cues.abnormal):
@@ -216,6 +252,14 @@ class CueMatcher:
                 continue
             if self.temporalities[match.first].value in cues.time and self._stated(match):
                 yield Mention(False, match.first, match.after, match.first)
+
+    def _has_findings(self, cues: Cues) -> bool:
+        """Whether something is found in the field's organs: "normal" is then said of what else there is."""
+        return any(
+            self._is_in(cues.normal, match) and self.temporalities[match.first].value in cues.time
+            and self._stated(match) and not self.ignores(cues, match.first)
+            for match in self.reading.find(cues.findings)
+        )  # fmt: skip
 
     def _is_a_part(self, subject: Subject) -> bool:
         """ "the upper esophagus": what is said of a part is not said of the whole."""
@@ -257,8 +301,11 @@ class CueMatcher:
         first, after = self.reading.clause_span(match.first)
         words = {token.text for token in self.reading.tokens[first : match.first]}
         tokens = self.reading.tokens
-        if words & _NOT_OVERALL or (
-            match.after < after and tokens[match.after].text in ("caliber", "variant", "saline")
+        between = {token.text for token in tokens[subject.after : match.first]}
+        if (
+            words & _NOT_OVERALL
+            or between & _NOT_THE_WHOLE
+            or (match.after < after and tokens[match.after].text in ("caliber", "variant", "saline"))
         ):
             return None
         if words & _NEARLY:
@@ -328,7 +375,8 @@ class CueMatcher:
         behind = [subject for subject in self.subjects if match.after <= subject.at < stop]
         if behind:
             return behind[:1] + [subject for subject in behind[1:] if _linked(self.reading, behind[0], subject)]
-        earlier = [subject for subject in self.subjects if match.first - TOPIC_REACH <= subject.at < first]
+        reach = max([match.first - TOPIC_REACH, *(h.first for h in self.headings if h.first <= match.first)])
+        earlier = [subject for subject in self.subjects if reach <= subject.at < first]
         if not earlier:
             return []
         start = self.reading.clause_span(earlier[-1].at)[0]
@@ -337,9 +385,9 @@ class CueMatcher:
     # --- enum ---
 
     def _terms(self, field: FieldSchema) -> list[Mention]:
-        cues = field.cues or Cues()
+        cues = field.heard or Cues()
         found: list[Mention] = []
-        for value, phrases in _spoken_values(field).items():
+        for value, phrases in self._names_alone(field, cues).items():
             found += [
                 Mention(value, match.first, match.after, match.first)
                 for match in self.reading.find(phrases)
@@ -347,7 +395,39 @@ class CueMatcher:
                 and not (value == NONE_VALUE and self.denies_the_rest(match))
             ]  # fmt: skip
         found += self._beside_name(field, cues)
+        if cues.by_name and NONE_VALUE in field.values:
+            found += self._name_denied(cues)
         return [mention for mention in found if not any(_inside(mention, other) for other in found)]
+
+    def _names_alone(self, field: FieldSchema, cues: Cues) -> Mapping[str, tuple[str, ...]]:
+        """For each value the names that mean it wherever they stand."""
+        if not cues.alone:
+            return {}
+        if not cues.by_name:
+            return _spoken_values(field)
+        return {value: tuple(name for name in names if not self._is_ambiguous(name))
+                for value, names in _all_names(field).items()}  # fmt: skip
+
+    def _is_ambiguous(self, name: str) -> bool:
+        """Whether a value's name may as well be another field's, or is said of anything."""
+        return name in self.schema.shared_names or is_common(name)
+
+    def _short_names(self, field: FieldSchema, cues: Cues) -> Mapping[str, tuple[str, ...]]:
+        """For each value the names that mean it only beside the field's own name."""
+        short = _short_values(field)
+        names = _all_names(field)
+        if not cues.alone:
+            return {value: (*forms, *names[value]) for value, forms in short.items()}
+        if not cues.by_name:
+            return short
+        return {value: (*forms, *filter(self._is_ambiguous, names[value])) for value, forms in short.items()}
+
+    def _name_denied(self, cues: Cues) -> Iterator[Mention]:
+        """ "no distal attachment": the field's own name denied is the value for nothing."""
+        for match in self.reading.find(cues.said):
+            meant, word = self.assertion(match)
+            if meant is Assertion.DENIED and self.counts_in(cues, match.first) and not self.denies_the_rest(match):
+                yield Mention(NONE_VALUE, min(word, match.first), max(word + 1, match.after), match.first)
 
     def denies_the_rest(self, match: Match) -> bool:
         """ "no other complications": something was set aside before."""
@@ -364,7 +444,7 @@ class CueMatcher:
 
     def end(self, field: FieldSchema) -> Mention | None:
         """The last value that is said to be where it ended: "aborted at the hepatic flexure"."""
-        cues = field.cues or Cues()
+        cues = field.heard or Cues()
         said = [(value, match) for value, names in _spoken_values(field).items() for match in self.reading.find(names)]
         named = [Mention(value, match.first, match.after, match.first) for value, match in said]
         found: list[Mention] = []
@@ -387,34 +467,50 @@ class CueMatcher:
         names = [match for match in self.reading.find(cues.said) if self.counts_in(cues, match.first)]
         if not names:
             return
-        shorts = [(value, match) for value, forms in _short_values(field).items() for match in self.reading.find(forms)]
+        shorts = [(value, match) for value, forms in self._short_names(field, cues).items()
+                  for match in self.reading.find(forms)]  # fmt: skip
         for name in names:
             near = [
                 (match.first, name.after - match.after, value, match)
                 for value, match in shorts
                 if 0 <= match.first - name.after <= cues.within and self._same_clause(name.first, match.first)
             ]
-            if near:
+            if near and field.type == "multi":
+                yield from (Mention(value, match.first, match.after, match.first)
+                            for _, _, value, match in near if self._holds(match))  # fmt: skip
+            elif near:
                 _, _, value, match = min(near, key=lambda one: one[:2])
                 yield Mention(value, name.first, match.after, match.first)
+            elif cues.by_name or not cues.alone:
+                yield from self._before_name(name, shorts)
+
+    def _before_name(self, name: Match, shorts: Sequence[tuple[str, Match]]) -> Iterator[Mention]:
+        """ "severe coughing": a value right before its field's name."""
+        for value, match in shorts:
+            stated = value != NONE_VALUE and self._holds(match)
+            if stated and match.after == name.first and self._same_clause(name.first, match.first):
+                yield Mention(value, match.first, name.after, match.first)
+                return
 
     # --- numbers ---
 
     def _numbers(self, field: FieldSchema) -> list[Mention]:
-        cues = field.cues or Cues()
+        cues = field.heard or Cues()
         if cues.group is None:
             return self._numbers_of(field)
         return list(self._grouped(cues.group).get(field.id, ()))
 
     def _numbers_of(self, field: FieldSchema) -> list[Mention]:
-        cues = field.cues or Cues()
+        cues = field.heard or Cues()
         singles = (match for match in self.reading.find(cues.single) if self.counts_in(cues, match.first))
         ones = [Mention(1, match.first, match.after, match.first) for match in singles if self._stated(match)]
+        zeros = (match for match in self.reading.find(cues.zero) if self.counts_in(cues, match.first))
+        ones += [Mention(0, match.first, match.after, match.first) for match in zeros if not self.denies_more(match)]
         return [*ones, *(mention for _, mention in self._ranked_numbers(field).values())]
 
     def _ranked_numbers(self, field: FieldSchema) -> dict[int, tuple[tuple[int, int], Mention]]:
         """For each token the number it holds for the field, by its best phrase: earlier in `said`, then shorter."""
-        cues = field.cues or Cues()
+        cues = field.heard or Cues()
         best: dict[int, tuple[tuple[int, int], Mention]] = {}
         for order, phrase in enumerate(cues.said):
             for match in _nearest(self.reading.find_all((phrase,))):
@@ -429,19 +525,36 @@ class CueMatcher:
     def _grouped(self, group: str) -> Mapping[str, list[Mention]]:
         """The numbers of a group's fields; each number goes to the field whose words are nearest to it."""
         fields = [field for field in self.schema.fields.values() if field.cues and field.cues.group == group]
-        best: dict[int, list[tuple[tuple[int, int], str, Mention]]] = {}
-        for field in fields:
-            for token, (rank, mention) in self._ranked_numbers(field).items():
-                known = best.get(token)
-                if known is None or rank < known[0][0]:
-                    best[token] = [(rank, field.id, mention)]
-                elif rank == known[0][0] and mention.first == known[0][2].first:
-                    known.append((rank, field.id, mention))  # "3 in each segment": the same words for several fields
+        ranked = [(rank, field.id, mention) for field in fields
+                  for rank, mention in self._ranked_numbers(field).values()]  # fmt: skip
+        segments = [mention for rank, _, mention in ranked if rank[0] < _DIRECT_PHRASES]
+        against = self._against_the_order(segments)
+        best: dict[int, list[tuple[tuple[int, ...], str, Mention]]] = {}
+        for rank, owner, mention in ranked:
+            order = (int(self._is_set_apart(mention)), int(mention in against), *rank)
+            known = best.get(mention.at)
+            if known is None or order < known[0][0]:
+                best[mention.at] = [(order, owner, mention)]
+            elif order == known[0][0] and mention.first == known[0][2].first:
+                known.append((order, owner, mention))  # "3 in each segment": the same words for several fields
         shared: dict[str, list[Mention]] = {field.id: [] for field in fields}
         for owners in best.values():
             for _, owner, mention in owners:
                 shared[owner].append(mention)
         return shared
+
+    def _is_set_apart(self, mention: Mention) -> bool:
+        """ "on the right, two transverse": a comma parts a number from what is not its name."""
+        beside = mention.at + 1 if _number_leads(mention) else mention.at - 1
+        return mention.after - mention.first > 1 and self.reading.tokens[beside].text == ","
+
+    def _against_the_order(self, found: Sequence[Mention]) -> set[Mention]:
+        """ "1 right, 2 transverse, 2 left": where a sentence begins with a number, each number is before its name."""
+        leads: dict[int, Mention] = {}
+        for mention in sorted(found, key=lambda one: (one.first, one.after)):
+            leads.setdefault(self.reading.sentence_span(mention.at)[0], mention)
+        return {mention for mention in found if _number_leads(mention) is not
+                _number_leads(leads[self.reading.sentence_span(mention.at)[0]])}  # fmt: skip
 
     def _number(self, index: int, field: FieldSchema, part: RelativePart) -> int | float | None:
         """The number at a token in the field's unit; None when it does not fit the field."""
@@ -460,13 +573,76 @@ class CueMatcher:
 
     # --- text ---
 
+    def _all_texts(self, cues: Cues) -> list[Mention]:
+        """What stands under the field's headings, and what is said of it elsewhere."""
+        headed = list(self._under_headings(cues))
+        spans = [range(*self._section(mention.first)) for mention in headed]
+        return [*headed, *(m for m in self._texts(cues) if not any(m.at in span for span in spans))]
+
+    def _section(self, index: int) -> tuple[int, int]:
+        """The tokens from the heading under which a token stands to where its section ends."""
+        over = [heading for heading in self.headings if heading.first <= index]
+        return (over[-1].first, over[-1].end) if over else (0, 0)
+
     def _texts(self, cues: Cues) -> Iterator[Mention]:
         for match in self.reading.find(cues.said):
-            end = min(self.reading.sentence_span(match.first)[1], match.after + MOST_TEXT_WORDS)
-            stop = next((i for i in range(match.after, end) if self.reading.tokens[i].text in (".", "|")), end)
-            if stop > match.after and self.counts_in(cues, match.first) and not self._is_denied_outright(match):
-                words, _ = self.reading.quote(match.after, stop)
-                yield Mention(words.strip(), match.after, stop, match.first)
+            first = self._text_begins(match.after) if cues.takes == "rest" else match.first
+            end = min(self.reading.sentence_span(match.first)[1], first + MOST_TEXT_WORDS)
+            stop = next((i for i in range(first, end) if self.reading.tokens[i].text in (".", "|")), end)
+            stop = match.after if cues.takes == "words" else self._answered(stop)
+            counts = self._says_something(first, stop) and self.counts_in(cues, match.first)
+            if counts and not self._is_denied_outright(match):
+                words, _ = self.reading.quote(first, stop)
+                yield Mention(words.strip(), first, stop, match.first)
+
+    def _text_begins(self, index: int) -> int:
+        """Past the colon or comma behind what leads to a text."""
+        tokens = self.reading.tokens
+        while index < len(tokens) and tokens[index].text == ",":
+            index += 1
+        return index
+
+    def _says_something(self, first: int, after: int) -> bool:
+        """A stop or the number of a list's item is no text."""
+        return any(token.quantity or token.text.isalpha() for token in self.reading.tokens[first:after])
+
+    def _answered(self, stop: int) -> int:
+        """ "Hold aspirin? No, continue aspirin.": a text goes on over what answers or reverses it."""
+        tokens = self.reading.tokens
+        if stop + 1 >= len(tokens) or tokens[stop].text != ".":
+            return stop
+        asked = "?" in self.reading.transcript[tokens[stop].start : tokens[stop].end]
+        reversed_ = (
+            tokens[stop + 1].text in _REVERSES
+            and tokens[stop + 2 : stop + 3]
+            and (tokens[stop + 1].text != "no" or tokens[stop + 2].text == ",")
+        )
+        if not (asked or reversed_):
+            return stop
+        after = self.reading.sentence_span(stop + 1)[1]
+        return after - 1 if tokens[after - 1].text == "." else after
+
+    def _under_headings(self, cues: Cues) -> Iterator[Mention]:
+        """What stands under a heading, as far as it is one text."""
+        for heading in under(self.headings, self.reading, cues.headings) if cues.headings else ():
+            first = self._content_begins(heading)
+            after = self._content_ends(heading, first)
+            if after > first and self._says_something(first, after):
+                quote, _ = self.reading.quote(first, after)
+                yield Mention(_as_one_text(quote), first, after, first)
+
+    def _content_begins(self, heading: SectionHeading) -> int:
+        tokens = self.reading.tokens
+        return next((i for i in range(heading.after, heading.end) if tokens[i].text not in _STOPS), heading.end)
+
+    def _content_ends(self, heading: SectionHeading, first: int) -> int:
+        """Whole sentences, no more words than one text has."""
+        after = heading.end
+        while after - first > MOST_LISTED_WORDS:
+            after = self.reading.sentence_span(after - 1)[0]
+        while after > first and self.reading.tokens[after - 1].text in _STOPS:
+            after -= 1
+        return after
 
     def _is_denied_outright(self, match: Match) -> bool:
         """ "no known family history of", "denies any history of": what follows tells of nothing that there is."""
@@ -535,6 +711,10 @@ class CueMatcher:
         return self.reading.find(_CORRECTIONS)
 
 
+def _number_leads(mention: Mention) -> bool:
+    return mention.at == mention.first
+
+
 def _nearest(matches: Sequence[Match]) -> list[Match]:
     """Of matches that end alike the shortest: "one piece, closed with two clips" has two clips."""
     shortest: dict[int, Match] = {}
@@ -561,7 +741,9 @@ def pick(mentions: Sequence[Mention], field: FieldSchema, default: str) -> Menti
     """The mention that is the field's value."""
     if not mentions:
         return None
-    how = (field.cues.pick if field.cues else None) or _usual_pick(field, default)
+    how = (field.heard.pick if field.heard else None) or _usual_pick(field, default)
+    if how == "any" and field.type == "enum":
+        return next((mention for mention in reversed(mentions) if mention.value != NONE_VALUE), mentions[-1])
     if how in ("any", "worst"):
         return next((mention for mention in mentions if mention.value is (how == "any")), mentions[-1])
     if how == "farthest":
@@ -589,6 +771,25 @@ def _spoken_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
         own = own if field.cues is None or field.cues.names else ()
         spoken[value] = (*own, *term.spoken, *term.misheard)
     return spoken
+
+
+def _all_names(field: FieldSchema) -> dict[str, tuple[str, ...]]:
+    """For each allowed value every name: its id and label in words, and its spoken forms."""
+    named = {}
+    for value, term in field.values.items():
+        written = filter(None, (plain_name(value), plain_name(term.label or "")))
+        named[value] = tuple(dict.fromkeys((*written, *term.spoken, *term.misheard)))
+    return named
+
+
+def is_common(name: str) -> bool:
+    """Whether a value's name is said of anything, or too short to mean one thing."""
+    return name in _COMMON_VALUES or len(name) <= SHORT_VALUE or name.isdigit()
+
+
+def _as_one_text(quote: str) -> str:
+    """The items of a list in one line, their numbers left out."""
+    return " ".join(_ITEM.sub(" ", quote).split())
 
 
 def _short_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,9 @@
 """What each word of a dictation is about: this examination, the time before it, a plan, or nothing any more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
+from endoscribe.extraction.reading.headings import SectionHeading, find_headings, under
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
 from endoscribe.procedures.schema import Course
 
@@ -10,6 +11,11 @@ from endoscribe.procedures.schema import Course
 LATEST_BEGIN = 0.7
 _RETRACTIONS = ("scratch|strike|delete|disregard|ignore that", "forget that|it")
 _RESUMES = frozenset({"now", "today", "i", "we", "there", "currently", "so", "okay", "but", "in", "at", "then", "next"})
+#: What is told of these is not of today, before it begins either.
+_EARLIER = (
+    "last|prior|previous|most_recent colonoscopy|endoscopy|egd|ercp|eus|gastroscopy|examination|procedure "
+    "(<measure>) (ago) is|under|with|had|showed|in|at|done|performed",
+)
 #: "from previous polypectomy": only the words right after are of the past.
 _FORMER = (
     "prior|previous|previously|former|earlier|known|existing|preexisting",
@@ -33,6 +39,11 @@ _IN_CASE = (
     "if", "unless", "in case of", "in event of|that", "should you|he|she|they",
     "in case you|he|she|they|there|patient",
 )  # fmt: skip
+#: What is told before it holds only in a case as well: "with SpyGlass if needed".
+_IF_NEEDED = (
+    "if|when|as needed|necessary|indicated|required|appropriate|possible|feasible",
+    "should it be needed|necessary",
+)
 #: What the patient is told to look out for: to the end of the sentence.
 _ADVICE = (
     "call|contact|notify us|me|office|clinic|doctor|hospital|911 if|when|with|for|should",
@@ -46,6 +57,7 @@ _RISKS = (
     "possible|potential complications", "complications including|include|such as|like",
     "warned|counseled|cautioned that|of|about", "explained|understands that",
 )  # fmt: skip
+_IF_NEEDED_OF = 4
 _LONGEST_CONDITION = 16
 _LONGEST_WARNING = 30
 _THOUGHT = (
@@ -88,9 +100,18 @@ class Temporality(Enum):
     PLAN = "plan"
     CONDITIONAL = "conditional"  # a risk that was explained, what to do if something happens
     RETRACTED = "retracted"
+    ELSEWHERE = "elsewhere"  # told of another examination that is dictated in one with this
 
 
-def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporality]:
+def headings_of(reading: TokenizedTranscript, course: Course) -> list[SectionHeading]:
+    """The headings of a transcript, as far as the course of a dictation knows them."""
+    titles = course.headings
+    return find_headings(reading, (*titles.before, *titles.today, *titles.plan), (*titles.today, *titles.plan))
+
+
+def temporalities(
+    reading: TokenizedTranscript, course: Course, headings: Sequence[SectionHeading] = ()
+) -> list[Temporality]:
     """The temporality of each token of the transcript."""
     found = [Temporality.TODAY] * len(reading.tokens)
     for match in reading.find(_FORMER):
@@ -102,9 +123,11 @@ def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporal
             _mark(found, match.first, begins if match.first < begins < end else end, temporality)
     for match in reading.find(_LONG_AGO):
         _mark_dated(reading, found, match)
-    _mark(found, 0, begins, Temporality.BEFORE)
-    if not begins:
-        _mark(found, *_introduction(reading), Temporality.BEFORE)
+    told = list(found)
+    _mark_before(reading, found, begins)
+    _mark_headings(reading, found, told, course, headings)
+    for first, after in _elsewhere(reading, course, headings):
+        _mark(found, first, after, Temporality.ELSEWHERE)
     for first, after in _conditions(reading):
         _mark(found, first, after, Temporality.CONDITIONAL)
     for first, after in (*_mistakes(reading), *_wishes(reading)):
@@ -114,11 +137,52 @@ def temporalities(reading: TokenizedTranscript, course: Course) -> list[Temporal
     return found
 
 
+def _mark_before(reading: TokenizedTranscript, found: list[Temporality], begins: int) -> None:
+    """What is said before the examination begins is of that time, but what is told of an earlier one."""
+    _mark(found, 0, begins, Temporality.BEFORE)
+    if not begins:
+        _mark(found, *_introduction(reading), Temporality.BEFORE)
+    for match in reading.find(_EARLIER):
+        after = max(match.after, min(_scope_end(reading, match.after - 1), begins))
+        _mark(found, match.first, after, Temporality.PAST)
+
+
+def _mark_headings(
+    reading: TokenizedTranscript,
+    found: list[Temporality],
+    told: Sequence[Temporality],
+    course: Course,
+    headings: Sequence[SectionHeading],
+) -> None:
+    """What stands under a heading is of its time; `told` are the words by themselves, wherever they stand."""
+    titles = course.headings
+    for heading in under(headings, reading, titles.today):
+        found[heading.first : heading.end] = told[heading.first : heading.end]
+    for heading in under(headings, reading, titles.before):
+        _mark(found, heading.first, heading.end, Temporality.BEFORE)
+    for heading in under(headings, reading, titles.plan):
+        _mark(found, heading.first, heading.end, Temporality.PLAN)
+
+
+def _elsewhere(
+    reading: TokenizedTranscript, course: Course, headings: Sequence[SectionHeading]
+) -> Iterator[tuple[int, int]]:
+    """The parts of another examination: to where this one goes on, a heading, or the end."""
+    back = {reading.sentence_span(match.first)[0] for match in reading.find(course.returns)}
+    stops = sorted({*back, *(heading.first for heading in headings), len(reading.tokens)})
+    for match in reading.find(course.elsewhere):
+        first = reading.sentence_span(match.first)[0]
+        if first not in back:
+            yield first, next(stop for stop in stops if stop > match.first)
+
+
 def _conditions(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
     """What is told for the case that something happens, and the risks that were explained."""
     for match in reading.find(_IN_CASE):
         end = reading.clause_span(match.first)[1]
         yield match.first, min(end, match.after + _LONGEST_CONDITION)
+    for match in reading.find(_IF_NEEDED):
+        yield max(reading.clause_span(match.first)[0], match.first - _IF_NEEDED_OF), match.after
     for match in (*reading.find(_ADVICE), *reading.find(_RISKS)):
         end = reading.sentence_span(match.first)[1]
         yield match.first, min(end, match.after + _LONGEST_WARNING)

@@ -75,7 +75,7 @@ def _judge_abnormal(field: FieldSchema, said: QuoteContext) -> Judgement:
 
 def _abnormal(field: FieldSchema, said: QuoteContext, *, denied: bool) -> bool:
     """Whether something abnormal is told, or denied."""
-    phrases = ("abnormal*", "lesion|lesions", *(field.cues.abnormal if field.cues else ()))
+    phrases = ("abnormal*", "lesion|lesions", *((*field.cues.abnormal, *field.cues.findings) if field.cues else ()))
     return any(said.denies(*span) is denied for span in said.matches(phrases))
 
 
