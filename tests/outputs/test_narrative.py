@@ -183,6 +183,7 @@ def test_a_full_row_is_told_whole(name: str, pick: int) -> None:
         text = told(made_record(name, None, **{table.id: [row]}))
         texts = sum(field.type == "text" for field in table.columns.values())
         assert text.casefold().count(SPOKEN) == texts, (table.id, text)
+        assert not UNWRITTEN.search(text), (table.id, text)
         assert len(text) < 4000
 
 
