@@ -139,7 +139,7 @@ def test_the_command_line_reads_with_it(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_what_the_guide_shows_works(tmp_path: Path) -> None:
-    whole, changed = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    whole, *_, changed = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "cystoscopy.yaml").write_text(whole, encoding="utf-8")
     (tmp_path / "col.yaml").write_text(changed, encoding="utf-8")
     library = SchemaLibrary(SHIPPED_SCHEMA_DIR, tmp_path, jurisdiction="us")

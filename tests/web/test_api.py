@@ -139,7 +139,7 @@ def test_a_body_that_is_not_of_its_form_is_told_in_a_sentence_and_part_by_part(s
 def test_openapi_describes_the_steps_and_nothing_of_the_page(server: Server) -> None:
     described = server.client.get("/api/openapi.json").json()
     steps = {"/api/procedures", "/api/transcribe", "/api/extract", "/api/process"}
-    assert set(described["paths"]) == {*steps, "/health", "/ready"}
+    assert set(described["paths"]) == {*steps, "/api/sessions/{session_id}/context", "/health", "/ready"}
     assert "RecordAnswer" in described["components"]["schemas"]
 
 

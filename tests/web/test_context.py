@@ -16,6 +16,7 @@ from endoscribe.web.job import report
 from endoscribe.web.page.panels import report_panels
 from tests.support.reports import SCHEMAS, made_record
 from tests.support.scripted import ScriptedScheduler, Server, transcript_of
+from tests.support.sign_in import HELLO
 
 AUDIO_S = 6
 NAME = "Janet Canary <b>&amp;</b>"
@@ -82,14 +83,14 @@ def file(server: Server, session: str, form: str, query: str = "") -> bytes:
 
 def test_what_a_program_gives_before_the_reading_heads_the_report(server: Server) -> None:
     session = begun(server)
-    answer = give(server, session, name="Jane Example", endoscopist="Dr. Example")
+    answer = give(server, session, name="Jane Example", date="2026-01-02")
     assert answer.status_code == 200
     assert answer.json()["name"] == "Jane Example"
     read(server, session)
-    assert known(server, session) == {"name": "Jane Example", "endoscopist": "Dr. Example"}
+    assert known(server, session) == {"name": "Jane Example", "date": "2026-01-02"}
     review = server.reviews.review(session)
-    assert "endoscopist" not in server.reviews.record(review).gaps
-    assert "endoscopist" in review.latest.reading.record.gaps
+    assert "procedure_date" not in server.reviews.record(review).gaps
+    assert "procedure_date" in review.latest.reading.record.gaps
     note = file(server, session, "md").decode()
     assert "Patient: Jane Example. " in note
     assert json.loads(file(server, session, "json"))["context"]["name"] == "Jane Example"
@@ -227,12 +228,14 @@ def test_a_model_is_never_told(server: Server, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_in_a_demonstration_there_is_none(tmp_path: Path) -> None:
-    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="1") as server:
-        assert not server.access.takes_context
-        server.client.get("/whoami")
-        owner = server.services.sessions
-        made = owner.create("col", 16_000, owner=None)
-        assert server.client.get(f"/api/sessions/{made.id}/context").status_code in (401, 403, 404)
+    with Server(tmp_path, ScriptedScheduler(), ENDOSCRIBE_DEMO="true") as server:
+        assert server.client.get("/who").status_code == 200
+        with server.client.websocket_connect("/ws/microphone") as socket:
+            socket.send_json(HELLO)
+            session = socket.receive_json()["session"]
+        assert server.client.get(f"/sessions/{session}").status_code == 200
+        assert server.client.get(f"/api/sessions/{session}/context").status_code == 403
+        assert give(server, session, name="Jane").status_code == 403
     review = receive(None, Reading(made_record("col")))
     shown = report_panels(review, "x" * 32, SCHEMAS["col"], takes_context=False)
     assert "context-form" not in shown["review"]

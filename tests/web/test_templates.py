@@ -49,8 +49,8 @@ MINI = load_schema(DATA / "schemas" / "mini.yaml")
 PACKAGE = ROOT / "endoscribe"
 TEMPLATES = sorted((PACKAGE / "web" / "templates").glob("*.html"))
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-#: The PDF's paragraphs have reportlab's own markup.
-MAY_ESCAPE = {"outputs/document.py"}
+#: The PDF's paragraphs have reportlab's own markup; the note for the clipboard is HTML that no page shows.
+MAY_ESCAPE = {"outputs/clipboard.py", "outputs/document.py"}
 SHOWING = ("endoscribe.web.page", "endoscribe.web.templates")
 TAG = re.compile(r"</?[a-z][a-z0-9-]*[ />]")
 ESCAPERS = {"html", "markupsafe", "xml.sax.saxutils"}

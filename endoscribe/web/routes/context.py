@@ -11,6 +11,7 @@ from endoscribe.review.context import LONGEST_CONTEXT, ExamContext
 from endoscribe.review.fhir_context import fhir_context
 from endoscribe.web.access import Access
 from endoscribe.web.review_service import ReviewService
+from endoscribe.web.routes.api import PROBLEMS
 
 NOT_HERE = "A demonstration keeps no context of an examination."
 
@@ -47,9 +48,17 @@ class ContextAnswer(BaseModel):
     facility: str | None = None
 
 
+class NotThereAnswer(BaseModel):
+    """A session that is not the caller's is answered like one that never was."""
+
+    problem: str | None = None
+    detail: str | None = None
+
+
 def context_routes(reviews: ReviewService, access: Access) -> APIRouter:
     """Of sessions that are known to be the caller's."""
-    router = APIRouter(prefix="/api/sessions/{session_id}", tags=["context"])
+    answers = {**PROBLEMS, 404: {"model": NotThereAnswer, "description": "There is no such session"}}
+    router = APIRouter(prefix="/api/sessions/{session_id}", tags=["context"], responses=answers)
 
     @router.get("/context", summary="Who and where: what heads a dictation's report")
     async def context(session_id: str) -> ContextAnswer:
