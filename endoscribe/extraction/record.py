@@ -55,6 +55,7 @@ class UnfiledSentence:
     end: int
     start_s: float | None = None
     end_s: float | None = None
+    section: str | None = None  # under which a person keeps it as free text
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Record:
             "extractor": self.extractor,
             "fields": {name: cell_json(cell) for name, cell in self.fields.items()},
             "tables": {name: [_row_json(row) for row in rows] for name, rows in self.tables.items()},
-            "unfiled": [asdict(sentence) for sentence in self.unfiled],
+            "unfiled": [_sentence_json(sentence) for sentence in self.unfiled],
             "checks": [_verdict_json(verdict) for verdict in self.checks],
             "gaps": list(self.gaps),
             "derived": dict(self.derived),
@@ -141,6 +142,11 @@ def cell_json(cell: Cell) -> dict[str, Any]:
         "status": cell.status,
         "problem": cell.problem,
     } | ({"heard_also": cell.heard_also} if cell.heard_also else {})
+
+
+def _sentence_json(sentence: UnfiledSentence) -> dict[str, Any]:
+    """With the section only where somebody has chosen one."""
+    return {name: value for name, value in asdict(sentence).items() if name != "section" or value is not None}
 
 
 def _row_json(row: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from endoscribe.extraction.labels import target_label, value_text
 from endoscribe.extraction.record import Cell, Record
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review.differences import Difference, differences
-from endoscribe.review.edits import ROW_KINDS, Edit, is_not_done
+from endoscribe.review.edits import ROW_KINDS, Edit, is_not_done, steps_of
 from endoscribe.review.flags import Flag
 from endoscribe.review.versions import Version, current_record
 
@@ -16,7 +16,8 @@ MOST_NAMED = 6
 
 def carried_edits(version: Version) -> tuple[Edit, ...]:
     """The steps that were made on an earlier reading than the version's."""
-    return version.edits[: version.inherited] if version.reread else ()
+    earlier = version.edits[: version.inherited] if version.reread else ()
+    return tuple(step for change in earlier for step in steps_of(change) if change.kind not in ("keep_text", "dismiss"))
 
 
 def carried_edit(version: Version, target: str, row: int | None) -> Edit | None:
@@ -24,7 +25,7 @@ def carried_edit(version: Version, target: str, row: int | None) -> Edit | None:
     if _table(target) in _own_tables(version):
         return None
     place = (target, row)
-    if any((change.target, change.row) == place for change in version.edits[version.inherited :]):
+    if any((change.target, change.row) == place for change in _own_edits(version)):
         return None
     return next((change for change in reversed(carried_edits(version)) if (change.target, change.row) == place), None)
 
@@ -37,9 +38,13 @@ def carried_flags(version: Version, schema: ProcedureSchema) -> tuple[Flag, ...]
     return (*_fields(version, record, version.reread, schema), *_tables(version, record, version.reread, schema))
 
 
+def _own_edits(version: Version) -> tuple[Edit, ...]:
+    return tuple(step for change in version.edits[version.inherited :] for step in steps_of(change))
+
+
 def _own_tables(version: Version) -> frozenset[str]:
     """The tables of which rows or cells were edited in this version itself."""
-    own = version.edits[version.inherited :]
+    own = _own_edits(version)
     return frozenset(_table(change.target) for change in own if change.kind in ROW_KINDS or "." in change.target)
 
 

@@ -17,7 +17,7 @@ from endoscribe.extraction.record import Record, Row
 from endoscribe.extraction.verification import grounding
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review.context import DICTATED_IN, NO_CONTEXT, ExamContext, edited_context
-from endoscribe.review.edits import ROW_KINDS, Edit, apply_edit, is_left_out, validate_edit
+from endoscribe.review.edits import ROW_KINDS, Edit, after_decisions, apply_edit, is_left_out, steps_of, validate_edit
 from endoscribe.review.signature import MAX_SIGNER_CHARS, Signature, signed_digest
 
 
@@ -207,7 +207,7 @@ def context_of(version: Version) -> ExamContext:
 def original_row(version: Version, table: str, row: int) -> int | None:
     """Which row of the reading a row of the edited table was; None for one that was added."""
     rows: list[int | None] = list(range(len(version.reading.record.tables.get(table, ()))))
-    for change in version.edits:
+    for change in (step for edit in version.edits for step in steps_of(edit)):
         if change.target == table and change.kind == "add_row":
             rows.append(None)
         elif change.target == table and change.kind == "remove_row" and change.row is not None:
@@ -245,7 +245,9 @@ class _Replay:
             return self.cells
         given = context_of(self._version).given()
         known = {field for name, field in DICTATED_IN.items() if name in given}
-        record = grounding.recompute_checks(self.cells, self.schema) if self._version.edits else self.cells
+        record = self.cells
+        if self._version.edits:
+            record = grounding.recompute_checks(after_decisions(record, self._version.edits), self.schema)
         gaps = (gap for gap in record.gaps if gap not in known)
         if self._version.edits:
             gaps = (gap for gap in gaps if not is_left_out(gap, record))
@@ -287,7 +289,8 @@ def _before_last_step(review: Review) -> tuple[Review, ...]:
 
 def _with_edited_tables(record: Record, version: Version) -> Record:
     """Rows are edited by number: a table that somebody has edited stays the one that they saw."""
-    edited = {change.target.partition(".")[0] for change in version.edits if _is_of_table(change)}
+    steps = (step for change in version.edits for step in steps_of(change))
+    edited = {step.target.partition(".")[0] for step in steps if _is_of_table(step)}
     old = version.reading.record.tables
     tables = {name: rows for name, rows in record.tables.items() if name not in edited}
     return replace(record, tables=tables | {name: rows for name, rows in old.items() if name in edited})

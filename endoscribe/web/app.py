@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.routing import Mount
@@ -99,6 +99,7 @@ def create_api(services: Services, on_start: Callable[[], None] = lambda: None) 
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     own = [Depends(access.own_session)]
     app.include_router(_health_routes(services))
+    app.include_router(_page_routes())
     app.include_router(scrape_routes(services.metrics, services.settings))
     app.include_router(login_routes(services, authenticator, access))
     app.include_router(huggingface_routes(services, authenticator))
@@ -186,6 +187,17 @@ class Readiness(BaseModel):
     """Whether a dictation can be taken."""
 
     ready: bool
+
+
+def _page_routes() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/research")
+    def research(request: Request) -> RedirectResponse:
+        """The page for many dictations at once: the same, by another view of it."""
+        return RedirectResponse(request.url_for("research").path.removesuffix("research") + "?view=research", 307)
+
+    return router
 
 
 def _health_routes(services: Services) -> APIRouter:

@@ -1,13 +1,14 @@
 """Reports under review: one change at a time, each made on the state that its author saw."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from endoscribe.errors import ReviewError, StorageError
-from endoscribe.extraction.record import Record
+from endoscribe.extraction.claims import Value
+from endoscribe.extraction.record import Evidence, Record, UnfiledSentence
 from endoscribe.procedures.schema import ProcedureSchema
 from endoscribe.review.context import ExamContext, context_pairs, edited_context
-from endoscribe.review.edits import Edit, EditKind
+from endoscribe.review.edits import Edit, EditKind, FiledCell
 from endoscribe.review.versions import (
     Reading,
     Review,
@@ -159,6 +160,22 @@ class ReviewService:
         self._services.sessions.save_review(session_id, review, len(self.record(review).gaps))
 
 
-def edit_now(kind: EditKind, target: str, row: int | None, value: str | bool | list[str] | None) -> Edit:
+Entered = str | bool | list[str] | None
+
+
+def edit_now(kind: EditKind, target: str, row: int | None, value: Entered) -> Edit:
     """An edit made now."""
-    return Edit(kind, target, datetime.now(UTC), row, tuple(value) if isinstance(value, list) else value)
+    return Edit(kind, target, datetime.now(UTC), row, _value(value))
+
+
+def filing_now(
+    kind: EditKind, target: str, row: int | None, said: UnfiledSentence, filed: Sequence[tuple[str, Entered]]
+) -> Edit:
+    """A decision on a sentence, made now."""
+    evidence = Evidence(said.text, said.start, said.end, said.start_s, said.end_s)
+    cells = tuple(FiledCell(name, value) for name, entered in filed if (value := _value(entered)) is not None)
+    return Edit(kind, target, datetime.now(UTC), row, None, evidence, cells)
+
+
+def _value(entered: Entered) -> Value | None:
+    return tuple(entered) if isinstance(entered, list) else entered

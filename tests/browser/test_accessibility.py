@@ -61,9 +61,15 @@ def states(visitor: Visitor, folder: Path) -> Iterator[str]:
     visitor.click("#earlier button")
     expect(page.locator("#history [data-session]").first).to_be_visible()
     yield "history"
+    yield from research_states(visitor, folder)
+
+
+def research_states(visitor: Visitor, folder: Path) -> Iterator[str]:
+    page = visitor.page
     (folder / "a.txt").write_text("Colonoscopy. The cecum was reached.")
     (folder / "empty.txt").write_text(" ")
-    visitor.click("#research button")
+    page.goto(f"{visitor.app.url}research")
+    expect(page.locator("#research-run")).to_be_visible(timeout=30_000)
     page.locator("#research-files input[type=file]").set_input_files([folder / "a.txt", folder / "empty.txt"])
     expect(page.locator("#research-files")).to_contain_text("empty", timeout=20_000)
     yield "research, files chosen"

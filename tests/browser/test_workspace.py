@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
 from endoscribe.extraction.record import UnfiledSentence
 from endoscribe.review.versions import Reading
-from tests.support.browser import ZONE, Visitor, needs_chromium
+from tests.support.browser import ZONE, Visitor, cell, needs_chromium
 from tests.support.program import App
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -28,10 +28,6 @@ def reviewer(visitor: Visitor) -> Visitor:
     visitor.click("#example button >> nth=0")
     visitor.sees("#status", "Draft report ready")
     return visitor
-
-
-def cell(page: Page, field: str, row: str = "") -> str:
-    return f"#record [data-field='{field}'][data-row='{row}']"
 
 
 def test_a_cell_is_heard_its_words_are_lit_and_it_says_what_it_rests_on(reviewer: Visitor) -> None:
@@ -159,7 +155,7 @@ def test_an_entry_that_cannot_be_sent_comes_back_in_its_form(reviewer: Visitor) 
     reviewer.click("[data-review=undo]")
     expect(page.locator(total)).to_have_attribute("data-status", "ok")
     reviewer.sees(total, "8")
-    reviewer.sees("#status", "Taken back.")
+    reviewer.sees("#status", "Undone.")
     page.context.set_offline(True)
     enter(page, total, "7")
     reviewer.sees(f"{total} .fault", "This is not saved")
@@ -257,6 +253,8 @@ def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     reviewer.sees("#review .standing", "1 edit")
     reviewer.click("[data-review=undo]")
     expect(page.locator(total)).to_have_attribute("data-status", "ok")
+    for fold in page.locator("#record details").all():
+        fold.evaluate("(fold) => { fold.open = true; }")
     page.locator(cell(page, "patient_sex") + " .es-fill").click()
     page.locator(cell(page, "patient_sex") + " select").select_option(index=1)
     page.locator(cell(page, "patient_sex") + " button[type=submit]").click()
@@ -280,18 +278,26 @@ def test_whoever_signs_although_something_is_open_is_asked_once_more(reviewer: V
 
     enter(page, cell(page, "bbps_total"), "7")
     expect(page.locator(cell(page, "bbps_total"))).to_have_attribute("data-status", "edited")
-    eyes = page.locator("#checks .es-eyes-title").inner_text().split(": ")[1]
+    eyes = page.locator("#checks .es-eyes-title").inner_text().split(" ")[0]
     missing = page.locator("#checklist .es-gap-item").count()
     page.on("dialog", think_again)
     page.locator("#signer").fill("Dr. Example")
     page.keyboard.press("Enter")
-    needs = "needs" if eyes == "1" else "need"
+    needs = "is" if eyes == "1" else "are"
+    unfiled = page.locator("#unfiled .es-said-item").count()
     reviewer.until(
-        lambda: asked == [f"Sign although {missing} required items are not stated and {eyes} {needs} your eyes?"]
+        lambda: (
+            asked
+            == [
+                f"Sign although {missing} required items are not stated, {eyes} {needs} to check, "
+                f"and {unfiled} sentences stand in no field?"
+            ]
+        )
     )
     expect(page.locator("#review .sign")).to_be_visible()
     page.evaluate(
-        "document.querySelectorAll('#checklist .es-gap-item, #checks .es-checks > li').forEach((e) => e.remove())"
+        """() => document.querySelectorAll('#checklist .es-gap-item, #checks .es-checks > li, .es-said-item')
+          .forEach((each) => each.remove())"""
     )
     page.keyboard.press("Enter")
     reviewer.sees("#review", "Signed by Dr. Example")
@@ -391,7 +397,7 @@ def test_an_edit_that_was_kept_over_a_new_reading_asks_for_eyes(reviewer: Visito
     page.get_by_role("button", name="Show BBPS right colon").click()
     reviewer.sees("#evidence", "by hand on an earlier reading")
     reviewer.sees("#evidence", "Read anew by the offline reader")
-    page.get_by_role("button", name="Keep BBPS right colon").click()
+    page.get_by_role("button", name="Confirm BBPS right colon").click()
     expect(page.locator("#checks")).not_to_contain_text("The new reading says")
     reviewer.sees(right, "1")
 
@@ -490,7 +496,8 @@ def test_many_dictations_become_one_table(visitor: Visitor, tmp_path: Path) -> N
     page = visitor.page
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text("Colonoscopy. The cecum was reached.")
-    visitor.click("#research button")
+    page.goto(f"{visitor.app.url}research")
+    expect(page.locator("#research-run")).to_be_visible(timeout=30_000)
     page.locator("#research-files input[type=file]").set_input_files([tmp_path / "a.txt", tmp_path / "b.txt"])
     expect(page.locator("#research-files")).to_contain_text("b", timeout=10_000)
     visitor.click("#research-run")
@@ -510,7 +517,8 @@ def test_a_folder_is_read_and_a_long_run_is_cancelled_with_what_was_done(visitor
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         for number in range(4000):
             archive.writestr(f"week/{number}.txt", "Colonoscopy. The cecum was reached.")
-    visitor.click("#research button")
+    page.goto(f"{visitor.app.url}research")
+    expect(page.locator("#research-run")).to_be_visible(timeout=30_000)
     page.locator("#research-folder input[type=file]").set_input_files(folder)
     expect(page.locator("#research-folder")).to_contain_text("empty", timeout=10_000)
     visitor.click("#research-run")

@@ -36,7 +36,7 @@ from endoscribe.procedures.schema import Code, ProcedureSchema, Reference
 from endoscribe.review.signature import Signature, digest
 from endoscribe.settings import SHIPPED_SCHEMA_DIR
 from endoscribe.transcript import Segment, Transcript, Word
-from endoscribe.web.page.report import render_checklist, render_checks, render_record, render_unfiled
+from endoscribe.web.page.report import NOT_REVIEWED, render_checklist, render_checks, render_record, render_unfiled
 from tests.support.paths import DATA
 
 COL = load_schema(SHIPPED_SCHEMA_DIR / "col.yaml")
@@ -158,11 +158,12 @@ def test_every_field_has_one_cell_with_its_evidence() -> None:
     assert page.cell("history")["data-start"] == ""
 
 
-def test_sections_stand_in_the_schemas_order_and_say_draft() -> None:
+def test_sections_stand_in_the_order_of_a_reader_and_say_draft() -> None:
     page = _Page(render_record(RECORD, MINI))
-    positions = [page.text.index(label) for label in MINI.sections.values()]
+    order = sorted(MINI.sections, key=["findings", "quality", "patient"].index)
+    positions = [page.text.index(MINI.sections[section]) for section in order]
     assert positions == sorted(positions)
-    assert page.text.startswith(DRAFT)
+    assert page.text.startswith(NOT_REVIEWED)
 
 
 def test_the_table_can_be_read_without_sight_and_without_colour() -> None:
@@ -214,10 +215,12 @@ def test_checks_are_listed_by_severity_with_the_doubtful_cells_after_them() -> N
     classes = [attributes["class"] for tag, attributes in page.elements if tag == "li"]
     doubts = ["es-check es-doubt es-error", *["es-check es-doubt es-warning"] * 2]
     assert classes == [*doubts, "es-check es-warning", "es-check es-info"]
-    assert "Needs your eyes: 4" in page.text
+    assert "4 to check" in page.text
     assert "polyp 2: 12 mm removed with cold forceps." in page.text
     assert "NED (UK)" in page.text
-    assert "No contradictions found." in render_checks(replace(RECORD, checks=(), fields={}, tables={}), MINI)
+    assert "No rule was triggered. Check against your words." in render_checks(
+        replace(RECORD, checks=(), fields={}, tables={}), MINI
+    )
 
 
 def test_a_rules_source_is_named_by_its_title_and_its_tag_is_on_hover() -> None:

@@ -294,11 +294,11 @@ def test_a_kept_edit_is_shown_as_the_persons_beside_the_new_readings_words() -> 
 def test_the_words_that_another_value_was_read_from_are_not_the_entered_ones() -> None:
     review = steps(opened(), ("set", "bbps_right", None, "2"), ("confirm", "bbps_left", None, None))
     cards = closeups(review.latest, MINI)["cards"]
-    told = "by hand. The quote and its grounding belong to the value that was read, 3."
+    told = "by hand. The quote and its source belong to the value that was read, 3."
     assert f"<dt>Entered</dt><dd>{told}</dd>" in cards["bbps_right/"]
-    assert "<dt>Grounding of what was read</dt><dd>Exact" in cards["bbps_right/"]
+    assert "<dt>Source of what was read</dt><dd>Exact" in cards["bbps_right/"]
     assert "<dt>Entered</dt><dd>by hand</dd>" in cards["bbps_left/"]
-    assert "<dt>Grounding</dt><dd>Exact" in cards["bbps_left/"]
+    assert "<dt>Source</dt><dd>Exact" in cards["bbps_left/"]
     lines = csv.DictReader(StringIO(record_csv(shown(review), MINI), newline=""))
     grounding = {line["field"]: line["grounding"] for line in lines}
     assert (grounding["bbps_right"], grounding["bbps_left"]) == ("entered by hand", "exact")

@@ -116,6 +116,10 @@ class Visitor:
         return str(self.page.evaluate("document.querySelector('#session textarea, #session input').value"))
 
 
+def cell(page: Page, field: str, row: str = "") -> str:
+    return f"#record [data-field='{field}'][data-row='{row}']"
+
+
 def write_wav(path: Path, samples: Samples) -> None:
     """16 kHz, 16 bit."""
     with wave.open(str(path), "wb") as file:

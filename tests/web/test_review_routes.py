@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from typing import Any
 
-import numpy as np
 import openpyxl
 import pytest
 from sqlalchemy import delete
@@ -23,9 +22,8 @@ from endoscribe.review import edits, versions
 from endoscribe.review.edits import Edit
 from endoscribe.storage.database import documents
 from endoscribe.web.job import report
-from tests.support.scripted import ScriptedScheduler, Server, transcript_of
-
-AUDIO_S = 6
+from tests.support.reviewing import change, closeups, finished
+from tests.support.scripted import ScriptedScheduler, Server
 
 
 @pytest.fixture(scope="module")
@@ -40,31 +38,10 @@ def session(server: Server) -> str:
     return finished(server)
 
 
-def finished(server: Server) -> str:
-    sessions = server.services.sessions
-    made = sessions.create("col", 16_000)
-    audio = sessions.open_audio(made.id)
-    audio.append(np.zeros(AUDIO_S * 16_000, "<i2").tobytes())
-    audio.sync()
-    audio.close()
-    sessions.save_transcript(made.id, transcript_of(AUDIO_S * 16_000))
-    report(server.services, server.reviews, made.id, "col")
-    return made.id
-
-
-def change(server: Server, session: str, path: str, **body: object) -> Any:
-    revision = server.reviews.review(session).revision
-    return server.client.post(f"/sessions/{session}/{path}", json={"revision": revision, **body})
-
-
 def file(server: Server, session: str, form: str, query: str = "") -> bytes:
     answer = server.client.get(f"/download/{session}/{form}{query}")
     assert answer.status_code == 200
     return answer.content
-
-
-def closeups(server: Server, session: str) -> Any:
-    return server.client.get(f"/sessions/{session}/closeups").json()
 
 
 def test_a_cell_up_close_shows_what_it_rests_on(server: Server, session: str) -> None:
@@ -135,7 +112,7 @@ def test_an_edit_answers_with_every_panel_and_a_refusal_with_a_sentence(server: 
     panels = answer.json()["panels"]
     assert panels.keys() == {"record", "checks", "unfiled", "checklist", "review", "exports"}
     assert 'data-status="edited"' in panels["record"]
-    assert "Needs your eyes" in panels["checks"]
+    assert "to check" in panels["checks"]
     refused = change(server, session, "edits", kind="set", target="bbps_right", value="9")
     assert refused.status_code == 422
     assert refused.json()["problem"] == "9 is outside 0 to 3."

@@ -27,7 +27,7 @@ async function load(session) {
 }
 
 // HTML of 'cards' or 'forms'; undefined where there is none.
-/** @param {keyof Closeups} kind @param {DOMStringMap} cell */
+/** @param {'cards' | 'forms'} kind @param {DOMStringMap} cell */
 export async function closeup(kind, { field, row }) {
   return (await prepare())?.[kind][`${field}/${row}`];
 }

@@ -109,15 +109,6 @@ function bring(word, box) {
   box.scrollTop = word.offsetTop - box.offsetTop - box.clientHeight / 3;
 }
 
-// What stands in no cell is heard as a cell's words are.
-/** @param {HTMLElement} element */
-export function mountUnfiled(element) {
-  element.addEventListener('click', ({ target }) => {
-    const said = target.closest('.es-said');
-    if (said) hear(said.dataset);
-  });
-}
-
 // One tab stop for all words: the arrow keys go from word to word, Enter plays from there.
 /** @param {HTMLElement} element */
 export function mountTranscript(element) {

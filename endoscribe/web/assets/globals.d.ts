@@ -155,11 +155,16 @@ interface ReviewEvents {
 interface Closeups {
   cards: Record<string, string>;
   forms: Record<string, string>;
+  filing: Record<string, string>;
+  choices: string;
+  columns: Record<string, string>;
 }
 
 // A cell's form, and the content that it stands in for.
 interface Editor extends HTMLFormElement {
   shown: Node[];
+  untouched: string;
+  isLeft?: boolean;
 }
 
 interface PendingEntry {
@@ -179,6 +184,7 @@ interface Focus {
 interface Window {
   endoscribe: {
     chooseProcedure(id: string): void;
+    fittingProcedure(session: string, id: string): Promise<string>;
     finishForSubmit(): Promise<string | null> | null;
     isRecording(): boolean;
     clear(): void;

@@ -6,6 +6,7 @@
 import { zone } from './local_time.js';
 import { sendWhatWasLeftBehind } from './microphone.js';
 import * as page from './page.js';
+import { dropDraft } from './pending.js';
 
 const ANSWER_MS = 250;
 
@@ -54,6 +55,7 @@ function putAway() {
   }
   forget(page.session());
   sessionStorage.setItem(page.CURRENT, '');
+  dropDraft();
   page.clear();
   triggers.then(({ closed }) => closed());
   showNewButton(false);
@@ -72,7 +74,7 @@ export function mountHistory(mounted) {
     const { session, procedure, delete: doomed } = target.closest('button')?.dataset ?? {};
     if (doomed) remove(doomed, /** @type {HTMLTableRowElement} */ (target.closest('tr')));
     else if (session && page.isRecording()) page.say('Press Stop first; then open another session.', 'error');
-    else if (session) open(session, procedure);
+    else if (session) open(session, procedure, true);
   });
   element.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -89,6 +91,12 @@ export function mountHistory(mounted) {
 function searched() {
   const search = /** @type {HTMLInputElement} */ (element.querySelector('input[type=search]'));
   return search.value;
+}
+
+function filters() {
+  const form = /** @type {HTMLFormElement} */ (element.querySelector('form.search'));
+  const { procedure, state, since } = Object.fromEntries(new FormData(form));
+  return { procedure, state, since: since || null };
 }
 
 // Lines in which what is searched for cannot be seen step back at once; the server, which also knows what was spoken, then
@@ -115,8 +123,7 @@ export async function refresh() {
   try {
     while (isStale) {
       isStale = false;
-      const search = searched();
-      const answer = await page.post('sessions/list', { search, zone: zone() });
+      const answer = await page.post('sessions/list', { search: searched(), zone: zone(), ...filters() });
       const rows = answer?.ok ? await answer.text() : null;
       if (rows !== null && rows !== listed) list.innerHTML = listed = rows;
       if (isStale) dim();
@@ -127,10 +134,12 @@ export async function refresh() {
   }
 }
 
+// Whoever asked for a dictation is led to its report; after a reload one stays where one was.
 /** @param {string} session @param {string} [procedure] */
-function open(session, procedure) {
+function open(session, procedure, isAsked = false) {
   page.clear();
   if (procedure) page.chooseProcedure(procedure);
+  if (isAsked) page.goToReport();
   triggers.then(({ opened }) => opened({ session }));
 }
 

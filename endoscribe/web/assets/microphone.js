@@ -3,6 +3,7 @@
 // The microphone on the page: buttons, level, clock, and the capture that feeds the uplink.
 // States: idle -> starting -> recording <-> paused -> stopping -> idle. A shipped sample takes the microphone's place.
 
+import { constraints, Loudness, mountDevices } from './devices.js';
 import { listen } from './keys.js';
 import { leftBehind } from './spool.js';
 import { Uplink } from './uplink.js';
@@ -75,6 +76,13 @@ class Microphone {
     /** @type {Uplink | null} */
     this.uplink = null;
     this.level = 0;
+    /** @type {Promise<WakeLockSentinel | null> | undefined} */
+    this.wakeLock = undefined;
+    // A screen that was away has given the lock back.
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.wakeLock = undefined;
+      else this.stayAwake();
+    });
     this.signInEnded = '';
     /** @type {Promise<string | null>} */
     this.finished = Promise.resolve(null);
@@ -92,9 +100,16 @@ class Microphone {
       level: part('.level > span'),
       clock: part('.clock'),
       unsaved: part('.unsaved'),
+      offline: part('.offline'),
+      tooQuiet: part('.too-quiet'),
       signIn: part('.sign-in'),
       why: part('.sign-in .why'),
     };
+    this.loudness = new Loudness();
+    this.stopTrying = mountDevices(element, (level) => {
+      this.level = level;
+      this.show();
+    });
     this.parts.start.onclick = () => this.start();
     this.parts.pause.onclick = () => this.togglePause();
     this.parts.stop.onclick = () => this.stop();
@@ -110,7 +125,8 @@ class Microphone {
 
   async start() {
     const procedure = page.procedure();
-    if (this.isActive || !procedure) return;
+    if (this.isActive || !procedure || !(await page.mayStartOver())) return;
+    this.stopTrying();
     this.setState('starting');
     try {
       this.source = await openMicrophone(
@@ -134,6 +150,7 @@ class Microphone {
     this.source = this.closedSource(sampleRate);
     this.begin(sampleRate, procedure, { session, samples, left, goesOn: true });
     this.session = session;
+    this.events.began({ session }); // the page itself is new and knows neither the session nor its procedure
     this.setState('paused');
     page.say('Your dictation was interrupted; all of it is here. Press Resume to go on, or Stop to finish it.');
   }
@@ -203,7 +220,10 @@ class Microphone {
   /** @param {SoundData} data */
   captured({ samples, level }) {
     if (samples) this.uplink?.push(samples);
-    if (level !== undefined) this.level = level;
+    if (level !== undefined) {
+      this.level = level;
+      this.loudness.hear(level);
+    }
     this.show();
   }
 
@@ -337,9 +357,19 @@ class Microphone {
     if (!this.isActive) this.events.recorded({ session, problem, notice });
   }
 
+  // The screen of a phone stays on while somebody speaks; where the system refuses, it goes off as it always does.
+  async stayAwake() {
+    const recording = this.state === 'recording';
+    if (recording === Boolean(this.wakeLock)) return;
+    const lock = this.wakeLock;
+    this.wakeLock = recording ? navigator.wakeLock?.request('screen').catch(() => null) : undefined;
+    (await lock)?.release();
+  }
+
   /** @param {string} state */
   setState(state) {
     this.state = state;
+    this.stayAwake();
     if (state === 'idle') this.level = 0;
     this.show();
   }
@@ -348,13 +378,16 @@ class Microphone {
     const { root, start, pause, stop, level, clock, unsaved } = this.parts;
     const speaking = this.state === 'recording' || this.state === 'paused';
     root.dataset.state = this.state;
+    root.dataset.trying = String(this.state === 'idle' && this.level > 0);
     start.disabled = this.isActive || !page.procedure();
     pause.disabled = !speaking;
     stop.disabled = !speaking;
     pause.textContent = this.state === 'paused' ? 'Resume' : 'Pause';
-    level.style.transform = `scaleX(${this.state === 'recording' ? Math.min(1, Math.sqrt(this.level)) : 0})`;
+    level.style.transform = `scaleX(${['recording', 'idle'].includes(this.state) ? Math.min(1, Math.sqrt(this.level)) : 0})`;
     clock.textContent = clockTime(this.uplink ? this.uplink.samples / this.uplink.sampleRate : 0);
     unsaved.textContent = this.unsavedText();
+    this.showOffline();
+    this.showLoudness();
     this.showSignIn();
     page.allowUpload(!this.isActive);
   }
@@ -371,6 +404,28 @@ class Microphone {
     const reason = (this.isActive && this.uplink?.signInEnded) || this.signInEnded;
     if (why.textContent !== reason) why.textContent = reason; // it would be read out each time
     signIn.hidden = !reason;
+  }
+
+  // What matters most to whoever speaks on without a network: nothing is lost.
+  showOffline() {
+    const { offline } = this.parts;
+    const seconds = Math.ceil(this.uplink?.unsavedSeconds ?? 0);
+    const isOffline = Boolean(
+      this.isActive && this.uplink && !this.uplink.connected && seconds > UNSAVED_WORTH_SAYING_S,
+    );
+    const text = `Offline. Still recording; kept on this device (${seconds} s).`;
+    if (isOffline && offline.textContent !== text) offline.textContent = text;
+    offline.hidden = !isOffline;
+  }
+
+  // A microphone that gives nothing is told while there is still time to speak again.
+  showLoudness() {
+    const { tooQuiet } = this.parts;
+    if (this.state !== 'recording') this.loudness.restart();
+    const isQuiet = this.state === 'recording' && !this.isSample && this.loudness.isTooQuiet;
+    const text = 'Nothing is heard: the microphone is muted or too quiet.';
+    if (isQuiet && tooQuiet.textContent !== text) tooQuiet.textContent = text;
+    tooQuiet.hidden = !isQuiet;
   }
 
   unsavedText() {
@@ -445,8 +500,7 @@ async function openMicrophone(onData, onEnded) {
 
 /** @param {() => void} onEnded */
 async function openStream(onEnded) {
-  const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-  const stream = await navigator.mediaDevices.getUserMedia({ audio });
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints() });
   stream.getAudioTracks()[0].onended = onEnded;
   return stream;
 }

@@ -30,6 +30,8 @@ const panels = {};
 let microphone = null;
 /** @type {string | null} */
 let chosenProcedure = null;
+/** @type {string | null} */
+let isSampleChosen = null; // a sample's procedure is known, whatever its words are
 /** @type {string[]} */
 let liveWords = [];
 
@@ -169,10 +171,101 @@ export function mountSamples(element, events) {
     }
     const { url = '', procedure: id = '', title = '' } = button.dataset;
     events.chosen({ procedure: id });
-    chosenProcedure = id;
+    chosenProcedure = isSampleChosen = id;
     microphone?.playSample({ url, procedure: id, title });
   });
 }
+
+// Whether a report is on the screen that somebody may be reading.
+export function hasReport() {
+  return Boolean(document.querySelector('#record .es-record[data-editable=true]'));
+}
+
+// A new dictation takes the place of the report on the screen; that one stays among the earlier dictations.
+export async function mayStartOver() {
+  if (!hasReport()) return true;
+  const answer = await choose('A report is on the screen. It is kept under Earlier dictations.', {
+    start: 'Start a new dictation',
+    '': 'Stay with this report',
+  });
+  return answer === 'start';
+}
+
+// A question with an answer a button; '' for whoever closes it.
+/** @param {string} text @param {Record<string, string>} answers @returns {Promise<string>} */
+export function choose(text, answers) {
+  const dialog = document.createElement('dialog');
+  dialog.className = 'question';
+  dialog.setAttribute('aria-label', text);
+  const line = document.createElement('p');
+  line.textContent = text;
+  const form = document.createElement('form');
+  form.method = 'dialog';
+  for (const [value, label] of Object.entries(answers)) {
+    const button = document.createElement('button');
+    button.value = value;
+    button.textContent = label;
+    form.append(button);
+  }
+  dialog.append(line, form);
+  document.querySelector('.gradio-container')?.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    });
+  });
+}
+
+// The procedure to report on: the chosen one, or the one that the words fit far better; '' for whoever thinks again.
+/** @param {string} session @param {string} id */
+async function fittingProcedure(session, id) {
+  const fitting = await askForFit(session, id);
+  if (fitting && isNarrow()) goToReport();
+  return fitting;
+}
+
+/** @param {string} session @param {string} id @returns {Promise<string>} */
+async function askForFit(session, id) {
+  if (!session || isSampleChosen === id) return id;
+  const answer = await fetch(base(`sessions/${session}/fit?procedure=${encodeURIComponent(id)}`)).catch(() => null);
+  const { better = null } = answer?.ok ? await answer.json() : {};
+  if (!better) return id;
+  const mine = procedureTitle() || 'the chosen procedure';
+  return choose(`These words fit ${better.title} far better than ${mine}.`, {
+    [better.id]: `Make the report as ${better.title}`,
+    [id]: `Stay with ${mine}`,
+    '': 'Cancel',
+  });
+}
+
+function procedureTitle() {
+  /** @type {HTMLInputElement | null} */
+  const input = document.querySelector('#procedure input');
+  return input?.value ?? '';
+}
+
+const FRAMES_TO_SETTLE = 4; // the panels come one after the other, and each moves those below it
+const NARROW = '(max-width: 760px)';
+
+// Once the report is there, its top is on the screen and its heading has the focus.
+export function goToReport() {
+  const report = /** @type {HTMLElement} */ (document.querySelector('#report'));
+  const seen = new MutationObserver(async () => {
+    if (!hasReport() || !document.querySelector('#exports a')) return;
+    seen.disconnect();
+    for (let settling = 0; settling < FRAMES_TO_SETTLE; settling++) await frame();
+    const heading = report.querySelector('.es-title');
+    heading?.focus({ preventScroll: true });
+    const top = report.querySelector('#checks') ?? heading;
+    (isNarrow() ? top : document.querySelector('.masthead'))?.scrollIntoView({ block: 'start' });
+  });
+  seen.observe(report, { childList: true, subtree: true });
+  addEventListener('keydown', () => seen.disconnect(), { once: true, capture: true }); // they have gone on themselves
+}
+
+export const isNarrow = () => matchMedia(NARROW).matches;
 
 export function submit() {
   document.querySelector('#submit')?.click();
@@ -216,10 +309,28 @@ async function watchHealth() {
 function aboutModels({ status, whisper_model: whisper, extractor }) {
   if (status === 'starting') return 'The speech model is loading; you can record already.';
   if (status === 'unhealthy') return 'The speech model is not available.';
-  return `Speech: ${whisper}. Reader: ${extractor}.`;
+  const reader = extractor === 'offline' ? 'Working offline on this computer.' : `Values are read by ${extractor}.`;
+  return `${reader} Speech model: ${whisper}.`;
 }
 
-window.endoscribe = { chooseProcedure, finishForSubmit, isRecording, clear, say };
+window.endoscribe = { fittingProcedure, chooseProcedure, finishForSubmit, isRecording, clear, say };
+
+// -- light or dark, and which page of the two ----------------------------------------------------------------------------
+
+const THEME = 'endoscribe.theme';
+
+function chooseTheme() {
+  const chosen = localStorage.getItem(THEME);
+  if (chosen) document.body.classList.toggle('dark', chosen === 'dark');
+  const button = document.querySelector('#theme-switch');
+  if (!button) return;
+  button.onclick = () => {
+    const isDark = document.body.classList.toggle('dark');
+    localStorage.setItem(THEME, isDark ? 'dark' : 'light');
+  };
+}
+
+document.documentElement.dataset.view = new URL(location.href).searchParams.get('view') ?? 'dictation';
 
 // Says who is signed in, and lets them leave.
 async function showWho() {
@@ -249,6 +360,7 @@ export async function start(id) {
   await samplesMounted;
   chooseProcedure(id);
   showWho();
+  chooseTheme();
   /** @type {HTMLInputElement | null} */
   const input = document.querySelector('#upload input[type=file]');
   if (input) input.accept = 'audio/*,video/webm,video/mp4,.wav,.mp3,.m4a,.flac,.ogg,.webm';

@@ -35,7 +35,7 @@ export function standIn(form, kind) {
       cell.className = className;
       cell.dataset.status = status;
       fault(form).textContent = problem;
-      if (keepsFocus) form.querySelector('input, select')?.focus();
+      if (keepsFocus) form.querySelector('textarea, input, select')?.focus();
       return cell.isConnected;
     },
   };
@@ -68,7 +68,30 @@ function part(name, text, isSign = false) {
 function entered(form) {
   const chosen = [...form.querySelectorAll('input:checked')].map(({ parentElement: box }) => box?.textContent.trim());
   if (form.dataset.type === 'multi') return chosen.join(', ');
-  const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem('value'));
+  const field = /** @type {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} */ (
+    form.elements.namedItem('value')
+  );
   if (field instanceof HTMLSelectElement) return field.selectedOptions[0].textContent;
   return [field.value, form.querySelector('.unit')?.textContent].filter(Boolean).join(' ');
+}
+
+// -- what was typed and is not saved yet ---------------------------------------------------------------------------------
+
+const DRAFT = 'endoscribe.draft'; // in this tab alone, until it is saved or cancelled
+
+/** @param {string | undefined} session @param {HTMLFormElement} form @param {string} content */
+export function keepDraft(session, form, content) {
+  const { editor: target, editorRow: row } = form.dataset;
+  if (session) sessionStorage.setItem(DRAFT, JSON.stringify({ session, target, row, content }));
+}
+
+export const dropDraft = () => sessionStorage.removeItem(DRAFT);
+
+// What belongs to this dictation's report; a draft of another is of no use any more.
+/** @param {string} session @returns {{ target: string, row: string, content: string } | null} */
+export function takeDraft(session) {
+  const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? 'null');
+  if (draft?.session !== session) return null;
+  dropDraft();
+  return draft;
 }

@@ -6,7 +6,7 @@
 import { closeup, prepare } from './closeups.js';
 import * as page from './page.js';
 import { hear } from './evidence.js';
-import { fault, standIn } from './pending.js';
+import { dropDraft, fault, keepDraft, standIn, takeDraft } from './pending.js';
 
 const NOT_TAKEN = 'The server could not take this change.';
 const NOT_SAVED = 'This is not saved, or not for certain. Save it again once the server can be reached.';
@@ -20,7 +20,7 @@ let triggers = {};
 let underWay = null; // the change that the server is making, as a promise of whether it was made
 
 const recordElement = () => document.querySelector('#record .es-record');
-const isEditable = () => recordElement()?.dataset.editable === 'true';
+export const isEditable = () => recordElement()?.dataset.editable === 'true';
 const section = () => document.querySelector('#review section.review');
 
 /** @param {string} target @param {string | undefined} row */
@@ -34,6 +34,7 @@ function findCell(target, row) {
 /** @param {HTMLElement} element */
 function keepFolds(element) {
   const open = new Set();
+  const known = new WeakSet();
   element.addEventListener(
     'toggle',
     ({ target }) => {
@@ -47,7 +48,10 @@ function keepFolds(element) {
   new MutationObserver(() => {
     /** @type {NodeListOf<HTMLDetailsElement>} */
     const folds = element.querySelectorAll('details[data-fold]');
-    for (const details of folds) details.open = open.has(details.dataset.fold);
+    for (const details of folds) {
+      if (!known.has(details)) details.open = open.has(details.dataset.fold);
+      known.add(details);
+    }
   }).observe(element, { childList: true, subtree: true });
 }
 
@@ -122,6 +126,7 @@ async function showCard(cell) {
   if (!card || !document.contains(cell)) return;
   page.setPanel('evidence', card);
   await page.frame();
+  if (page.isNarrow()) document.querySelector('#evidence .card-more')?.removeAttribute('open');
   keepInSight(cell);
 }
 
@@ -187,6 +192,7 @@ function reveal(cell) {
 // What is missing can be filled in from the checklist, too.
 /** @param {HTMLElement} element */
 export function mountChecklist(element) {
+  keepFolds(element);
   element.addEventListener('click', ({ target }) => {
     const gap = target.closest('[data-gap]')?.dataset.gap;
     if (!gap || !isEditable()) return;
@@ -208,7 +214,12 @@ export async function openEditor(clicked) {
   if (!cell) return;
   /** @type {NodeListOf<Editor>} */
   const others = document.querySelectorAll('#record .editor');
-  for (const other of others) closeEditor(other);
+  for (const other of others) putDown(other);
+  if (underWay) {
+    const saved = await onceSaved(cell);
+    if (saved) openEditor(saved);
+    return;
+  }
   choose(cell);
   const html = await closeup('forms', cell.dataset);
   if (!html || !document.contains(cell) || cell.querySelector('.editor')) return;
@@ -216,14 +227,77 @@ export async function openEditor(clicked) {
   cell.innerHTML = html;
   const form = /** @type {Editor} */ (cell.querySelector('.editor'));
   form.shown = shown;
+  form.untouched = contentOf(form);
   form.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return;
-    event.stopPropagation();
-    closeEditor(form, true);
+    if (event.key === 'Escape') {
+      event.stopPropagation();
+      closeEditor(form, true);
+    } else if (
+      event.key === 'Enter' &&
+      !event.shiftKey &&
+      /** @type {HTMLElement} */ (event.target).matches('textarea')
+    ) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
   });
-  form.querySelector('input, select')?.focus();
+  form.addEventListener('input', () => keepDraft(section()?.dataset.session, form, contentOf(form)));
+  form.addEventListener('focusout', ({ relatedTarget }) => {
+    const stays = !relatedTarget || form.contains(/** @type {Node} */ (relatedTarget));
+    if (!stays && !fault(form).textContent) putDown(form);
+  });
+  takeUp(form);
   if (cell.dataset.status !== 'empty') showCard(cell);
 }
+
+// What stands in an editor is marked, so that typing takes its place.
+/** @param {Editor} form */
+function takeUp(form) {
+  const field = form.querySelector('textarea, input, select');
+  field?.focus();
+  if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) field.select();
+}
+
+// Whoever goes elsewhere has not taken back what they typed: it is saved. A form left as it was closes.
+/** @param {Editor} form */
+function putDown(form) {
+  if (!form.isConnected || form.isLeft) return;
+  form.isLeft = true;
+  if (contentOf(form) === form.untouched || !form.checkValidity()) closeEditor(form);
+  else save(form);
+  form.isLeft = false;
+}
+
+/** @param {HTMLFormElement} form */
+const contentOf = (form) => JSON.stringify(new FormData(form).getAll('value'));
+
+// What was typed and not saved before the page was loaded anew is in its editor again.
+async function resume() {
+  const session = section()?.dataset.session;
+  const draft = session ? takeDraft(session) : null;
+  const cell = draft && findCell(draft.target, draft.row);
+  if (!draft || !cell || document.querySelector('#record .editor')) return;
+  reveal(cell);
+  await openEditor(cell);
+  /** @type {Editor | null} */
+  const form = cell.querySelector('.editor');
+  if (!form) return;
+  fill(form, JSON.parse(draft.content));
+  keepDraft(session, form, draft.content);
+  page.say('What you were typing is here again. Save it or cancel it.');
+}
+
+/** @param {Editor} form @param {string[]} values */
+function fill(form, values) {
+  for (const field of form.querySelectorAll('[name=value]')) {
+    if (field instanceof HTMLInputElement && field.type === 'checkbox') field.checked = values.includes(field.value);
+    else if (isField(field)) field.value = values[0] ?? '';
+  }
+}
+
+/** @param {HTMLElement} field */
+const isField = (field) =>
+  field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement;
 
 // The same cell after the change that is under way; none where that was not made: then its own form is open again.
 /** @param {HTMLElement} cell */
@@ -236,6 +310,8 @@ async function onceSaved(cell) {
 /** @param {Editor} form @param {boolean} [refocus] */
 function closeEditor(form, refocus = false) {
   const cell = /** @type {HTMLElement} */ (form.closest('td'));
+  form.isLeft = true;
+  dropDraft();
   cell.replaceChildren(...form.shown);
   if (refocus) cell.querySelector('button')?.focus();
 }
@@ -281,7 +357,7 @@ function changeRows(button) {
 // One after the other, each on the state that the one before has left; returns whether it was made. `focus` says where
 // the keyboard goes on: a cell, or the last row of a table; `pending` stands in the cell meanwhile, or `button` is busy.
 /** @param {string} path @param {object} body @param {Focus} [focus] @returns {Promise<boolean>} */
-async function change(path, body, focus = {}) {
+export async function change(path, body, focus = {}) {
   const { session } = section()?.dataset ?? {};
   focus.button?.setAttribute('aria-busy', 'true');
   while (underWay) if (!(await underWay)) return refused(focus, AFTER_ANOTHER);
@@ -303,6 +379,7 @@ async function make(session, path, body, focus) {
   const { panels, problem } = await answer.json().catch(() => ({ problem: NOT_SAVED }));
   if (!panels) return refused(focus, problem ?? NOT_TAKEN);
   if (section()?.dataset.session !== session) return false; // another dictation has taken the page meanwhile
+  if (focus.pending) dropDraft();
   await showPanels(panels, focus);
   if (problem) page.say(problem, 'error');
   else page.say(SAID[path]);
@@ -322,7 +399,8 @@ function refused({ pending, button }, problem) {
 /** @type {Record<string, string>} */
 const SAID = {
   edits: 'Saved. Undo takes it back.',
-  undo: 'Taken back.',
+  filing: 'Filed. Undo takes it back.',
+  undo: 'Undone.',
   signature: 'Signed. The outputs say so from now on; a later edit starts a new version.',
   reading: 'Done.',
 };
@@ -380,8 +458,12 @@ function lastRowCell(table) {
 /** @param {HTMLElement} element @param {ReviewEvents} events */
 export function mountReview(element, events) {
   triggers = events;
-  new MutationObserver(prepare).observe(element, { childList: true, subtree: true });
-  new MutationObserver(() => fillFromAddress(element)).observe(element, { childList: true, subtree: true });
+  new MutationObserver(() => {
+    prepare();
+    resume();
+    fillFromAddress(element);
+  }).observe(element, { childList: true, subtree: true });
+  addEventListener('keydown', undoByKey);
   keepFolds(element);
   // Gradio loads the page anew when its connection was lost; what could not be saved would go with it.
   addEventListener('beforeunload', (event) => {
@@ -431,6 +513,17 @@ function fillFromAddress(element) {
   if (empty.length && told) told.removeAttribute('hidden');
 }
 
+// Ctrl+Z takes the last edit back, unless somebody is typing.
+/** @param {KeyboardEvent} event */
+function undoByKey(event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== 'z') return;
+  const button = document.querySelector('#review [data-review=undo]');
+  if (!button || target.closest('input, textarea, select')) return;
+  event.preventDefault();
+  change('undo', {}, { button });
+}
+
 const isSaving = () => Boolean(document.querySelector('#record [data-status=saving]'));
 
 // What is signed is what stands in the report: no entry is on its way there, and no form is open.
@@ -439,7 +532,7 @@ function isSettled() {
   if (isSaving()) page.say(STILL_SAVING, 'error');
   else if (form) {
     page.say('A cell is still open. Save it or cancel it, then sign.', 'error');
-    form.querySelector('input, select')?.focus();
+    form.querySelector('textarea, input, select')?.focus();
   }
   return !isSaving() && !form;
 }
@@ -448,12 +541,17 @@ function isSettled() {
 function isMeant() {
   const missing = document.querySelectorAll('#checklist .es-gap-item').length;
   const doubtful = document.querySelectorAll('#checks .es-eyes > .es-checks > li').length;
+  const unfiled = document.querySelectorAll('#unfiled .es-said-item').length;
   const open = [
     missing && `${missing} required ${missing === 1 ? 'item is' : 'items are'} not stated`,
-    doubtful && `${doubtful} ${doubtful === 1 ? 'needs' : 'need'} your eyes`,
+    doubtful && `${doubtful} ${doubtful === 1 ? 'is' : 'are'} to check`,
+    unfiled && `${unfiled} ${unfiled === 1 ? 'sentence stands' : 'sentences stand'} in no field`,
   ].filter(Boolean);
-  return !open.length || window.confirm(`Sign although ${open.join(' and ')}?`);
+  return !open.length || window.confirm(`Sign although ${listed(open)}?`);
 }
+
+/** @param {unknown[]} parts */
+const listed = (parts) => new Intl.ListFormat('en').format(parts.map(String));
 
 // A named input or list of a form.
 /** @param {HTMLFormElement} form @param {string} name */

@@ -5,6 +5,7 @@ Each action yields or returns a `PageUpdate`, which names only the panels that c
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,8 @@ _R = TypeVar("_R")
 P = TypeVar("P")
 
 REFRESH_S = 0.25
+#: A shorter wait needs no estimate.
+SECONDS_WORTH_SAYING = 2
 WELCOME = "Choose the procedure and press Start Recording, or choose a sample."
 NEXT_IS_SUBMIT = "The text is ready. Press Submit to make the report."
 
@@ -130,12 +133,12 @@ class Actions:
         return " ".join([*problems, "Where there was one, the last good version stays in use."]) if problems else None
 
     async def began(self, session_id: str, owner: str | None = None) -> PageUpdate:
-        """The microphone has a session now."""
+        """The microphone has a session now; after a reload the page takes over its procedure."""
         try:
-            await asyncio.to_thread(self._access.session, owner, session_id)
+            session = await asyncio.to_thread(self._access.session, owner, session_id)
         except EndoscribeError as error:
             return merged(BLANK, _says(str(error), "error"))
-        return merged(BLANK, PageUpdate(session=session_id, can_submit=True))
+        return merged(BLANK, PageUpdate(session=session_id, procedure=session.procedure, can_submit=True))
 
     async def recorded(
         self,
@@ -166,7 +169,7 @@ class Actions:
     ) -> AsyncGenerator[PageUpdate, None]:
         """Store and transcribe an uploaded recording, then remove the upload."""
         with self._services.uploads.held([path]):
-            yield merged(BLANK, _says("Reading the recording.", busy=True))
+            yield _says("Reading the recording.", busy=True)
             try:
                 if quota:
                     quota.take("transcription")
@@ -178,7 +181,7 @@ class Actions:
             yield update
 
     async def submit(
-        self, session_id: str, procedure: str, owner: str | None = None, quota: RequestQuota | None = None
+        self, session_id: str, procedure: str | None, owner: str | None = None, quota: RequestQuota | None = None
     ) -> AsyncGenerator[PageUpdate, None]:
         """Make the report of a session, transcribing it first if that is still to be done."""
         if not session_id:
@@ -186,12 +189,17 @@ class Actions:
             return
         try:
             await asyncio.to_thread(self._access.session, owner, session_id)
+            if procedure is None:
+                says = "No report was made. Choose the procedure, then press Submit."
+                yield await self._with_transcript(session_id, says)
+                return
             if await asyncio.to_thread(self._services.sessions.transcript, session_id) is None:
                 async for update in self._transcribed(session_id):
                     yield update
             if quota:
                 quota.take("extraction")
-            yield await self._with_transcript(session_id, "Reading the text.", busy=True)
+            shown = await self._with_transcript(session_id, "Reading the text.", busy=True)
+            yield merged(shown, PageUpdate(procedure=procedure, busy=True))
             async for update in self._reported(session_id, procedure):
                 yield update
         except EndoscribeError as error:
@@ -219,7 +227,7 @@ class Actions:
 
     async def _stored_upload(self, session_id: str, dictations_left: int | None) -> AsyncIterator[PageUpdate]:
         """From here on nothing is lost: what cannot be transcribed now is kept for Submit."""
-        yield PageUpdate(session=session_id, can_submit=True, busy=True)
+        yield merged(BLANK, PageUpdate(session=session_id, can_submit=True, busy=True))
         try:
             async for update in self._transcribed(session_id):
                 yield update
@@ -246,13 +254,14 @@ class Actions:
     async def _transcribed(self, session_id: str) -> AsyncIterator[PageUpdate]:
         progress: LatestValue[float] = LatestValue()
         cancelled = threading.Event()
+        began_s = time.monotonic()
         yield _says("Transcribing.", busy=True)
         work = asyncio.create_task(
             asyncio.to_thread(job.transcribe, self._services, session_id, progress.tell, cancelled)
         )
         try:
             async for done in _follow(work, progress):
-                yield _says(f"Transcribing: {done:.0%}.", busy=True)
+                yield PageUpdate(status=_transcribing(done, time.monotonic() - began_s), busy=True)
             await work
         finally:
             cancelled.set()
@@ -345,6 +354,13 @@ def _noticed(work: "asyncio.Task[Transcript]") -> None:
         work.exception()
 
 
+def _transcribing(done: float, elapsed_s: float) -> str:
+    """How far the text is, and about how long it still takes once that can be told."""
+    left_s = elapsed_s * (1 - done) / done if done > 0 else 0
+    about = f" About {left_s:.0f} s left." if left_s >= SECONDS_WORTH_SAYING else ""
+    return status_html(f"Transcribing: {done:.0%}.{about}", progress=done)
+
+
 def _says(text: str, kind: StatusKind = "info", *, busy: bool = False) -> PageUpdate:
     return PageUpdate(status=status_html(text, kind), busy=busy)
 
@@ -359,4 +375,4 @@ def _report_status(made: Report, session_notice: str | None, review: Review) -> 
         return status_html(" ".join([*notices, waiting]).rstrip(), "error")
     if waiting:
         return status_html(waiting)
-    return status_html("Draft report ready. Click a cell to hear it. A clinician must review it.")
+    return status_html("Draft report ready. Click a value to hear it. Not reviewed yet.")

@@ -12,6 +12,8 @@ from endoscribe.procedures.schema import FieldSchema, ProcedureSchema
 from endoscribe.review.carried import carried_edit
 from endoscribe.review.edits import is_not_done
 from endoscribe.review.versions import Version, current_record, original_row
+from endoscribe.transcript import Transcript
+from endoscribe.web.page.filing import choices_html, filing_html
 from endoscribe.web.page.local_time import Moment, moment
 from endoscribe.web.templates import render
 
@@ -24,19 +26,34 @@ NUMBER_STEP = {"integer": "1", "number": "any"}
 
 
 class Closeups(TypedDict):
-    """HTML by place: `bbps_right/` is a field's, `polyps.size_mm/0` that of a table's first row."""
+    """HTML by place: `bbps_right/` is a field's, `polyps.size_mm/0` that of a table's first row.
+
+    `filing` is by the characters of a sentence, `12-40`; `choices` are the fields among which any can be filed, and
+    `columns` the forms of a row to come.
+    """
 
     cards: dict[str, str]
     forms: dict[str, str]
+    filing: dict[str, str]
+    choices: str
+    columns: dict[str, str]
 
 
-def closeups(version: Version, schema: ProcedureSchema) -> Closeups:
-    """The card of every cell that something stands in, and the form of every cell that the report shows."""
+def closeups(version: Version, schema: ProcedureSchema, transcript: Transcript | None = None) -> Closeups:
+    """The card of every cell that something stands in, and the form of every cell that the report shows.
+
+    With the transcript also where each sentence could go that stands in no cell, and the forms of rows to come for it.
+    """
     record = fitted(current_record(version, schema), schema)
     stated = [(target, row) for target, row, _ in cells(record)]
+    filing = filing_html(record, transcript, schema) if transcript else {}
+    columns = [target for target in schema.target_index if filing and "." in target]
     return {
         "cards": {_place(*place): card_html(version, record, schema, *place) for place in stated},
         "forms": {_place(*place): form_html(record, schema, *place) for place in _shown(record, schema)},
+        "filing": filing,
+        "choices": choices_html(record, schema) if filing else "",
+        "columns": {target: form_html(record, schema, target, None) for target in columns},
     }
 
 
@@ -120,11 +137,11 @@ def _facts(
     if cell:
         if cell.evidence:
             yield from _heard(cell.evidence.quote, schema)
-            yield FactView(_whose("Grounding", cell), GROUNDING[cell.grounding])
+            yield FactView(_whose("Source", cell), GROUNDING[cell.grounding])
             if cell.support == "plausible":
                 yield FactView("Meaning", f"{NOT_CHECKED.capitalize()}.")
         elif not is_not_done(cell):
-            yield FactView("Grounding", "Not heard in this recording.")
+            yield FactView("Source", "Not heard in this recording.")
         if words := remark(cell):
             yield FactView("Remark", words)
     yield from _readers(version, schema, target, row, cell)
@@ -145,7 +162,7 @@ def _by_hand(
         return
     read = _read_cell(version.reading.record, version, target, row)
     value = f", {value_text(read, schema.target_index[target])}" if read else ""
-    apart = f". The quote and its grounding belong to the value that was read{value}."
+    apart = f". The quote and its source belong to the value that was read{value}."
     yield FactView(
         "Entered",
         "by hand on an earlier reading, " if carried else "by hand",
@@ -170,9 +187,9 @@ def _heard(quote: str, schema: ProcedureSchema) -> Iterator[FactView]:
     """The words as they were recognised, and as they were understood where that is something else."""
     heard = read_words(quote)
     meant = schema.spoken_repairs.apply(heard)
-    yield FactView("Heard", quote)
+    yield FactView("Recognised as", quote)
     if [word.text for word in meant] != [word.text for word in heard]:
-        yield FactView("Understood", " ".join(word.text for word in meant))
+        yield FactView("Read as", " ".join(word.text for word in meant))
 
 
 def _readers(

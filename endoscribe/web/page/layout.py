@@ -32,8 +32,12 @@ from endoscribe.web.templates import render
 log = logging.getLogger(__name__)
 
 #: Submit while recording stops first; the session that was just recorded then takes the place of the page's.
+#: A procedure that the words do not fit is asked about; none is chosen by whoever wants to think again.
 _SUBMIT_JS = """
-async (session, procedure) => [(await window.endoscribe.finishForSubmit()) ?? session, procedure]
+async (session, procedure) => {
+  const finished = (await window.endoscribe.finishForSubmit()) ?? session;
+  return [finished, (await window.endoscribe.fittingProcedure(finished, procedure)) || null];
+}
 """
 _PROCEDURE_JS = "(id) => { window.endoscribe?.chooseProcedure(id); }"
 _SESSION_JS = "(id) => { window.endoscribe?.remember(id); }"
@@ -75,8 +79,10 @@ class Page:
             with gr.Column(scale=7, min_width=320, elem_id="report"):
                 self._build_report()
         with gr.Accordion("Earlier dictations", open=False, elem_id="earlier"):
-            self.history = _panel("history", render("search.html"), "history.js", "mountHistory(element)")
-        with gr.Accordion("Research: many dictations at once", open=False, elem_id="research"):
+            self.history = _panel(
+                "history", render("search.html", procedures=self._choices()), "history.js", "mountHistory(element)"
+            )
+        with gr.Accordion("Research: many dictations at once", open=True, elem_id="research"):
             self._build_research()
         self.work = _panel("about", render("about.html"), "history.js", _WORK_MOUNT)
         self._outputs: dict[str, gr.Component | gr.Button] = {
@@ -96,6 +102,7 @@ class Page:
         with gr.Row(elem_id="submit-row"):
             self.submit = gr.Button("Submit", variant="primary", elem_id="submit", interactive=False, scale=3)
             self.cancel = gr.Button("Cancel", elem_id="cancel", visible="hidden", scale=1)
+        gr.HTML(render("submit_hint.html"), apply_default_css=False, js_on_load=None)
         gr.HTML(render("live_text.html"), elem_id="live-text", apply_default_css=False, js_on_load=None)
         self.transcript = _panel("transcript", "", "evidence.js", "mountTranscript(element)")
         with gr.Column(elem_id="listening"):
@@ -109,18 +116,26 @@ class Page:
     def _build_report(self) -> None:
         self.checks = _panel("checks", "", "review.js", "mountRecord(element)")
         self.record = _panel("record", "", "review.js", "mountRecord(element)")
-        self.unfiled = _panel("unfiled", "", "evidence.js", "mountUnfiled(element)")
+        self.unfiled = _panel("unfiled", "", "filing.js", "mountUnfiled(element)")
         self.review = _panel("review", "", "review.js", _REVIEW_MOUNT)
         self.exports = _panel("exports", "", "review.js", "mountExports(element)")
         with gr.Accordion("Note", open=False, elem_id="note-part"):
             self.note = gr.Markdown(elem_id="note")
 
     def _build_research(self) -> None:
+        choices = self._choices()
+        self.study_procedure = gr.Dropdown(
+            choices,
+            value=choices[0][1] if choices else None,
+            label="Read them as",
+            elem_id="research-procedure",
+            filterable=False,
+        )
         with gr.Row():
             self.files = gr.File(label="Files or ZIPs", file_count="multiple", elem_id="research-files", height=110)
             self.folder = gr.File(label="A folder", file_count="directory", elem_id="research-folder", height=110)
         with gr.Row():
-            self.run_study = gr.Button("Run them as the chosen procedure", elem_id="research-run")
+            self.run_study = gr.Button("Run them", elem_id="research-run")
             self.stop_study = gr.Button("Cancel", elem_id="research-cancel", interactive=False)
         self.study = gr.HTML("", apply_default_css=False, js_on_load=None, elem_id="research-results")
 
@@ -159,7 +174,7 @@ class Page:
         )
         blocks.unload(self._closed_page)
         alone: dict[str, Any] = {**quiet, "outputs": [self.study, self.files, self.folder, self.stop_study]}
-        self.run_study.click(self._studied, [self.files, self.folder, self.procedure], **alone)
+        self.run_study.click(self._studied, [self.files, self.folder, self.study_procedure], **alone)
         self.stop_study.click(self._left_study, None, **{**quiet, "outputs": None})
         self.upload.upload(None, None, self.upload, js="() => null", api_visibility="private")
 
@@ -167,7 +182,10 @@ class Page:
         """A screen as Gradio wants it: a value for every output, `skip` for what stays."""
         values = [gr.skip() if (new := getattr(update, name)) is None else new for name in self._outputs]
         can_submit = update.can_submit
-        submit = gr.skip() if can_submit is None else gr.update(interactive=can_submit)
+        changes: dict[str, Any] = {} if can_submit is None else {"interactive": can_submit}
+        if update.review is not None:
+            changes["value"] = "Submit again" if update.review else "Submit"
+        submit = gr.update(**changes) if changes else gr.skip()
         return [*values, submit, gr.update(visible=True if update.busy else "hidden")]
 
     def _owner(self, request: gr.Request) -> str | None:
@@ -197,8 +215,8 @@ class Page:
         values = self._show(await self._actions.opened_page())
         choices = self._choices()
         known = [choice for _, choice in choices]
-        chosen = procedure if procedure in known else known[0] if known else None
-        values[list(self._outputs).index("procedure")] = gr.update(choices=choices, value=chosen)
+        chosen: dict[str, Any] = {} if procedure in known else {"value": known[0] if known else None}
+        values[list(self._outputs).index("procedure")] = gr.update(choices=choices, **chosen)
         return values
 
     async def _closed_page(self, request: gr.Request) -> None:
@@ -247,7 +265,7 @@ class Page:
         ):
             yield values
 
-    async def _submit(self, session: str, procedure: str, request: gr.Request) -> AsyncIterator[list[Any]]:
+    async def _submit(self, session: str, procedure: str | None, request: gr.Request) -> AsyncIterator[list[Any]]:
         async for values in self._shown(
             self._actions.submit(session, procedure, self._owner(request), self._request_quota(request)),
             request,

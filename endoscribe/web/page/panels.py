@@ -53,9 +53,9 @@ class DemoView:
     longest_minutes: str
 
 
-def status_html(text: str, kind: StatusKind = "info") -> str:
-    """The one line that says what is happening."""
-    return render("status.html", text=text, kind=kind)
+def status_html(text: str, kind: StatusKind = "info", progress: float | None = None) -> str:
+    """The one line that says what is happening, with a bar where it is known how far it is."""
+    return render("status.html", text=text, kind=kind, progress=progress)
 
 
 def transcript_html(transcript: Transcript, unfiled: Sequence[UnfiledSentence] = ()) -> str:
@@ -211,10 +211,10 @@ def _waiting(review: Review, schema: ProcedureSchema) -> WaitingView | None:
     if review.waiting is None:
         return None
     changed = differences(current_record(review.latest, schema), review.waiting.record)
-    choices = {"leave": "Stay with mine", "keep_edits": "Take it, with my edits"}
+    choices = {"leave": "Keep my report", "keep_edits": "Use the new reading, keep my edits"}
     if review.waiting.record.procedure != review.latest.reading.record.procedure:
         del choices["keep_edits"]
-    choices["drop_edits"] = "Take it, without my edits"
+    choices["drop_edits"] = "Use the new reading, discard edits"
     cells = "1 cell" if len(changed) == 1 else f"{len(changed)} cells"
     return WaitingView(cells, _differences(changed, schema), tuple(choices.items()))
 

@@ -51,6 +51,7 @@ from endoscribe.outputs.sources import source_text
 from endoscribe.procedures.checks import Verdict
 from endoscribe.procedures.notes.spelling import spelled
 from endoscribe.procedures.schema import FieldSchema, Level, ProcedureSchema
+from endoscribe.review.filing import undecided
 from endoscribe.review.flags import Flag, flags
 from endoscribe.review.signature import Signature
 from endoscribe.web.microphone.protocol import PreviewPanels
@@ -59,6 +60,7 @@ from endoscribe.web.templates import render
 MARKS = {"ok": "", "unsupported": "⚠", "invalid": "✕", "edited": "✎"}
 SEVERITY_MARKS = {"error": "✕", "warning": "⚠", "info": "•"}
 NOTHING_SIGN = "\u2013"
+NOT_REVIEWED = "Draft, not reviewed."
 
 
 def preview_panels(record: Record, schema: ProcedureSchema) -> PreviewPanels:
@@ -85,8 +87,8 @@ def render_record(
         record_procedure=record.procedure,
         title=schema.title,
         head=head,
-        standing=standing_line(record, signature),
-        parts=[_part(part, schema, record, editable) for part in outline(record, schema, with_empty_tables=editable)],
+        standing=standing_line(record, signature) if signature else f"{NOT_REVIEWED} Read by {reader_name(record)}.",
+        parts=_parts(record, schema, editable),
         foot=_foot(record),
         editable=editable,
     )
@@ -143,30 +145,63 @@ class GridView:
 
 @dataclass(frozen=True, slots=True)
 class PartView:
-    """A section; `silent` are fields that nobody stated or misses, `additions` are those of tables without rows."""
+    """A section: what was said, and folded what was not.
+
+    `missing` are fields that the report needs, `silent` others; `additions` are those of tables without rows, `kept` is
+    what a person keeps as free text. The state is `wide` with rows, `narrow` without, `empty` with nothing said.
+    """
 
     id: str
     label: str
+    state: Literal["wide", "narrow", "empty"]
     lines: tuple[LineView, ...]
+    missing: tuple[LineView, ...]
     silent: tuple[LineView, ...]
     grids: tuple[GridView, ...]
     additions: tuple[AddingView, ...]
     normals: tuple[NormalView, ...]
+    kept: tuple["SaidView", ...]
+
+    @property
+    def unsaid(self) -> str:
+        """What the fold holds, in words."""
+        counts = ((len(self.missing), "missing"), (len(self.silent), "not stated"))
+        return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+#: Sections as a reader wants them: what was found and done, its quality, the plan, and last what is administration.
+#: Any section that is not named here tells findings.
+_RANKS = {"preparation": 1, "examination": 1, "outcome": 2, "sedation": 3, "patient": 4}
+
+
+def _parts(record: Record, schema: ProcedureSchema, editable: bool) -> list[PartView]:
+    """The sections in reading order: those with rows, those with values, those without."""
+    found = [_part(part, schema, record, editable) for part in outline(record, schema, with_empty_tables=editable)]
+    order = {"wide": 0, "narrow": 1, "empty": 2}
+    return sorted(found, key=lambda part: (order[part.state], _RANKS.get(part.id, 0)))
+
+
+def _kept(section: str, record: Record) -> tuple["SaidView", ...]:
+    return tuple(_said(sentence) for sentence in record.unfiled if sentence.section == section)
 
 
 def _part(part: ReportPart, schema: ProcedureSchema, record: Record, editable: bool) -> PartView:
-    shown = (_line(line, editable) for line in part.lines if line.cell or line.is_gap)
-    silent = (_line(line, editable) for line in part.lines if not (line.cell or line.is_gap))
+    kept = _kept(part.id, record)
     words = [grid.table.row for grid in part.grids]
     adding = {grid.table.id: _adding(grid, words.count(grid.table.row) == 1) for grid in part.grids if editable}
+    lines = (*(_line(line, editable) for line in part.lines if line.cell), *map(_computed, part.computed))
+    grids = tuple(_grid(grid, adding.get(grid.table.id), editable) for grid in part.grids if grid.rows)
     return PartView(
         part.id,
         part.label,
-        lines=(*shown, *map(_computed, part.computed)),
-        silent=tuple(silent),
-        grids=tuple(_grid(grid, adding.get(grid.table.id), editable) for grid in part.grids if grid.rows),
+        "wide" if grids else "narrow" if lines or kept else "empty",
+        lines=lines,
+        missing=tuple(_line(line, editable) for line in part.lines if not line.cell and line.is_gap),
+        silent=tuple(_line(line, editable) for line in part.lines if not (line.cell or line.is_gap)),
+        grids=grids,
         additions=tuple(adding[grid.table.id] for grid in part.grids if editable and not grid.rows),
         normals=tuple(_normals(part.id, schema, record)) if editable else (),
+        kept=kept,
     )
 
 
@@ -403,11 +438,11 @@ def render_unfiled(record: Record) -> str:
     """What was said and stands in no cell; that there is nothing is told only by a reading that looked for it."""
     if not (record.unfiled or _knows_what_is_filed(record)):
         return ""
-    said = [
-        SaidView(each.text, "" if each.start_s is None else clock(each.start_s), _place(each))
-        for each in record.unfiled
-    ]
-    return render("unfiled.html", title=UNFILED_TITLE, said=said)
+    return render("unfiled.html", title=UNFILED_TITLE, said=[_said(each) for each in undecided(record)])
+
+
+def _said(sentence: UnfiledSentence) -> SaidView:
+    return SaidView(sentence.text, "" if sentence.start_s is None else clock(sentence.start_s), _place(sentence))
 
 
 def _knows_what_is_filed(record: Record) -> bool:

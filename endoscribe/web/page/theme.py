@@ -12,10 +12,12 @@ _SCRIPTS = (
     "uplink.js",
     "spool.js",
     "microphone.js",
+    "devices.js",
     "evidence.js",
     "closeups.js",
     "pending.js",
     "review.js",
+    "filing.js",
     "history.js",
     "keys.js",
 )

@@ -13,15 +13,16 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from endoscribe.errors import EndoscribeError
+from endoscribe.extraction.offline.fit import better_fit
 from endoscribe.review.differences import differences
-from endoscribe.review.edits import EditKind
+from endoscribe.review.filing import sentence_at
 from endoscribe.review.versions import Review, current_record
 from endoscribe.services import Services
 from endoscribe.web.access import Access
 from endoscribe.web.headers import UNCACHED
 from endoscribe.web.page.cell_card import closeups
 from endoscribe.web.page.panels import differences_html, report_panels
-from endoscribe.web.review_service import ReviewService, RevisionConflictError, edit_now
+from endoscribe.web.review_service import ReviewService, RevisionConflictError, edit_now, filing_now
 
 #: Half of a character that takes two, which a browser may send, has no place in any file.
 Typed = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "replace").decode())]
@@ -38,10 +39,30 @@ class UndoBody(_Body):
 
 
 class EditBody(_Body):
-    kind: EditKind
+    kind: Literal["set", "confirm", "not_stated", "not_done", "add_row", "remove_row", "normal", "context"]
     target: str
     row: int | None = None
     value: Typed | bool | list[Typed] | None = None
+
+
+class FiledBody(BaseModel):
+    """A value that a sentence gives to a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: str
+    value: Typed | bool | list[Typed]
+
+
+class FilingBody(_Body):
+    """What becomes of the sentence between two characters of the transcript."""
+
+    kind: Literal["file", "keep_text", "dismiss"]
+    start: int
+    end: int
+    target: str = ""
+    row: int | None = None
+    cells: list[FiledBody] = []
 
 
 class SignBody(_Body):
@@ -70,11 +91,21 @@ def _add_views(router: APIRouter, services: Services, reviews: ReviewService, ac
             return JSONResponse({"problem": str(error)}, 404, UNCACHED)
         return shown
 
+    @router.get("/fit")
+    def fit(session_id: str, procedure: str) -> Response:
+        """The procedure that the words fit far better than the chosen one, where there is one."""
+        try:
+            transcript = services.sessions.transcript(session_id)
+            better = better_fit(transcript, services.schemas.get(procedure), services.schemas) if transcript else None
+        except EndoscribeError as error:
+            return JSONResponse({"problem": str(error)}, 404, UNCACHED)
+        return JSONResponse({"better": {"id": better.id, "title": better.title} if better else None}, 200, UNCACHED)
+
     @router.get("/closeups")
     def closeups_of(request: Request, session_id: str) -> Response:
         try:
             review = reviews.review(session_id)
-            found = closeups(review.latest, reviews.schema(review))
+            found = closeups(review.latest, reviews.schema(review), services.sessions.transcript(session_id))
         except EndoscribeError as error:
             return JSONResponse({"problem": str(error)}, 404, UNCACHED)
         return _compact(request, {"revision": review.revision, **found})
@@ -95,6 +126,16 @@ def _add_changes(router: APIRouter, reviews: ReviewService, access: Access) -> N
             return JSONResponse({"problem": "There is no context in a demonstration."}, 403, UNCACHED)
         change = edit_now(body.kind, body.target, body.row, body.value)
         return _changed(reviews, access, session_id, lambda: reviews.add_edit(session_id, body.revision, change))
+
+    @router.post("/filing")
+    def filing(session_id: str, body: FilingBody) -> Response:
+        def file() -> Review:
+            said = sentence_at(reviews.review(session_id).latest.reading.record, body.start, body.end)
+            filed = [(each.target, each.value) for each in body.cells]
+            change = filing_now(body.kind, body.target, body.row, said, filed)
+            return reviews.add_edit(session_id, body.revision, change)
+
+        return _changed(reviews, access, session_id, file)
 
     @router.post("/undo")
     def undo(session_id: str, body: UndoBody) -> Response:

@@ -1,6 +1,7 @@
 """The list of dictations over HTTP: search it, ask how one stands, delete one for good."""
 
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from endoscribe.errors import StorageError
 from endoscribe.services import Services
+from endoscribe.storage.session import Session
 from endoscribe.web.access import Access
 from endoscribe.web.headers import UNCACHED
 from endoscribe.web.page.panels import history_html
@@ -24,6 +26,16 @@ class ListBody(BaseModel):
     search: str = Field("", max_length=200)
     #: As the browser names it, "Europe/Berlin".
     zone: str = Field("UTC", max_length=64)
+    procedure: str = Field("", max_length=64)
+    state: Literal["", "signed", "unsigned", "open"] = ""
+    since: date | None = None
+
+    def takes(self, session: Session) -> bool:
+        """Whether the filters beside the words leave a session in the list."""
+        states = {"signed": bool(session.signed_by), "open": session.gaps is None}
+        states["unsigned"] = not (states["signed"] or states["open"])
+        is_late = self.since is None or session.created.astimezone(self.time_zone).date() >= self.since
+        return self.procedure in ("", session.procedure) and states.get(self.state, True) and is_late
 
     @property
     def time_zone(self) -> tzinfo:
@@ -85,7 +97,8 @@ def session_routes(services: Services) -> APIRouter:
 def _list_html(services: Services, body: ListBody, owner: str | None) -> str:
     """What is found of an owner's, as rows."""
     sessions = services.sessions
-    found = sessions.search(_with_titles(services, body.search), owner, body.time_zone)
+    searched = sessions.search(_with_titles(services, body.search), owner, body.time_zone)
+    found = [session for session in searched if body.takes(session)]
     with_audio = [(session, sessions.duration_s(session)) for session in found[:MOST_LISTED]]
     return history_html([pair for pair in with_audio if pair[1]], services.schemas)
 
