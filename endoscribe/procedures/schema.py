@@ -34,6 +34,17 @@ MOST_TARGETS_NAMED = 12
 SHORTEST_NAME = 3
 
 
+#: Values whose own names are said at every turn: "the other polyp".
+UNNAMED = frozenset({"none", "other", "unknown"})
+#: A value's id so short means something only beside its field's name: "II".
+_SHORT_ID = 3
+
+
+def value_words(value: str) -> tuple[str, ...]:
+    """A value's id as it is said, if it is said: `splenic_vein` is "splenic vein"."""
+    return (value.replace("_", " "),) if len(value) >= _SHORT_ID and value.isidentifier() else ()
+
+
 def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -178,6 +189,7 @@ class Cues(_Listening):
     suspected: bool = False  # boolean: a suspicion counts as a yes
     within: int = 4  # words between an enum's name and a short form
     carried: bool = False  # column: said once, it holds for the following rows too
+    units: Phrases = ()  # number: taken in any of these units; enum: the value is the unit of what is measured
 
     phrase_keys: ClassVar[frozenset[str]] = frozenset(
         {
@@ -206,7 +218,9 @@ class Offline(_Part):
 class RowCues(_Listening):
     """How the offline reader finds the rows of a table."""
 
-    anchors: Phrases  # the things that make a row: polyp, lesion
+    anchors: Phrases = ()  # the things that make a row: polyp, lesion
+    named_by: Id | None = None  # an enum column whose values make rows by their names: a drug, a vessel
+    word: Id | None = None  # a text column that takes the anchor's own words
     needs: Phrases = ()  # a clause without one of these opens no row
     unless: Phrases = ()  # a clause with one of these opens no row
     continues: Phrases = ()  # a later clause with one of these still speaks of the row
@@ -319,6 +333,27 @@ class TableSchema(_Part):
     when: str | None = None
     guide: str | None = None
     cues: RowCues | None = None
+
+    @model_validator(mode="after")
+    def _rows_begin(self) -> Self:
+        if self.cues is None:
+            return self
+        key = self.cues.named_by
+        if key and not (key in self.columns and self.columns[key].type == "enum"):
+            raise ValueError(f"`named_by` is an enum column of the table; {key!r} is none")
+        if not (key or self.cues.anchors):
+            raise ValueError("the `cues` of a table need `anchors` or `named_by`")
+        return self
+
+    @cached_property
+    def anchors(self) -> tuple[str, ...]:
+        """The phrases that make a row: the anchors, and the names of what the rows are named by."""
+        if self.cues is None:
+            return ()
+        key = self.columns[self.cues.named_by] if self.cues.named_by else None
+        named = (name for value, term in (key.values.items() if key else ()) if value not in UNNAMED
+                 for name in (*value_words(value), *term.spoken, *term.misheard))  # fmt: skip
+        return tuple(dict.fromkeys((*self.cues.anchors, *named)))
 
 
 class Derived(_Part):
@@ -589,7 +624,7 @@ class ProcedureSchema(_Part):
     @cached_property
     def target_words(self) -> Mapping[str, WordSet]:
         """The normalized words in which each target is named: its label and cues, and those of its rows."""
-        rows = {table.id: (table.label, table.row, *(table.cues.anchors if table.cues else ()))
+        rows = {table.id: (table.label, table.row, *table.anchors)
                 for table in self.tables.values()}  # fmt: skip
         return {
             target: phrase_words((*_naming_phrases(field), *rows.get(target.partition(".")[0], ())))
@@ -612,7 +647,7 @@ class ProcedureSchema(_Part):
         phrases = {target: tuple(_own_phrases(field)) for target, field in self.targets()}
         for name, table in self.tables.items():
             values = (phrase for column in table.columns.values() for phrase in _value_phrases(column))
-            phrases[name] = (table.label, table.row, *(table.cues.anchors if table.cues else ()), *values)
+            phrases[name] = (table.label, table.row, *table.anchors, *values)
         found = {name: phrase_words(said) for name, said in phrases.items()}
         known = Counter(word for words in found.values() for word in (*words.words, *words.beginnings))
         common = {word for word, count in known.items() if count > MOST_TARGETS_NAMED or len(word) < SHORTEST_NAME}
@@ -630,7 +665,8 @@ class ProcedureSchema(_Part):
         tables = {name: table.cues for name, table in self.tables.items() if table.cues}
         columns = {
             f"{name}.{column.id}" for name, cues in tables.items() for column in self.tables[name].columns.values()
-            if column.id == cues.count or (column.cues and self._is_heard(column, column.cues))
+            if column.id in (cues.count, cues.named_by, cues.word)
+            or (column.cues and self._is_heard(column, column.cues))
         }  # fmt: skip
         return frozenset(heard | tables.keys() | columns)
 
@@ -642,7 +678,7 @@ class ProcedureSchema(_Part):
             and cues.alone
             and (cues.names or any(term.spoken or term.misheard for term in part.values.values()))
         )
-        return bool(cues.said or cues.denied or cues.normal or cues.headings or named)
+        return bool(cues.said or cues.denied or cues.normal or cues.headings or cues.units or named)
 
     def deaf_targets(self) -> Iterator[tuple[str, str]]:
         """(target, reason) of every field, table and column that the offline reader does not hear."""

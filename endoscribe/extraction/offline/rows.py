@@ -58,6 +58,13 @@ _SHORT_SUBJECT = 3
 _LONGEST_OPENING = 6
 #: "polyp was then completely removed": words from the noun to the verb.
 _ACT_FOLLOWS = 4
+#: "demerol was given 100 mg", "100 mg of intravenous demerol": words between a name and its measure.
+_MEASURE_WITHIN = 3
+#: Between the names of a list: "the transverse colon, the descending colon and ...".
+_IN_LISTS = frozenset({
+    ",", "and", "or", "the", "a", "both", "colon", "artery", "vein", "duct", "trunk", "axis", "lobe", "gland",
+})  # fmt: skip
+_PARTS_DRUGS = frozenset({"and", "with", "plus", ".", "|", ";", "then"})
 #: "the sessile polyp": what is said again is said shortly; "the transfer scolen icy polyp" may be a new one.
 _MOST_UNKNOWN = 1
 
@@ -88,6 +95,8 @@ class RowReader:
         rows = self._apart(self.groups.split(self._collect()))
         for row in rows:
             self._fill(row)
+        if self.cues.named_by:
+            self._fill_lists(rows)
         self.all_told = self.all_told and all(row.values or row.count for row in rows)
         return self._merged([row for row in rows if row.values or row.count])
 
@@ -215,7 +224,7 @@ class RowReader:
 
     def _anchors(self) -> Iterator[Match]:
         after = 0
-        named = self.reading.find(self.cues.anchors)
+        named = self.reading.find(self.table.anchors)
         again = [match for match in self._again if not self._names_anchor(match, named)]
         following = {match.first for match in named}
         for match in sorted([*named, *again], key=lambda match: match.first):
@@ -235,7 +244,7 @@ class RowReader:
             return bool(rows) and not self._goes_on_with_group(anchor, rows[-1])
         if rows and self._is_predicate(phrase):
             return False
-        if phrase.opens or self.cues.known:
+        if phrase.opens or self.cues.known or self.cues.named_by:
             return True
         if phrase.definite:
             differs = all(self._differs(anchor, row) for row in rows) if rows else self._differs(anchor, None)
@@ -397,7 +406,10 @@ class RowReader:
 
     def _refers(self, anchor: Match) -> bool:
         temporality = self.matcher.temporalities[anchor.first].value
-        denied = self.matcher.assertion(anchor)[0] in (Assertion.DENIED, Assertion.NOTHING_MORE)
+        meant, word = self.matcher.assertion(anchor)
+        denied = meant in (Assertion.DENIED, Assertion.NOTHING_MORE)
+        if denied and self.cues.named_by:
+            denied = word <= anchor.first  # "clopidogrel was not stopped" is told of a drug that is taken
         return temporality in self.cues.time and not denied
 
     def _meant(self, anchor: Match, phrase: NounPhrase, rows: Sequence[RowDraft]) -> int | None:
@@ -457,8 +469,9 @@ class RowReader:
     # --- columns ---
 
     def _fill(self, row: RowDraft) -> None:
+        self._name(row)
         for column in self.table.columns.values():
-            if column.id == self.cues.count or column.id in row.values:
+            if column.id in (self.cues.count, self.cues.named_by) or column.id in row.values:
                 continue
             mention = self._own_or_carried(column, row)
             if mention is not None and self._fits_row(column, row) and _belongs(column, mention, row):
@@ -467,6 +480,26 @@ class RowReader:
         if row.like is not None:
             row.values = {name: row.like.values[name] for name in self._shared(row.like, row)} | row.values
 
+    def _name(self, row: RowDraft) -> None:
+        """What the anchor's own words say: which drug it is, and of what class."""
+        anchor = row.anchor
+        if self.cues.named_by:
+            key = self.table.columns[self.cues.named_by]
+            here = [m for m in self.matcher.named(key) if anchor.first <= m.at < anchor.after]
+            if here:
+                row.values[key.id] = here[0]
+        if self.cues.word:
+            words = self.reading.quote(anchor.first, anchor.after)[0]
+            row.values[self.cues.word] = Mention(words, anchor.first, anchor.after, anchor.first)
+
+    def _fill_lists(self, rows: Sequence[RowDraft]) -> None:
+        """ "The cecum, the ascending colon and the rectum were normal": what follows the last is told of each."""
+        for row, following in reversed([*pairwise(rows)]):
+            between = [token.text for token in self.reading.tokens[row.anchor.after : following.anchor.first]]
+            if between and {",", "and", "or"} & set(between) and not set(between) - _IN_LISTS:
+                told = {name: m for name, m in following.values.items() if m.at >= following.anchor.after}
+                row.values = told | row.values
+
     def _shared(self, like: RowDraft, row: RowDraft) -> list[str]:
         return [name for name in self.cues.alike if name in like.values and name not in row.values]
 
@@ -474,7 +507,19 @@ class RowReader:
         conditions = column.cues.only_if if column.cues else {}
         return all(name in row.values and row.values[name].value in wanted for name, wanted in conditions.items())
 
+    def _beside(self, column: FieldSchema, row: RowDraft) -> Mention | None:
+        """The measure that stands right at a name: "fentanyl 100 mcg and versed 10 mg", "25 mg of demerol"."""
+        tokens, near = self.reading.tokens, list[tuple[int, Mention]]()
+        for mention in self.mentions[column.id]:
+            first, after = row.anchor.first, row.anchor.after
+            between = tokens[after : mention.at] if mention.at >= after else tokens[mention.at + 1 : first]
+            if len(between) <= _MEASURE_WITHIN and not _PARTS_DRUGS & {token.text for token in between}:
+                near.append((len(between), mention))
+        return min(near, key=lambda one: one[0])[1] if near else None
+
     def _own_or_carried(self, column: FieldSchema, row: RowDraft) -> Mention | None:
+        if column.cues and column.cues.units:
+            return self._beside(column, row)
         own = [m for m in self.mentions[column.id] if m.at in row.tokens]
         carried = bool(column.cues and column.cues.carried)
         mention = self._place(own, row) if carried else self._value(own, column, row)

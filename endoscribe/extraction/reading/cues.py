@@ -14,7 +14,15 @@ from endoscribe.extraction.reading.headings import SectionHeading, under
 from endoscribe.extraction.reading.remainder import denies_the_rest
 from endoscribe.extraction.reading.temporality import Temporality, headings_of, temporalities
 from endoscribe.extraction.reading.tokens import Match, TokenizedTranscript
-from endoscribe.procedures.schema import Cues, FieldSchema, ProcedureSchema, RelativePart, plain_name
+from endoscribe.procedures.schema import (
+    UNNAMED,
+    Cues,
+    FieldSchema,
+    ProcedureSchema,
+    RelativePart,
+    plain_name,
+    value_words,
+)
 
 GOOD = (
     "normal", "normally", "unremarkable", "within normal limits", "no abnormalit*", "not ... abnormalit*",
@@ -66,12 +74,10 @@ _RELATES = ("communicat", "connect", "adjacent", "abut", "near", "upstream", "in
 UNLESS_REACH = 16
 #: Values so short mean something only beside their field's name.
 SHORT_VALUE = 3
-#: Values whose own name is said at every turn: "the other polyp".
 #: The value that tells that there was nothing.
 NONE_VALUE = "none"
 #: Words from "could not pass" to the place: "the stricture in the sigmoid".
 END_WITHIN = 5
-NO_NAMES = frozenset({"none", "other", "unknown"})
 MOST_TEXT_WORDS = 40
 #: Of a list under a heading so many words are one text.
 MOST_LISTED_WORDS = 80
@@ -141,7 +147,7 @@ class CueMatcher:
     def _named(self) -> list[Match]:
         """The things that can be there or not: what yes-or-no fields listen for, and what makes rows."""
         phrases = [field.cues.said for field in self.schema.fields.values() if field.type == "boolean" and field.cues]
-        phrases += [table.cues.anchors for table in self.schema.tables.values() if table.cues]
+        phrases += [table.anchors for table in self.schema.tables.values()]
         return sorted((match for said in phrases for match in self.reading.find(said)), key=lambda match: match.first)
 
     def mentions(self, field: FieldSchema) -> list[Mention]:
@@ -397,6 +403,7 @@ class CueMatcher:
         found += self._beside_name(field, cues)
         if cues.by_name and NONE_VALUE in field.values:
             found += self._name_denied(cues)
+        found += self._units_said(cues)
         return [mention for mention in found if not any(_inside(mention, other) for other in found)]
 
     def _names_alone(self, field: FieldSchema, cues: Cues) -> Mapping[str, tuple[str, ...]]:
@@ -428,6 +435,19 @@ class CueMatcher:
             meant, word = self.assertion(match)
             if meant is Assertion.DENIED and self.counts_in(cues, match.first) and not self.denies_the_rest(match):
                 yield Mention(NONE_VALUE, min(word, match.first), max(word + 1, match.after), match.first)
+
+    def named(self, field: FieldSchema) -> Iterator[Mention]:
+        """Every place where a value of the field is named, whatever is said of it."""
+        for value, names in _spoken_values(field).items():
+            for match in self.reading.find((*names, *value_words(value)) if value not in UNNAMED else names):
+                yield Mention(value, match.first, match.after, match.first)
+
+    def _units_said(self, cues: Cues) -> Iterator[Mention]:
+        """ "4 mg": the unit of what is measured."""
+        for index, token in enumerate(self.reading.tokens if cues.units else ()):
+            unit = token.quantity.said_in(cues.units) if token.quantity else None
+            if unit and self.counts_in(cues, index):
+                yield Mention(unit, index, index + 1, index)
 
     def denies_the_rest(self, match: Match) -> bool:
         """ "no other complications": something was set aside before."""
@@ -563,7 +583,8 @@ class CueMatcher:
             numbers: tuple[float, ...] | None = (float(token.text),)
             kind = "single"
         else:
-            numbers, kind = token.quantity.in_unit(field.unit), token.quantity.kind
+            unit = token.quantity.said_in(field.cues.units) if field.cues and field.cues.units else field.unit
+            numbers, kind = token.quantity.in_unit(unit), token.quantity.kind
         value = None if numbers is None else choose_part(numbers, kind, part)
         if value is None or (field.range and not field.range[0] <= value <= field.range[1]):
             return None
@@ -766,7 +787,7 @@ def _usual_pick(field: FieldSchema, default: str) -> str:
 def _spoken_values(field: FieldSchema) -> dict[str, tuple[str, ...]]:
     spoken = {}
     for value, term in field.values.items():
-        plain = len(value) > SHORT_VALUE and value.isidentifier() and value not in NO_NAMES and not term.short
+        plain = len(value) > SHORT_VALUE and value.isidentifier() and value not in UNNAMED and not term.short
         own = (value.replace("_", " "),) if plain else ()
         own = own if field.cues is None or field.cues.names else ()
         spoken[value] = (*own, *term.spoken, *term.misheard)

@@ -61,6 +61,10 @@ class Quantity:
         """The numbers in a unit as schemas name it; None where that makes no sense."""
         return self.converted(SCHEMA_UNITS.get(schema_unit or "", schema_unit or ""))
 
+    def said_in(self, schema_units: Sequence[str]) -> str | None:
+        """Which of several units, as schemas name them, was spoken."""
+        return next((unit for unit in schema_units if SCHEMA_UNITS.get(unit, unit) == self.unit), None)
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedQuantity:

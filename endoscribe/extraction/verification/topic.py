@@ -57,7 +57,7 @@ def topic_words(field: FieldSchema) -> frozenset[str]:
 def own_words(field: FieldSchema, table: TableSchema | None) -> frozenset[str]:
     """Those, with the words for its values and for its table's rows."""
     row = (table.id, table.label, table.row, table.guide or "") if table else ()
-    anchors = table.cues.anchors if table and table.cues else ()
+    anchors = table.anchors if table else ()
     return topic_words(field) | naming_words(field) | longer_words(" ".join((*row, *anchors)))
 
 
