@@ -580,7 +580,12 @@ class RowReader:
         if any(one != other and one is not None and other is not None for one, other in both):
             return False
         shared = old.values.keys() & row.values.keys()
-        return all(old.values[name].value == row.values[name].value for name in shared)
+        return all(_told_alike(old.values[name].value, row.values[name].value) for name in shared)
+
+
+def _told_alike(one: Value, other: Value) -> bool:
+    """Whether two values are the same; a text may begin a sentence or not."""
+    return one == other or (isinstance(one, str) and isinstance(other, str) and one.casefold() == other.casefold())
 
 
 def _belongs(column: FieldSchema, mention: Mention, row: RowDraft) -> bool:

@@ -159,7 +159,14 @@ def _affirmed_since(tokens: Sequence[TranscriptToken], negator: int, match: Matc
     for i in range(negator + 2, match.first + 1):
         if tokens[i].text in _DEGREES and tokens[i - 1].text not in _LISTING and not tokens[i - 1].text.endswith("ly"):
             return tokens[negator].text in ("no", "without")
-    return False
+    return _goes_on(tokens, negator, match.first)
+
+
+def _goes_on(tokens: Sequence[TranscriptToken], negator: int, first: int) -> bool:
+    """ "removed without cautery and retrieved": what was done next, not what was done without."""
+    if tokens[negator].text != "without" or first <= negator + 2 or tokens[first - 1].text != "and":
+        return False
+    return tokens[first].text.endswith("ed") and not tokens[negator + 1].text.endswith(("ed", "ing"))
 
 
 def _new_subject(tokens: Sequence[TranscriptToken], negator: int, match: Match) -> bool:
