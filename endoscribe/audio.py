@@ -173,7 +173,7 @@ def _damage(heard_s: float, stated_s: float, packets: "_Packets") -> str | None:
 def _heard_track(path: Path, container: av.container.InputContainer) -> tuple[int, tuple[int, ...] | None]:
     """The track to take and its channels; None is their mean. Looks at the sound only where there is a choice."""
     tracks = container.streams.audio
-    if len(tracks) == 1 and tracks[0].channels <= 1:
+    if len(tracks) == 1 and _channels(tracks[0]) <= 1:
         return 0, None
     surveys = _surveys(path, len(tracks))
     if not any(surveys):
@@ -182,6 +182,12 @@ def _heard_track(path: Path, container: av.container.InputContainer) -> tuple[in
     track = list(known)[chosen_track(list(known.values()))]
     chosen = known[track].chosen_channels()
     return track, chosen if len(chosen) < known[track].channels else None
+
+
+def _channels(track: av.AudioStream) -> int:
+    """0 where no decoder knows the track's form: PyAV then gives it no context, whatever its types say."""
+    context: av.AudioCodecContext | None = track.codec_context
+    return context.channels if context else 0
 
 
 def _surveys(path: Path, tracks: int) -> list[TrackSurvey | None]:
