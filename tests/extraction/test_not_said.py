@@ -62,6 +62,11 @@ def test_what_denies_only_the_rest_tells_of_an_event(procedure: str, quote: str,
         ("no complications", "There were no other findings and no complications."),
         ("no immediate complications", "No other polyps were seen. There were no immediate complications."),
         ("no complications", "The mucosa was otherwise normal. There were no complications."),
+        ("No perforation or other complication", "No perforation or other complication occurred."),
+        (
+            "no bleeding, perforation or other complications",
+            "There were no bleeding, perforation or other complications.",
+        ),
     ],
 )
 def test_what_denies_all_is_still_none(quote: str, said: str) -> None:
@@ -107,6 +112,20 @@ ELSEWHERE = [
 def test_an_event_from_elsewhere_is_none_of_this_examination(event: str, text: str) -> None:
     assert value("col", "adverse_event", text) is None
     assert status("col", "adverse_event", event, event, text) == "unsupported"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "After explaining the risks and potential complications of bleeding and perforation, the patient was given ",
+        "The risks of bleeding and perforation were explained and she was sedated with ",
+        "He was told of possible complications such as bleeding; consent was obtained, and we gave ",
+    ],
+)
+def test_what_was_done_after_the_risks_were_explained_is_of_today(said: str) -> None:
+    record = read("col", f"{said}75 mcg of fentanyl. {TO_CECUM}")
+    assert [row["drug"].value for row in record.tables["sedation_drugs"]] == ["fentanyl"]
+    assert status("col", "adverse_event", "bleeding", "bleeding", said + TO_CECUM) == "unsupported"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ REACH_BEHIND = 4
 
 def denies_the_rest(words: Sequence[str], first: int, after: int) -> bool:
     """Whether the denial in words[first:after] is only of what is left when something is set aside."""
-    if not _MORE.isdisjoint(words[first:after]):
+    if any(_sets_aside(words, first, index) for index in range(first, min(after, len(words)))):
         return True
     before = _of_the_sentence(words[max(0, first - REACH_BEFORE) : first])
     if _OTHERWISE in before and set(before[len(before) - before[::-1].index(_OTHERWISE) :]) <= _BETWEEN:
@@ -34,6 +34,12 @@ def denies_the_rest(words: Sequence[str], first: int, after: int) -> bool:
         return True
     told = f" {' '.join((*before, *words[first:after]))} ", f" {' '.join(behind)} "
     return any(f" {phrase} " in part for phrase in _EXCEPTING for part in told)
+
+
+def _sets_aside(words: Sequence[str], first: int, index: int) -> bool:
+    """ "no other complications" does; "no perforation or other complication" denies what it names and the rest."""
+    goes_with_denied = index - first > 1 and words[index - 1] in ("or", "nor")
+    return words[index] in _MORE and not goes_with_denied
 
 
 def _of_the_sentence(words: Sequence[str]) -> list[str]:

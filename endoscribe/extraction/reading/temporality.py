@@ -57,6 +57,13 @@ _RISKS = (
     "possible|potential complications", "complications including|include|such as|like",
     "warned|counseled|cautioned that|of|about", "explained|understands that",
 )  # fmt: skip
+#: What goes on behind the risks in one sentence: "after explaining the risks of bleeding, the patient was given ...".
+_GOES_ON = (
+    "patient|he|she is given|sedated|placed|brought|taken|positioned|prepared|turned|intubated|premedicated|put",
+    "sedation|anesthesia|informed_consent|consent is given|obtained|administered|induced",
+    "endoscope|scope|colonoscope|gastroscope|duodenoscope|echoendoscope|instrument is",
+    "i|we inserted|introduced|advanced|passed|gave|sedated",
+)
 _IF_NEEDED_OF = 4
 _LONGEST_CONDITION = 16
 _LONGEST_WARNING = 30
@@ -183,8 +190,10 @@ def _conditions(reading: TokenizedTranscript) -> Iterator[tuple[int, int]]:
         yield match.first, min(end, match.after + _LONGEST_CONDITION)
     for match in reading.find(_IF_NEEDED):
         yield max(reading.clause_span(match.first)[0], match.first - _IF_NEEDED_OF), match.after
+    goes_on = [match.first for match in reading.find(_GOES_ON)]
     for match in (*reading.find(_ADVICE), *reading.find(_RISKS)):
         end = reading.sentence_span(match.first)[1]
+        end = min((first for first in goes_on if match.after <= first < end), default=end)
         yield match.first, min(end, match.after + _LONGEST_WARNING)
 
 
