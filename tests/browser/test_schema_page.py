@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 def choices(visitor: Visitor, chosen: str = "Colonoscopy") -> list[str]:
     """What the list offers; one of it is chosen."""
     visitor.page.locator("#procedure input").click()
-    options = visitor.page.get_by_role("option")
+    options = visitor.page.locator("li[role=option]")  # and not those of the microphones
     expect(options.first).to_be_visible()
     found = [text.strip().lstrip("✓").strip() for text in options.all_inner_texts()]
     visitor.page.get_by_role("option", name=chosen, exact=True).click()

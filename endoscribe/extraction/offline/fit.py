@@ -20,12 +20,17 @@ def better_fit(
     for other in schemas:
         if other.id == chosen.id:
             continue
-        mine = len(stated - other.target_index.keys())
-        theirs = len(_stated(transcript, other) - chosen.target_index.keys())
+        mine = len(stated - _parts(other))
+        theirs = len(_stated(transcript, other) - _parts(chosen))
         if theirs >= TIMES_BETTER * mine + FIELDS_BETTER:
             gains[theirs - mine] = other
     return gains[max(gains)] if gains else None
 
 
+def _parts(schema: ProcedureSchema) -> set[str]:
+    """Its fields and tables: one row of a polyp tells no more of a procedure than one field, however many its columns."""
+    return {target.partition(".")[0] for target in schema.target_index}
+
+
 def _stated(transcript: Transcript, schema: ProcedureSchema) -> set[str]:
-    return {claim.target for claim in OfflineExtractor().read(transcript, schema).claims}
+    return {claim.target.partition(".")[0] for claim in OfflineExtractor().read(transcript, schema).claims}
