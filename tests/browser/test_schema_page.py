@@ -54,6 +54,7 @@ def test_a_new_file_is_in_the_list_after_a_reload_and_a_broken_one_is_told_with_
         visitor.page.set_input_files("#upload input[type=file]", SAMPLES / "egd-reflux.flac")
         visitor.sees("#status", "Press Submit")
         visitor.click("#submit")
+        visitor.page.get_by_role("button", name="Laryngoscopy").click()  # the words are a colonoscopy's
         expect(visitor.page.locator("#record .es-record")).to_have_attribute("data-procedure", "laryngoscopy")
         file.write_text(STARTER.replace("boolean", "boolan"), encoding="utf-8")
         visitor.page.reload()

@@ -231,6 +231,11 @@ def test_a_search_shows_at_once_where_it_looks(reviewer: Visitor) -> None:
     expect(row).to_be_visible()
 
 
+def unfold(page: Page) -> None:
+    for fold in page.locator("#record details").all():
+        fold.evaluate("(fold) => { fold.open = true; }")
+
+
 def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     page = reviewer.page
     total = cell(page, "bbps_total")
@@ -253,12 +258,12 @@ def test_a_report_is_corrected_in_place(reviewer: Visitor) -> None:
     reviewer.sees("#review .standing", "1 edit")
     reviewer.click("[data-review=undo]")
     expect(page.locator(total)).to_have_attribute("data-status", "ok")
-    for fold in page.locator("#record details").all():
-        fold.evaluate("(fold) => { fold.open = true; }")
+    unfold(page)
     page.locator(cell(page, "patient_sex") + " .es-fill").click()
     page.locator(cell(page, "patient_sex") + " select").select_option(index=1)
     page.locator(cell(page, "patient_sex") + " button[type=submit]").click()
     expect(page.locator(cell(page, "patient_sex"))).to_have_attribute("data-status", "edited")
+    unfold(page)  # the patient's section, until now a line, has become a card
     page.locator(cell(page, "asa_class") + " .es-fill").click()
     page.locator(cell(page, "asa_class") + " [data-kind=not_done]").click()
     reviewer.sees(cell(page, "asa_class"), "not done")
