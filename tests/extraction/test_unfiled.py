@@ -116,5 +116,6 @@ def test_the_cost_grows_no_faster_than_the_text(unit: str) -> None:
         return process_time() - began_s
 
     cost_s(100)
-    once_s, twice_s = (min(cost_s(times) for _ in range(3)) for times in (1500, 3000))
-    assert twice_s < 3 * once_s + 0.05
+    # Doubling may at most triple the time, twice over: a single doubling is too near to a busy machine's noise.
+    once_s, four_times_s = (min(cost_s(times) for _ in range(3)) for times in (750, 3000))
+    assert four_times_s < 9 * once_s + 0.05

@@ -28,7 +28,7 @@ def better_fit(
 
 
 def _parts(schema: ProcedureSchema) -> set[str]:
-    """Its fields and tables: one row of a polyp tells no more of a procedure than one field, however many its columns."""
+    """Its fields and tables: a row, however many columns it fills, tells no more of a procedure than one field."""
     return {target.partition(".")[0] for target in schema.target_index}
 
 
