@@ -8,27 +8,14 @@ from datetime import date
 from endoscribe.extraction.labels import plain_value, unit_text, value_text
 from endoscribe.extraction.record import Cell
 from endoscribe.procedures.expressions import Value
+from endoscribe.procedures.normalize import SMALL_NUMBERS
 from endoscribe.procedures.notes.spelling import Spelling, spelled
 from endoscribe.procedures.notes.wording import ARTICLE, Choice, Condition, ValuePlace, Wording
 from endoscribe.procedures.schema import Derived, FieldSchema
 
 #: "an 8 mm polyp", "an 11 mm polyp", "an ulcer", but "a uniform lesion".
 _TAKES_AN = re.compile(r"(?:8|11\b|18\b|(?!uni|use|uter|one\b|eu)[aeiou])", re.IGNORECASE)
-_NUMBER_WORDS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+_NUMBER_WORDS = ("no", *SMALL_NUMBERS[1:13])
 #: "84 months" is said "7 years".
 MONTH_UNITS = ("mo", "months")
 YEAR_MONTHS = 12

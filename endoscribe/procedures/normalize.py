@@ -58,33 +58,18 @@ _BRITISH = (
 #: What every word in British spelling holds: most words need no closer look.
 _MAYBE_BRITISH = re.compile(r"ae|oe|our|fibre|is(?:e|ing)")
 
-_UNITS = {
-    word: number
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-} | {"single": 1, "couple": 2, "nought": 0, "twice": 2, "thrice": 3}
+#: From 0 on.
+SMALL_NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_UNITS = {word: number for number, word in enumerate(SMALL_NUMBERS)} | {
+    "single": 1,
+    "couple": 2,
+    "nought": 0,
+    "twice": 2,
+    "thrice": 3,
+}
 _TENS = {
     word: 10 * number
     for number, word in enumerate(

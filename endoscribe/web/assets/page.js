@@ -4,6 +4,7 @@
 // the one microphone. Evidence, review, history and keys have modules of their own.
 
 import './local_time.js';
+import { dropDraft } from './pending.js';
 import { signInProblem, whoIsHere } from './who.js';
 
 const HEALTH_EVERY_MS = 2000;
@@ -339,6 +340,7 @@ async function showWho() {
   if (!form || !(user || visit)) return;
   part(form, '.who').textContent = user ?? '';
   if (visit) part(form, 'button').textContent = 'End the visit';
+  form.addEventListener('submit', dropDraft); // who comes next at this tab must not find what was typed
   form.hidden = false;
   if (user) watchSignIn();
 }
