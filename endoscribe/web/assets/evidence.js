@@ -15,6 +15,7 @@ let player = null;
 let playUntil = null;
 /** @type {string | null} */
 let kept = null; // the address at which the browser has the recording itself
+let lit = { start: -1, end: -1, text: '' }; // the characters whose words are lit, and these words
 
 /** @param {HTMLElement} element @param {PanelProps} props */
 export function mountPlayer(element, props) {
@@ -93,15 +94,30 @@ export function hear({ start, end, startS, endS }) {
 
 /** @param {number} start @param {number} end */
 function light(start, end) {
-  /** @type {HTMLElement | null} */
-  let first = null;
-  for (const word of document.querySelectorAll('#transcript [data-start]')) {
-    const lit = Number(word.dataset.start) < end && Number(word.dataset.end) > start;
-    word.classList.toggle('lit', lit);
-    if (lit) first ??= word;
-  }
-  const box = first?.closest('.words');
-  if (first && box) requestAnimationFrame(() => bring(first, box)); // by then the card stands below, and the box may be lower
+  const words = wordsWithin(start, end);
+  lit = { start, end, text: textOf(words) };
+  for (const word of document.querySelectorAll('#transcript .lit')) word.classList.remove('lit');
+  for (const word of words) word.classList.add('lit');
+  const box = words[0]?.closest('.words');
+  if (box) requestAnimationFrame(() => bring(words[0], box)); // by then the card stands below, and the box may be lower
+}
+
+// The transcript was rendered anew, for example with what has since been filed: the same words stay lit.
+function lightAgain() {
+  const words = wordsWithin(lit.start, lit.end);
+  if (textOf(words) !== lit.text) return;
+  for (const word of words) if (!word.classList.contains('lit')) word.classList.add('lit');
+}
+
+/** @param {number} start @param {number} end @returns {HTMLElement[]} */
+function wordsWithin(start, end) {
+  const words = [...document.querySelectorAll('#transcript [data-start]')];
+  return words.filter((word) => Number(word.dataset.start) < end && Number(word.dataset.end) > start);
+}
+
+/** @param {HTMLElement[]} words */
+function textOf(words) {
+  return words.map((word) => word.textContent).join(' ');
 }
 
 /** @param {HTMLElement} word @param {HTMLElement} box */
@@ -114,6 +130,9 @@ function bring(word, box) {
 export function mountTranscript(element) {
   /** @param {HTMLElement} word */
   const from = (word) => play(Number(word.dataset.startS) + LEAD_S, NaN);
+  // Gradio puts what is new into the words that are there, and takes from them a class that it does not know.
+  const renders = { childList: true, subtree: true, attributeFilter: ['class'] };
+  new MutationObserver(lightAgain).observe(element, renders);
   element.addEventListener('click', (event) => {
     const word = event.target.closest('[data-start-s]');
     if (word) from(word);
